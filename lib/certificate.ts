@@ -1,0 +1,139 @@
+/** The certificate of the API: one Certificate of the runbook's, whose issuerRef says which issuer is wanted (design.md rule 10). */
+import { condition, isReady, saying } from './conditions.ts';
+import type { Context } from './context.ts';
+import { TLS_SECRET } from './deployment.ts';
+import { Failure } from './failure.ts';
+import { ISSUER_NAMES } from './infrastructure.ts';
+import { OURS, type KubeObject } from './kubectl.ts';
+import type { Issuer, Settings } from './settings.ts';
+import type { Served } from './tls.ts';
+import { waitFor } from './wait.ts';
+
+const KIND = 'Certificate.cert-manager.io';
+/** DNS-01 waits out the TXT record's TTL (60 s) after it has seen it. */
+const ISSUE_TIMEOUT_MS = 600_000;
+
+/** The Certificate. No renewBefore: lifetimes shrink, cert-manager's two thirds follow them (field-notes F15). */
+export function certificateObject({ host, gke }: Settings, issuer: Issuer): KubeObject {
+  return {
+    apiVersion: 'cert-manager.io/v1',
+    kind: 'Certificate',
+    metadata: { name: TLS_SECRET, namespace: gke.namespace, labels: OURS },
+    spec: {
+      secretName: TLS_SECRET,
+      dnsNames: [host],
+      issuerRef: { kind: 'ClusterIssuer', group: 'cert-manager.io', name: ISSUER_NAMES[issuer] },
+    },
+  };
+}
+
+export interface LiveCertificate {
+  object: KubeObject | undefined;
+  issuer: Issuer | undefined;
+  ready: boolean;
+}
+
+/** The Certificate in the cluster. */
+export async function liveCertificate(ctx: Context): Promise<LiveCertificate> {
+  const object = await ctx.kube(ctx.settings.gke).get(KIND, TLS_SECRET);
+  const name = (object?.['spec'] as { issuerRef?: { name: string } } | undefined)?.issuerRef?.name;
+  const issuer = (['staging', 'production'] as const).find((i) => ISSUER_NAMES[i] === name);
+  return { object, issuer, ready: isReady(object) };
+}
+
+/** TLS_ISSUER where it is set, else what the live object says, else staging: never reverted by a later run. */
+export function wantedIssuer({ tls }: Settings, live: LiveCertificate): Issuer {
+  return tls.issuer ?? live.issuer ?? 'staging';
+}
+
+/** Requests the certificate from an issuer and waits until it is issued. */
+export async function issue(ctx: Context, issuer: Issuer): Promise<void> {
+  const kube = ctx.kube(ctx.settings.gke);
+  await kube.apply([certificateObject(ctx.settings, issuer)]);
+  const before = ctx.clock.now();
+  await waitFor(
+    {
+      what: `Certificate ${TLS_SECRET} by ${ISSUER_NAMES[issuer]}`,
+      timeoutMs: ISSUE_TIMEOUT_MS,
+      everyMs: 2000,
+      probe: async () => {
+        const live = await kube.get(KIND, TLS_SECRET);
+        const revisionIssuer = await issuedBy(ctx);
+        if (isReady(live) && revisionIssuer === ISSUER_NAMES[issuer]) return { state: 'ready', value: undefined };
+        const failed = condition(live, 'Issuing');
+        const since = Date.parse((failed as { lastTransitionTime?: string } | undefined)?.lastTransitionTime ?? '');
+        // A failure older than this request is what cert-manager is about to retry.
+        if (failed?.status === 'False' && failed.reason === 'Failed' && since >= before)
+          return { state: 'failed', reason: saying(failed) };
+        return { state: 'pending', reason: await chainReason(ctx, saying(condition(live, 'Ready'))) };
+      },
+      diagnose: async () => chainReason(ctx, ''),
+      next: `kubectl --context ${kube.target.context} --namespace ${kube.target.namespace} describe certificaterequest,order,challenge`,
+    },
+    ctx,
+  );
+}
+
+/** Name of the issuer that the issued Secret came from. */
+async function issuedBy(ctx: Context): Promise<string | undefined> {
+  return (await ctx.kube(ctx.settings.gke).get('Secret', TLS_SECRET))?.metadata.annotations?.[
+    'cert-manager.io/issuer-name'
+  ];
+}
+
+/** The deepest thing in Certificate → Order → Challenge that has something to say. */
+async function chainReason(ctx: Context, otherwise: string): Promise<string> {
+  const kube = ctx.kube(ctx.settings.gke);
+  const [challenges, orders] = await Promise.all([
+    kube.list('Challenge.acme.cert-manager.io'),
+    kube.list('Order.acme.cert-manager.io'),
+  ]);
+  const says = (o: KubeObject | undefined): string | undefined => {
+    const status = o?.['status'] as { state?: string; reason?: string; presented?: boolean } | undefined;
+    return status?.reason || (status?.state ? `${o?.kind ?? ''} is ${status.state}` : undefined);
+  };
+  return (
+    says(challenges.at(-1)) ??
+    says(orders.filter((o) => (o['status'] as { state?: string } | undefined)?.state !== 'valid').at(-1)) ??
+    otherwise
+  );
+}
+
+/** Waits until the host serves, trusted, a certificate with the serial number in the cluster. @returns the evidence */
+export async function servedAsIssued(ctx: Context): Promise<string> {
+  const { host } = ctx.settings;
+  const served = await waitFor<Served>(
+    {
+      what: `https://${host}`,
+      timeoutMs: 120_000,
+      probe: async () => {
+        const seen = await ctx.served(host).catch((error: unknown) => String(error));
+        if (typeof seen === 'string') return { state: 'pending', reason: seen };
+        const issuer = await issuedBy(ctx);
+        if (!seen.subjectAltNames.includes(host))
+          return { state: 'pending', reason: `the certificate served is for ${seen.subjectAltNames.join(', ')}` };
+        const untrustedStaging = !seen.trusted && issuer === ISSUER_NAMES.staging && !ctx.settings.tls.caFile;
+        if (!seen.trusted && !untrustedStaging)
+          return { state: 'pending', reason: `the chain is not trusted: ${seen.refusal ?? ''}` };
+        return (await isIssued(ctx, seen))
+          ? { state: 'ready', value: seen }
+          : { state: 'pending', reason: 'still the previous certificate is served' };
+      },
+      next: `openssl s_client -connect ${host}:443 -servername ${host}`,
+    },
+    ctx,
+  );
+  const trust = served.trusted ? 'trusted' : 'not publicly trusted, as staging is';
+  return `${host} serves the certificate of ${served.issuer} until ${served.notAfter.toISOString().slice(0, 10)} (${served.protocol}, ${trust})`;
+}
+
+async function isIssued(ctx: Context, seen: Served): Promise<boolean> {
+  const secret = await ctx.kube(ctx.settings.gke).get('Secret', TLS_SECRET);
+  const pem = Buffer.from(
+    (secret?.['data'] as Record<string, string> | undefined)?.['tls.crt'] ?? '',
+    'base64',
+  ).toString();
+  if (!pem) throw new Failure({ what: `Secret ${TLS_SECRET} holds no certificate`, next: './runbook 2.6' });
+  const { X509Certificate } = await import('node:crypto');
+  return new X509Certificate(pem).serialNumber === seen.serialNumber;
+}

@@ -1,0 +1,132 @@
+/** The one place that starts other programs: zx, wrapped so that its traps (design.md rule 8) cannot come back. */
+import { $ } from 'zx/core';
+import { Failure } from './failure.ts';
+import { scrub, Secret } from './secret.ts';
+
+export type Binary = 'docker' | 'gcloud' | 'git' | 'helm' | 'kubectl' | 'node' | 'npm' | 'tar';
+
+export interface Command {
+  binary: Binary;
+  args: readonly string[];
+  /** True when it changes something outside: refused while only looking (`--plan`, `status`). */
+  mutates: boolean;
+  /** Goes to stdin; the only way for a secret besides env. */
+  input?: string | Secret;
+  /** Beside the settings' child environment. */
+  env?: Readonly<Record<string, string | Secret>>;
+  cwd?: string;
+  timeoutMs?: number;
+  /** Streams that may hold a secret: they are not repeated in an error. */
+  sensitive?: 'stdout' | 'both';
+}
+
+export interface Output {
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command and gives its output; throws CommandFailed. */
+export type Run = (command: Command) => Promise<Output>;
+
+const DEFAULT_TIMEOUT_MS = 120_000;
+const SHOWN_LINES = 12;
+
+/** A command that ended with another status than 0, or in no time that was given. */
+export class CommandFailed extends Failure {
+  override name = 'CommandFailed';
+  readonly exitCode: number | null;
+  readonly stderr: string;
+
+  constructor(command: Command, exitCode: number | null, output: Output, timedOut: boolean) {
+    const said = command.sensitive === 'both' ? '' : output.stderr || (command.sensitive ? '' : output.stdout);
+    const seconds = Math.round((command.timeoutMs ?? DEFAULT_TIMEOUT_MS) / 1000);
+    super({
+      what: `${command.binary} ${command.args[0] ?? ''} ${timedOut ? `gave no answer within ${seconds} s` : `failed (status ${exitCode ?? 'none'})`}`,
+      command: pasteable(command),
+      detail: command.sensitive === 'both' ? '(its output may hold a secret and is not shown)' : scrub(lastLines(said)),
+      next: exitCode === 127 ? `install ${command.binary}, or run \`make tools\`` : undefined,
+    });
+    this.exitCode = exitCode;
+    this.stderr = scrub(output.stderr);
+  }
+}
+
+/** True for a failure that passes by itself: the API server restarts, a connection breaks, Google asks to slow down. */
+export function isTransient(error: unknown): boolean {
+  return (
+    error instanceof CommandFailed &&
+    /connection refused|connection reset|EOF|TLS handshake timeout|i\/o timeout|etcdserver|unable to handle the request|ServiceUnavailable|too many requests|HTTPError (429|500|502|503)/i.test(
+      error.stderr,
+    )
+  );
+}
+
+/** The command line to paste into a shell; input and secrets are never part of it. */
+export function pasteable(command: Pick<Command, 'binary' | 'args' | 'input'>): string {
+  const words = [command.binary, ...command.args].map((w) =>
+    /^[\w@%+=:,./-]+$/.test(w) ? w : `'${w.replaceAll("'", `'\\''`)}'`,
+  );
+  return scrub(words.join(' ')) + (command.input === undefined ? '' : ' < (stdin)');
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split('\n').slice(-SHOWN_LINES).join('\n');
+}
+
+/** Children that still run: ended when the run is. */
+const running = new Set<{ kill: (signal: NodeJS.Signals) => unknown }>();
+
+/** Ends every child that still runs (after Ctrl-C): in their own process groups they do not get the terminal's signal. */
+export function endChildren(signal: NodeJS.Signals): void {
+  for (const child of running) child.kill(signal);
+}
+
+/**
+ * The real Run: children get only the listed environment.
+ * @param environment PATH, HOME and what design.md rule 9 lists (lib/settings.ts childEnvironment)
+ */
+export function realRun(environment: Readonly<Record<string, string>>): Run {
+  return async (command) => {
+    const env: Record<string, string> = { ...environment };
+    for (const [name, value] of Object.entries(command.env ?? {}))
+      env[name] = value instanceof Secret ? value.reveal() : value;
+    const input = command.input instanceof Secret ? command.input.reveal() : (command.input ?? '');
+    const timeoutMs = command.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const started = Date.now();
+    const child = $({
+      quiet: true,
+      nothrow: true,
+      detached: true,
+      input,
+      env,
+      timeout: timeoutMs,
+      ...(command.cwd ? { cwd: command.cwd } : {}),
+    })`exec ${command.binary} ${command.args}`;
+    running.add(child);
+    try {
+      const ended = await child;
+      const output = { stdout: ended.stdout, stderr: ended.stderr };
+      if (ended.exitCode === 0) return output;
+      throw new CommandFailed(
+        command,
+        ended.exitCode,
+        output,
+        ended.signal !== null && Date.now() - started >= timeoutMs,
+      );
+    } finally {
+      running.delete(child);
+    }
+  };
+}
+
+/** A Run that refuses whatever changes something: for `plan`, `status` and `--plan`. */
+export function readOnly(run: Run): Run {
+  return (command) => {
+    if (command.mutates)
+      throw new Failure({
+        what: `refused while only looking: ${pasteable(command)}`,
+        next: 'this is a fault of the runbook: a check must only read',
+      });
+    return run(command);
+  };
+}

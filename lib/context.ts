@@ -1,0 +1,71 @@
+/** What every step gets: the settings, and clients of everything outside. Tests give their own Outside. */
+import { readFileSync } from 'node:fs';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { systemClock, type Clock } from './clock.ts';
+import { readOnly, realRun, type Run } from './command.ts';
+import { lookupBy, realDns, type Dns } from './dns.ts';
+import { Google } from './google.ts';
+import { Helm } from './helm.ts';
+import { realHttp, type Http } from './http.ts';
+import { Kubectl } from './kubectl.ts';
+import type { Settings } from './settings.ts';
+import type { Target } from './target.ts';
+import { realServedCertificate, type ServedCertificate } from './tls.ts';
+
+/** Everything that is not this process. */
+export interface Outside {
+  run: Run;
+  http: Http;
+  dns: Dns;
+  served: ServedCertificate;
+  clock: Clock;
+}
+
+export interface Context extends Outside {
+  settings: Settings;
+  google: Google;
+  /** kubectl for a cluster's namespace; the same object each time, so that reads of one moment go out together. */
+  kube: (target: Target) => Kubectl;
+  helm: (target: Target) => Helm;
+  /** The namespace of another part in the GKE cluster. */
+  inGke: (namespace: string) => Kubectl;
+  /** Tells what the step does or waits for now. */
+  note: (text: string) => void;
+}
+
+/** The real Outside for these settings. Adds TLS_CA_FILE to what this process trusts (design.md rule 11). */
+export function realOutside(settings: Settings): Outside {
+  if (settings.tls.caFile)
+    setDefaultCACertificates([...getCACertificates('default'), readFileSync(settings.tls.caFile, 'utf8')]);
+  const dns = realDns(settings.dnsServer);
+  const lookup = settings.dnsServer ? lookupBy(dns) : undefined;
+  return {
+    run: realRun(settings.childEnvironment),
+    http: realHttp(lookup),
+    dns,
+    served: realServedCertificate(lookup),
+    clock: systemClock,
+  };
+}
+
+/** @param looking true when nothing may be changed */
+export function makeContext(settings: Settings, outside: Outside, looking: boolean): Context {
+  const run = looking ? readOnly(outside.run) : outside.run;
+  const kubectls = new Map<string, Kubectl>();
+  const kube = (target: Target): Kubectl => {
+    const key = `${target.context}/${target.namespace}`;
+    const known = kubectls.get(key) ?? new Kubectl(run, { context: target.context, namespace: target.namespace });
+    kubectls.set(key, known);
+    return known;
+  };
+  return {
+    ...outside,
+    run,
+    settings,
+    google: new Google(run, outside.http, settings, settings.childEnvironment),
+    kube,
+    helm: (target) => new Helm(run, { context: target.context, namespace: target.namespace }),
+    inGke: (namespace) => kube({ context: settings.gke.context, namespace }),
+    note: () => undefined,
+  };
+}

@@ -1,0 +1,74 @@
+/** Errors for the operator: one line first, then what was wanted, what was found and what to do next. */
+
+export interface FailureParts {
+  /** One line: what did not come true. */
+  what: string;
+  wanted?: string | undefined;
+  found?: string | undefined;
+  /** The command that failed, already redacted, to paste into a shell. */
+  command?: string | undefined;
+  /** Events, conditions, log lines. */
+  detail?: string | undefined;
+  /** What the operator can do now. */
+  next?: string | undefined;
+  cause?: unknown;
+}
+
+/** A step, check or criterion that failed (exit status 1). */
+export class Failure extends Error {
+  override name = 'Failure';
+  readonly parts: FailureParts;
+
+  constructor(parts: FailureParts) {
+    super(parts.what, { cause: parts.cause });
+    this.parts = parts;
+  }
+}
+
+/** A wait that ran out of time while more waiting might have helped (exit status 1, a different ending than Failure). */
+export class TimedOut extends Failure {
+  override name = 'TimedOut';
+}
+
+/** One thing wrong with the input: which setting or prerequisite, and its remedy. */
+export interface Problem {
+  about: string;
+  message: string;
+  remedy: string;
+}
+
+/** Bad input or a missing prerequisite: all problems at once, nothing was changed (exit status 2). */
+export class BadInput extends Error {
+  override name = 'BadInput';
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map((p) => `${p.about}: ${p.message}`).join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** The text for a terminal: one line, then an indented line for each part that is known. */
+export function explain(error: unknown): string {
+  if (error instanceof BadInput) {
+    const lines = error.problems.map((p) => `  ${p.about}: ${p.message}\n      ${p.remedy}`);
+    return [`${count(error.problems.length, 'problem')} found; nothing was changed:`, ...lines].join('\n');
+  }
+  if (!(error instanceof Failure)) return error instanceof Error ? error.message : String(error);
+  const { what, wanted, found, command, detail, next } = error.parts;
+  const row = (name: string, text: string | undefined): string[] =>
+    text ? [`  ${name.padEnd(8)} ${text.replaceAll('\n', '\n           ')}`] : [];
+  return [
+    what,
+    ...row('wanted', wanted),
+    ...row('found', found),
+    ...row('command', command),
+    ...(detail ? [detail.trimEnd().replace(/^/gm, '    ')] : []),
+    ...row('next', next),
+  ].join('\n');
+}
+
+/** "1 problem", "3 problems". */
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,124 @@
+/** helm, always with context and namespace, values by stdin. Waiting is the runbook's own: helm's says only that time ran out. */
+import { parseAllDocuments } from 'yaml';
+import { CommandFailed, type Run } from './command.ts';
+import type { KubeObject } from './kubectl.ts';
+import { targetFlags, type Target } from './target.ts';
+
+export interface Release {
+  name: string;
+  /** deployed, failed, pending-install, … */
+  status: string;
+  revision: number;
+  /** For example cert-manager-v1.21.2. */
+  chart: string;
+}
+
+export interface ReleaseSpec {
+  release: string;
+  /** A directory, a packaged chart or an oci:// reference. */
+  chart: string;
+  version?: string;
+  values: unknown;
+}
+
+/** One cluster's namespace through helm. */
+export class Helm {
+  readonly target: Target;
+  readonly #run: Run;
+
+  constructor(run: Run, target: Target) {
+    this.#run = run;
+    this.target = target;
+  }
+
+  /** The release in any state, or undefined. */
+  async release(name: string): Promise<Release | undefined> {
+    const { stdout } = await this.#read(['list', '--filter', `^${name}$`, '-o', 'json']);
+    const rows = JSON.parse(stdout) as { name: string; status: string; revision: string; chart: string }[];
+    const row = rows[0];
+    return row && { name: row.name, status: row.status, revision: Number(row.revision), chart: row.chart };
+  }
+
+  /** The values given to the deployed revision. */
+  async values(name: string): Promise<unknown> {
+    return JSON.parse((await this.#read(['get', 'values', name, '-o', 'json'])).stdout) as unknown;
+  }
+
+  /** The objects of the deployed revision, as rendered then. */
+  async manifest(name: string): Promise<KubeObject[]> {
+    return objectsOf((await this.#read(['get', 'manifest', name])).stdout);
+  }
+
+  /** Installs or upgrades; returns when the objects are accepted, not when they run. */
+  async upgrade({ release, chart, version, values }: ReleaseSpec): Promise<void> {
+    const args = [
+      'upgrade',
+      '--install',
+      release,
+      chart,
+      ...(version && chart.startsWith('oci:') ? ['--version', version] : []),
+      '--create-namespace',
+      '--force-conflicts',
+      '--values',
+      '-',
+    ];
+    await this.#run({
+      binary: 'helm',
+      args: [...args, ...flags(this.target)],
+      mutates: true,
+      timeoutMs: 300_000,
+      input: JSON.stringify(values),
+    });
+  }
+
+  /** Removes the release and what it made; nothing where it is not there. */
+  async uninstall(name: string): Promise<void> {
+    await this.#run({
+      binary: 'helm',
+      args: ['uninstall', name, '--ignore-not-found', '--wait', '--timeout', '5m', ...flags(this.target)],
+      mutates: true,
+      timeoutMs: 330_000,
+    });
+  }
+
+  #read(args: readonly string[]) {
+    return this.#run({ binary: 'helm', args: [...args, ...flags(this.target)], mutates: false, timeoutMs: 60_000 });
+  }
+}
+
+/** helm's spelling of the target. */
+function flags(target: Target): string[] {
+  const [, context = '', , namespace = ''] = targetFlags(target);
+  return ['--kube-context', context, '--namespace', namespace];
+}
+
+/** helm template of a chart: the text, or the chart's own refusal. Needs no cluster. */
+export async function helmTemplate(
+  run: Run,
+  r: { release: string; namespace: string; chart: string; values: unknown },
+): Promise<{ ok: true; text: string } | { ok: false; error: string }> {
+  try {
+    const args = ['template', r.release, r.chart, '--namespace', r.namespace, '--values', '-'];
+    const { stdout } = await run({
+      binary: 'helm',
+      args,
+      mutates: false,
+      timeoutMs: 60_000,
+      input: JSON.stringify(r.values),
+    });
+    return { ok: true, text: stdout };
+  } catch (error) {
+    if (error instanceof CommandFailed && error.exitCode === 1) return { ok: false, error: error.stderr.trim() };
+    throw error;
+  }
+}
+
+/** The objects of rendered YAML. @throws YAMLParseError on a duplicate key */
+export function objectsOf(text: string): KubeObject[] {
+  return parseAllDocuments(text, { uniqueKeys: true }).flatMap((document) => {
+    const [error] = document.errors;
+    if (error) throw error;
+    const value = document.toJS() as KubeObject | null;
+    return value ? [value] : [];
+  });
+}

@@ -1,0 +1,72 @@
+/** HTTP(S) with a deadline, the runbook's own resolver and CA; verification is never off. */
+import { lookup as systemLookup } from 'node:dns';
+import { request as plain } from 'node:http';
+import { request as secure } from 'node:https';
+import type { LookupFunction } from 'node:net';
+
+export interface HttpRequest {
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
+  url: string;
+  headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  body?: unknown;
+  timeoutMs?: number;
+}
+
+export interface HttpAnswer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** One request; rejects when there is no answer at all (refused, unknown name, bad certificate, too late). */
+export type Http = (request: HttpRequest) => Promise<HttpAnswer>;
+
+const DEFAULT_TIMEOUT_MS = 15_000;
+
+/**
+ * The real Http.
+ * @param lookup resolves names by DNS_SERVER where that is set
+ */
+export function realHttp(lookup: LookupFunction = systemLookup): Http {
+  return ({ method = 'GET', url, headers = {}, body, timeoutMs = DEFAULT_TIMEOUT_MS }) =>
+    new Promise((resolve, reject) => {
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      const send = url.startsWith('https:') ? secure : plain;
+      const sent = send(
+        url,
+        {
+          method,
+          lookup,
+          headers: {
+            'user-agent': 'kubently-runbook',
+            ...(text === undefined
+              ? {}
+              : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }),
+            ...headers,
+          },
+          signal: AbortSignal.timeout(timeoutMs),
+        },
+        (answer) => {
+          const chunks: Buffer[] = [];
+          answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+          answer.on('error', reject);
+          answer.on('end', () =>
+            resolve({
+              status: answer.statusCode ?? 0,
+              headers: answer.headers,
+              body: Buffer.concat(chunks).toString(),
+            }),
+          );
+        },
+      );
+      sent.on('error', (error) =>
+        reject(
+          error.name === 'AbortError' || error.name === 'TimeoutError'
+            ? new Error(`no answer from ${new URL(url).host} within ${timeoutMs / 1000} s`)
+            : error,
+        ),
+      );
+      sent.end(text);
+    });
+}

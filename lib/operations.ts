@@ -1,0 +1,147 @@
+/** What the program can be asked for: run steps, look at them, prove the criteria, preflight. Each gives an exit status. */
+import { relative } from 'node:path';
+import { STEPS } from '../scripts/steps.ts';
+import { makeContext, realOutside, type Context } from './context.ts';
+import { proveAll, verdict, type Outcome } from './criterion.ts';
+import { BadInput, explain } from './failure.ts';
+import { openJournal, type Journal } from './journal.ts';
+import { preflight } from './preflight.ts';
+import { STATUS } from './status.ts';
+import { runSteps } from './run.ts';
+import { select, type Selection } from './select.ts';
+import { loadSettings, type Settings } from './settings.ts';
+import { screen, summarise, watch, type Screen } from './show.ts';
+import type { Check, Step } from './step.ts';
+
+interface Session {
+  ctx: Context;
+  out: Screen;
+  journal: Journal;
+}
+
+/** Does what the command line says. @throws BadInput, Failure */
+export async function operate(what: string, flags: Selection & { plan?: true }): Promise<number> {
+  const looking = flags.plan === true || what === 'status' || what === 'doctor';
+  const out = screen();
+  const settings = loadSettings();
+  const journal = openJournal(settings.file, out.line);
+  const session: Session = { ctx: makeContext(settings, realOutside(settings), looking), out, journal };
+  if (what === 'doctor') return doctor(session);
+  if (what === 'status') return look(session, STEPS);
+  if (what === 'verify') return verify(session);
+  const chosen = select(STEPS, what, flags);
+  return flags.plan ? look(session, chosen) : run(session, what, chosen);
+}
+
+async function run({ ctx, out, journal }: Session, what: string, chosen: readonly Step[]): Promise<number> {
+  const started = Date.now();
+  journal({ event: 'run', reason: what });
+  const problems = await preflight(ctx);
+  if (problems.length > 0) {
+    journal({ event: 'refused', reason: problems.map((p) => p.about).join(', ') });
+    throw new BadInput(problems);
+  }
+  warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
+  const watcher = watch(out);
+  const rows = await runSteps(chosen, STEPS, ctx, journal, watcher);
+  watcher.stop();
+  const failed = rows.some((r) => r.state === 'failed' || r.state === 'blocked');
+  const suffix = envSuffix(ctx.settings);
+  summarise(
+    out,
+    rows,
+    Date.now() - started,
+    failed ? `make ${/^\d/.test(what) ? 'deploy' : what}${suffix} (goes on where this ended)` : `make verify${suffix}`,
+  );
+  journal({ event: 'run', reason: what, state: failed ? 'failed' : 'done', durationMs: Date.now() - started });
+  return failed ? STATUS.failed : STATUS.done;
+}
+
+/** Every step's check at once, nothing changed. */
+async function look({ ctx, out, journal }: Session, steps: readonly Step[]): Promise<number> {
+  const { chalk } = out;
+  const rows = await Promise.all(
+    steps.map(async (step) => {
+      if (step.kind === 'proof') return { step, state: 'proof', reason: 'proven by running it' } as const;
+      const found: Check | { state: 'failed'; reason: string } = await step
+        .check(ctx)
+        .catch((error: unknown) => ({ state: 'failed', reason: explain(error).split('\n')[0] ?? '' }));
+      return { step, ...found };
+    }),
+  );
+  const marks = {
+    done: chalk.green('✓'),
+    absent: chalk.cyan('+'),
+    differs: chalk.yellow('~'),
+    unknown: chalk.gray('?'),
+    failed: chalk.red('✗'),
+    proof: chalk.gray('·'),
+  };
+  for (const { step, state, reason } of rows) {
+    out.line(`${marks[state]} ${step.id} ${step.title.padEnd(46)} ${state.padEnd(8)} ${chalk.gray(reason)}`);
+    journal({ event: 'look', step: step.id, state, reason });
+  }
+  const open = rows.filter((r) => r.state !== 'done' && r.state !== 'proof');
+  out.line(
+    open.length === 0 ? 'everything is as meant' : `${open.length} to do: ${open.map((r) => r.step.id).join(', ')}`,
+  );
+  return rows.some((r) => r.state === 'failed') ? STATUS.failed : open.length > 0 ? STATUS.somethingToDo : STATUS.done;
+}
+
+async function verify({ ctx, out, journal }: Session): Promise<number> {
+  const { CRITERIA } = await import('../scripts/criteria/criteria.ts');
+  const { chalk } = out;
+  const outcomes = await proveAll(CRITERIA, ctx, journal, () => undefined);
+  const line = (o: Outcome): string => {
+    const head = `${String(o.criterion.number).padStart(2)} ${o.criterion.title}`;
+    switch (o.state) {
+      case 'proven':
+        return `${chalk.green('✓')} ${head}\n     ${chalk.gray(o.evidence)}`;
+      case 'unproven':
+        return `${chalk.yellow('?')} ${head}\n     ${o.reason}`;
+      case 'failed':
+        return `${chalk.red('✗')} ${head}\n     ${explain(o.error).replaceAll('\n', '\n     ')}`;
+    }
+  };
+  outcomes.forEach((o) => out.line(line(o)));
+  out.line(verdict(outcomes));
+  return outcomes.some((o) => o.state === 'failed')
+    ? STATUS.failed
+    : outcomes.some((o) => o.state === 'unproven')
+      ? STATUS.unproven
+      : STATUS.done;
+}
+
+async function doctor({ ctx, out }: Session): Promise<number> {
+  const problems = await preflight(ctx);
+  if (problems.length > 0) throw new BadInput(problems);
+  warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
+  out.line(
+    `ready: tools, project ${ctx.settings.project}, zone ${ctx.settings.dnsZone}, ${1 + ctx.settings.remotes.length} clusters and the checkout are as they should be`,
+  );
+  return STATUS.done;
+}
+
+function warnings({ gkeExecutorApiUrl, llm, tls }: Settings): string[] {
+  return [
+    ...(gkeExecutorApiUrl.startsWith('http:')
+      ? [
+          `warning: the GKE executor speaks plain http to ${gkeExecutorApiUrl} (GKE_EXECUTOR_API_URL): its token crosses the cluster network unencrypted`,
+        ]
+      : []),
+    ...(Object.keys(llm.keys).length === 0
+      ? ['warning: no LLM key is set: the agent (4.3, criterion 11) cannot answer']
+      : []),
+    ...(tls.issuer === 'staging' && !tls.caFile
+      ? [
+          'warning: TLS_ISSUER=staging without TLS_CA_FILE: executors do not trust the staging certificate and will not connect',
+        ]
+      : []),
+  ];
+}
+
+/** ` ENV_FILE=…` where the settings are not those of .env. */
+function envSuffix({ file }: Settings): string {
+  const name = relative(process.cwd(), file);
+  return name === '.env' ? '' : ` ENV_FILE=${name}`;
+}

@@ -1,0 +1,213 @@
+/** A release fitted to the chart at hand, its drift, and what the runbook does around it (design.md rule 7). */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { stringify } from 'yaml';
+import { aroundObjects } from './around.ts';
+import type { Around, Finding } from './chart/fit.ts';
+import type { Meaning } from './chart/meaning.ts';
+import { chartPath, headCommit } from './checkout.ts';
+import type { Context } from './context.ts';
+import { drift } from './drift.ts';
+import { Failure } from './failure.ts';
+import { helmTemplate, objectsOf } from './helm.ts';
+import { RUNBOOK_FOLDER } from './journal.ts';
+import { rolloutGap } from './rollout.ts';
+import { absent, checkOf, differs, done, type Check } from './step.ts';
+import type { Remote, Target } from './target.ts';
+
+/** What fitting found, as it lies in .runbook: values to read and diff, the rest beside them. */
+export interface Fitted {
+  /** Of everything that fitting reads: chart, meaning, values/ and the fitting's own code. */
+  key: string;
+  values: Record<string, unknown>;
+  around: Around[];
+  findings: Finding[];
+}
+
+/** A release and where it goes. */
+export interface Placed {
+  meaning: Meaning;
+  target: Target;
+}
+
+/** The GKE release as it is meant at the checkout's commit (plan step 2.4). */
+export async function gkeRelease({ settings, run }: Context): Promise<Placed> {
+  const { short: tag } = await headCommit(run, settings.repo);
+  const { registry } = settings.images;
+  const meaning: Meaning = {
+    side: 'gke',
+    release: settings.release,
+    namespace: settings.gke.namespace,
+    clusterId: settings.gkeClusterId,
+    securityMode: 'readOnly',
+    caFile: settings.tls.caFile !== undefined,
+    host: settings.host,
+    tlsSecret: 'kubently-api-tls',
+    ingressClass: 'nginx',
+    ingressController: settings.ingressController,
+    executorApiUrl: settings.gkeExecutorApiUrl,
+    images: { api: { repository: `${registry}/api`, tag }, executor: { repository: `${registry}/executor`, tag } },
+    replicas: settings.apiReplicas,
+    llmProvider: settings.llm.provider,
+    model: settings.llm.model,
+  };
+  return { meaning, target: settings.gke };
+}
+
+/** A remote cluster's executor-only release (plan step 3.1). */
+export async function remoteRelease({ settings, run }: Context, remote: Remote): Promise<Placed> {
+  const { short: tag } = await headCommit(run, settings.repo);
+  const meaning: Meaning = {
+    side: 'remote',
+    release: remote.release,
+    namespace: remote.namespace,
+    clusterId: remote.id,
+    securityMode: 'readOnly',
+    caFile: settings.tls.caFile !== undefined,
+    apiUrl: `https://${settings.host}`,
+    image: { repository: `${settings.images.registry}/executor`, tag },
+  };
+  return { meaning, target: remote };
+}
+
+/** Path of a release's values file: <deployment>/<cluster id>.values.yaml in .runbook. */
+export function valuesPath({ settings }: Context, { meaning }: Placed): string {
+  return join(RUNBOOK_FOLDER, settings.host, `${meaning.clusterId}.values.yaml`);
+}
+
+/** Fits the release to the chart and writes the outcome. @throws Failure with the findings that are errors */
+export async function fitAndKeep(ctx: Context, placed: Placed): Promise<Fitted> {
+  const { fitRelease } = await import('./chart/fit.ts');
+  const fit = await fitRelease(placed.meaning, chartPath(ctx.settings.repo), (r) => helmTemplate(ctx.run, r));
+  const errors = fit.findings.filter((f) => f.grade === 'error');
+  if (errors.length > 0) {
+    const detail = errors.map((f) => `${f.id} ${f.object ?? f.path ?? ''}: ${f.message}\n  ${f.remedy}`).join('\n');
+    throw new Failure({
+      what: `the chart does not give a complete release ${placed.meaning.release}: ${errors[0]?.message ?? ''}`,
+      detail,
+      next: 'make lint-chart',
+    });
+  }
+  const fitted: Fitted = {
+    key: await fitKey(ctx, placed),
+    values: fit.values,
+    around: fit.around,
+    findings: fit.findings,
+  };
+  const path = valuesPath(ctx, placed);
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
+  await writeFile(
+    path,
+    `# Values of release ${placed.meaning.release}, fitted to the chart by the runbook. Changes are lost.\n${stringify(fit.values)}`,
+  );
+  await writeFile(fittedPath(path), JSON.stringify(fitted));
+  return fitted;
+}
+
+/** The kept outcome, or undefined where there is none or it is of another chart, meaning or runbook. */
+export async function keptFit(ctx: Context, placed: Placed): Promise<Fitted | undefined> {
+  const path = fittedPath(valuesPath(ctx, placed));
+  if (!existsSync(path)) return undefined;
+  const kept = JSON.parse(readFileSync(path, 'utf8')) as Fitted;
+  return kept.key === (await fitKey(ctx, placed)) ? kept : undefined;
+}
+
+/** The kept outcome. @throws Failure naming the step that makes it */
+export async function fitted(ctx: Context, placed: Placed): Promise<Fitted> {
+  const kept = await keptFit(ctx, placed);
+  if (kept) return kept;
+  throw new Failure({
+    what: `the values of ${placed.meaning.release} are not fitted to this checkout`,
+    next: `./runbook ${placed.meaning.side === 'gke' ? '2.4' : '3.1'}`,
+  });
+}
+
+function fittedPath(values: string): string {
+  return values.replace(/\.values\.yaml$/, '.fit.json');
+}
+
+async function fitKey({ settings }: Context, { meaning }: Placed): Promise<string> {
+  const root = join(import.meta.dirname, '..');
+  const hash = createHash('sha256').update(JSON.stringify(meaning));
+  for (const folder of [chartPath(settings.repo), join(root, 'values'), join(root, 'lib', 'chart')]) {
+    const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((f) => f.isFile());
+    for (const file of files.map((f) => join(f.parentPath, f.name)).sort())
+      hash.update(file.slice(folder.length)).update(await readFile(file));
+  }
+  return hash.digest('hex');
+}
+
+/** Live truth of a release against what is meant: Helm's record, the objects around it, and its pods. */
+export async function checkRelease(ctx: Context, placed: Placed): Promise<Check> {
+  const { meaning, target } = placed;
+  const kept = await keptFit(ctx, placed);
+  const after = meaning.side === 'gke' ? '2.4' : '3.1';
+  if (!kept) return { state: 'unknown', reason: `the values are known after ${after}`, after };
+  const helm = ctx.helm(target);
+  const release = await helm.release(meaning.release);
+  if (!release) return absent(`no release ${meaning.release} in ${target.namespace}`);
+  if (release.status !== 'deployed') return differs(`release ${meaning.release} is ${release.status}`);
+  const [values, manifest, rendered, around] = await Promise.all([
+    helm.values(meaning.release),
+    helm.manifest(meaning.release),
+    helmTemplate(ctx.run, {
+      release: meaning.release,
+      namespace: target.namespace,
+      chart: chartPath(ctx.settings.repo),
+      values: kept.values,
+    }),
+    checkAround(ctx, placed, kept),
+  ]);
+  if (!isDeepStrictEqual(values, kept.values))
+    return differs(`release ${meaning.release} was installed with other values`);
+  if (!rendered.ok || !isDeepStrictEqual(sorted(manifest), sorted(objectsOf(rendered.text))))
+    return differs(`release ${meaning.release} was rendered by another chart`);
+  if (around.state !== 'done') return around;
+  const workloads = await Promise.all(workloadsOf(manifest).map((w) => ctx.kube(target).get(...w)));
+  const gap = workloads.map(rolloutGap).find((g) => g !== undefined);
+  return gap
+    ? differs(`a workload ${gap}`)
+    : done(`release ${meaning.release}, revision ${release.revision}, is as meant and complete`);
+}
+
+async function checkAround(ctx: Context, placed: Placed, kept: Fitted): Promise<Check> {
+  const kube = ctx.kube(placed.target);
+  const stray = kept.around.flatMap((a) => (a.kind === 'hpa-remove' ? [a.name] : []));
+  const [live, found] = await Promise.all([
+    Promise.all(stray.map((n) => kube.get('HorizontalPodAutoscaler.autoscaling', n))),
+    aroundObjects(ctx, placed, kept).then((objects) => drift(kube, objects, 'partial')),
+  ]);
+  if (live.some(Boolean)) return differs(`the stray HorizontalPodAutoscaler ${stray.join(', ')} is back`);
+  return checkOf(found, 'what is around the release is as meant');
+}
+
+/** Installs or upgrades, and does what values cannot. Returns before the pods run. */
+export async function applyRelease(ctx: Context, placed: Placed): Promise<void> {
+  const { meaning, target } = placed;
+  const kept = await fitted(ctx, placed);
+  await ctx
+    .helm(target)
+    .upgrade({ release: meaning.release, chart: chartPath(ctx.settings.repo), values: kept.values });
+  const kube = ctx.kube(target);
+  await kube.apply(await aroundObjects(ctx, placed, kept), 'partial');
+  for (const a of kept.around)
+    if (a.kind === 'hpa-remove') await kube.delete('HorizontalPodAutoscaler.autoscaling', a.name);
+}
+
+/** Kind and name of the release's Deployments and StatefulSets. */
+export async function releaseWorkloads(ctx: Context, { meaning, target }: Placed): Promise<[string, string][]> {
+  return workloadsOf(await ctx.helm(target).manifest(meaning.release));
+}
+
+function workloadsOf(manifest: readonly { kind: string; metadata: { name: string } }[]): [string, string][] {
+  return manifest.flatMap(({ kind, metadata }): [string, string][] =>
+    kind === 'Deployment' || kind === 'StatefulSet' ? [[`${kind}.apps`, metadata.name]] : [],
+  );
+}
+
+function sorted<T extends { kind: string; metadata: { name: string } }>(objects: readonly T[]): T[] {
+  return [...objects].sort((a, b) => `${a.kind}/${a.metadata.name}`.localeCompare(`${b.kind}/${b.metadata.name}`));
+}

@@ -1,0 +1,269 @@
+/** Settings: the environment over the file over the defaults, validated once into a typed object (design.md rule 9). */
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parse } from 'dotenv';
+import { z } from 'zod';
+import { BadInput, type Problem } from './failure.ts';
+import { optionalSecret, type Secret } from './secret.ts';
+import { INHERITED, PASSED_ON, ROWS } from './settings-table.ts';
+import type { Remote, Target } from './target.ts';
+
+export type Issuer = 'staging' | 'production';
+
+export interface Settings {
+  project: string;
+  region: string;
+  dnsZone: string;
+  host: string;
+  staticIpName: string;
+  dns01Auth: 'key' | 'workload-identity';
+  dns01Account: string;
+  gke: Target;
+  release: string;
+  gkeClusterId: string;
+  remotes: Remote[];
+  gkeExecutorApiUrl: string;
+  /** Absolute path of the Kubently checkout. */
+  repo: string;
+  images: { registry: string; user: string; token: Secret | undefined };
+  apiReplicas: number;
+  llm: { provider: 'anthropic-claude' | 'google-gemini' | 'openai'; model: string; keys: Record<string, Secret> };
+  tokensFile: string;
+  acme: { email: string; staging: string; production: string; caFile: string | undefined };
+  tls: { issuer: Issuer | undefined; caFile: string | undefined };
+  certManagerChart: string;
+  ingressController: 'traefik' | 'existing';
+  dnsServer: string | undefined;
+  /** What children of the runbook get as environment. */
+  childEnvironment: Record<string, string>;
+  /** The file that was read, for the commands that the runbook suggests. */
+  file: string;
+}
+
+const dnsName = z
+  .string()
+  .regex(
+    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/,
+    'is not a DNS name such as test-api.kubently.io',
+  );
+const label = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens, at most 63');
+const release = label
+  .refine(
+    (r) => r.includes('kubently'),
+    'must contain "kubently", or the chart names a Redis Service that does not exist',
+  )
+  .refine((r) => r.length <= 53, 'may have at most 53 characters');
+const https = z.url({ protocol: /^https$/, error: 'must be an https:// URL' });
+const home = (path: string): string => resolve(path.replace(/^~(?=\/|$)/, homedir()));
+const path = z.string().transform(home);
+const file = path.refine((f) => existsSync(f), 'names a file that does not exist');
+const optional = <T extends z.ZodType>(type: T) => z.preprocess((v) => (v === '' ? undefined : v), type.optional());
+
+const remote = z.string().transform((text, ctx): Remote => {
+  const [id = '', where = ''] = text.split(/=(.*)/s);
+  const [context = '', namespace = 'kubently-remote', name = 'kubently-remote', ...rest] = where.split('/');
+  const bad = [label.safeParse(id), label.safeParse(namespace), release.safeParse(name)].flatMap((r, i) =>
+    r.success ? [] : [`${['id', 'namespace', 'release'][i] ?? ''} ${r.error.issues[0]?.message ?? ''}`],
+  );
+  if (context === '' || rest.length > 0) bad.push('has the form id=context[/namespace[/release]]');
+  if (bad.length > 0) ctx.addIssue({ code: 'custom', message: `"${text}": ${bad.join('; ')}` });
+  return { id, context, namespace, release: name };
+});
+
+const shape = z
+  .object({
+    GCP_PROJECT: z.string().regex(/^([a-z0-9.]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a Google Cloud project id'),
+    GCP_REGION: z.string().regex(/^[a-z]+-[a-z]+\d+$/, 'is not a region such as us-central1'),
+    DNS_ZONE: label,
+    API_HOST: dnsName,
+    STATIC_IP_NAME: label,
+    DNS01_AUTH: z.enum(['key', 'workload-identity']),
+    DNS01_ACCOUNT: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a service account id (6 to 30 characters)'),
+    GKE_CONTEXT: z.string().min(1),
+    NAMESPACE: label,
+    RELEASE: release,
+    GKE_CLUSTER_ID: label,
+    REMOTE_CLUSTERS: z.preprocess(
+      (v) => (typeof v === 'string' ? v.split(',').map((s) => s.trim()) : v),
+      z.array(remote).min(1),
+    ),
+    GKE_EXECUTOR_API_URL: optional(
+      z
+        .url({ protocol: /^https?$/, error: 'must be an http(s):// URL' })
+        .refine((u) => !u.endsWith('/'), 'must not end with a slash'),
+    ),
+    KUBENTLY_REPO: path,
+    IMAGE_REGISTRY: z
+      .string()
+      .regex(
+        /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+$/,
+        'must be host/path without a scheme, such as ghcr.io/kubently/kubently',
+      ),
+    IMAGE_REGISTRY_USER: z.string().min(1),
+    GITHUB_TOKEN: z.string(),
+    API_REPLICAS: z.coerce.number<string>().int().min(1).max(10),
+    LLM_PROVIDER: z.enum(['anthropic-claude', 'google-gemini', 'openai']),
+    LLM_MODEL: z.string().min(1),
+    ANTHROPIC_API_KEY: z.string(),
+    GOOGLE_API_KEY: z.string(),
+    OPENAI_API_KEY: z.string(),
+    TOKENS_FILE: path,
+    ACME_EMAIL: z
+      .email('is not an e-mail address')
+      .refine((m) => !m.endsWith('@example.com'), 'is still the placeholder'),
+    TLS_ISSUER: optional(z.enum(['staging', 'production'])),
+    ACME_STAGING_SERVER: https,
+    ACME_PRODUCTION_SERVER: https,
+    ACME_CA_FILE: optional(file),
+    TLS_CA_FILE: optional(file),
+    CERT_MANAGER_CHART: z
+      .string()
+      .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, 'must be an oci:// or https:// URL, or a path'),
+    INGRESS_CONTROLLER: z.enum(['traefik', 'existing']),
+    DNS_SERVER: optional(z.union([z.ipv4(), z.ipv6()], 'must be an IP address')),
+  })
+  .superRefine((s, ctx) => {
+    const remotes = s.REMOTE_CLUSTERS;
+    const ids = [s.GKE_CLUSTER_ID, ...remotes.map((r) => r.id)];
+    const releases = [`${s.GKE_CONTEXT}/${s.RELEASE}`, ...remotes.map((r) => `${r.context}/${r.release}`)];
+    const twice = (list: string[]) => list.filter((x, i) => list.indexOf(x) !== i);
+    for (const id of twice(ids))
+      ctx.addIssue({ code: 'custom', path: ['REMOTE_CLUSTERS'], message: `has the cluster id "${id}" twice` });
+    for (const r of twice(releases))
+      ctx.addIssue({
+        code: 'custom',
+        path: ['REMOTE_CLUSTERS'],
+        message: `has the release ${r} twice: its cluster-scoped names would collide`,
+      });
+  });
+
+/** Where a setting's file is named. */
+export function settingsFile(env: NodeJS.ProcessEnv): string {
+  return resolve(env['ENV_FILE'] ?? '.env');
+}
+
+/**
+ * The settings of this run.
+ * @throws BadInput with every problem: missing, unknown, duplicate or malformed settings
+ */
+export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  const name = settingsFile(env);
+  if (!existsSync(name)) {
+    throw new BadInput([
+      {
+        about: name,
+        message: 'there is no such settings file',
+        remedy: 'cp .env.example .env and edit it, or name one by ENV_FILE=path; `make rehearse` needs none',
+      },
+    ]);
+  }
+  const text = readFileSync(name, 'utf8');
+  const fromFile = parse(text);
+  const problems = [...fileProblems(text, fromFile)];
+  const value = (key: string): string | undefined => env[key] ?? fromFile[key];
+  const raw = Object.fromEntries(
+    ROWS.map((r) => [
+      r.name,
+      value(r.name) ?? (r.kind === 'default' ? r.example : r.kind === 'optional' ? '' : undefined),
+    ]),
+  );
+  const result = shape.safeParse(raw);
+  if (!result.success) problems.push(...result.error.issues.map((i) => problemOf(i, raw)));
+  if (!result.success || problems.length > 0) throw new BadInput(problems);
+  return typed(result.data, childEnvironment(env, fromFile), name);
+}
+
+function* fileProblems(text: string, parsed: Record<string, string>): Generator<Problem> {
+  const names = new Set(ROWS.map((r) => r.name));
+  for (const key of Object.keys(parsed)) {
+    if (names.has(key) || PASSED_ON.test(key)) continue;
+    yield {
+      about: key,
+      message: 'is not a setting of this runbook',
+      remedy: 'remove the line, or look up its name in .env.example',
+    };
+  }
+  const seen = new Set<string>();
+  for (const [, key = ''] of text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=/gm)) {
+    if (seen.has(key)) yield { about: key, message: 'is set twice in the file', remedy: 'keep one of the lines' };
+    seen.add(key);
+  }
+}
+
+function problemOf(issue: z.core.$ZodIssue, raw: Record<string, string | undefined>): Problem {
+  const about = String(issue.path[0] ?? 'settings');
+  const row = ROWS.find((r) => r.name === about);
+  const missing = raw[about] === undefined || raw[about] === '';
+  const shown = row?.secret ? 'the value' : `"${raw[about] ?? ''}"`;
+  const message =
+    missing && row?.kind === 'required'
+      ? 'is not set'
+      : `${issue.message.startsWith('"') || issue.message.startsWith('has ') ? '' : `${shown} `}${issue.message}`;
+  return {
+    about,
+    message,
+    remedy: row ? `${row.comment}; for example ${row.name}=${row.example || '…'}` : 'see .env.example',
+  };
+}
+
+function childEnvironment(env: NodeJS.ProcessEnv, fromFile: Record<string, string>): Record<string, string> {
+  const tools = join(import.meta.dirname, '..', '.tools', 'bin');
+  const child: Record<string, string> = {};
+  for (const [key, text] of Object.entries(fromFile)) if (PASSED_ON.test(key)) child[key] = text;
+  for (const [key, text] of Object.entries(env))
+    if (text !== undefined && (PASSED_ON.test(key) || INHERITED.test(key))) child[key] = text;
+  return { ...child, PATH: `${tools}:${child['PATH'] ?? ''}` };
+}
+
+function typed(s: z.output<typeof shape>, environment: Record<string, string>, name: string): Settings {
+  const keys = {
+    ANTHROPIC_API_KEY: s.ANTHROPIC_API_KEY,
+    GOOGLE_API_KEY: s.GOOGLE_API_KEY,
+    OPENAI_API_KEY: s.OPENAI_API_KEY,
+  };
+  return {
+    project: s.GCP_PROJECT,
+    region: s.GCP_REGION,
+    dnsZone: s.DNS_ZONE,
+    host: s.API_HOST,
+    staticIpName: s.STATIC_IP_NAME,
+    dns01Auth: s.DNS01_AUTH,
+    dns01Account: s.DNS01_ACCOUNT,
+    gke: { context: s.GKE_CONTEXT, namespace: s.NAMESPACE },
+    release: s.RELEASE,
+    gkeClusterId: s.GKE_CLUSTER_ID,
+    remotes: s.REMOTE_CLUSTERS,
+    gkeExecutorApiUrl: s.GKE_EXECUTOR_API_URL ?? `https://${s.API_HOST}`,
+    repo: s.KUBENTLY_REPO,
+    images: { registry: s.IMAGE_REGISTRY, user: s.IMAGE_REGISTRY_USER, token: optionalSecret(s.GITHUB_TOKEN) },
+    apiReplicas: s.API_REPLICAS,
+    llm: {
+      provider: s.LLM_PROVIDER,
+      model: s.LLM_MODEL,
+      keys: Object.fromEntries(
+        Object.entries(keys).flatMap(([key, text]) => {
+          const boxed = optionalSecret(text);
+          return boxed ? [[key, boxed]] : [];
+        }),
+      ),
+    },
+    tokensFile: s.TOKENS_FILE,
+    acme: {
+      email: s.ACME_EMAIL,
+      staging: s.ACME_STAGING_SERVER,
+      production: s.ACME_PRODUCTION_SERVER,
+      caFile: s.ACME_CA_FILE,
+    },
+    tls: { issuer: s.TLS_ISSUER, caFile: s.TLS_CA_FILE },
+    certManagerChart: s.CERT_MANAGER_CHART,
+    ingressController: s.INGRESS_CONTROLLER,
+    dnsServer: s.DNS_SERVER,
+    childEnvironment: environment,
+    file: name,
+  };
+}

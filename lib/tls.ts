@@ -1,0 +1,67 @@
+/** The certificate that a host really serves. */
+import { X509Certificate } from 'node:crypto';
+import type { LookupFunction } from 'node:net';
+import { connect } from 'node:tls';
+
+export interface Served {
+  /** True when the chain leads to a trusted root and the name matches. */
+  trusted: boolean;
+  /** Why it is not, in OpenSSL's words. */
+  refusal: string | undefined;
+  subjectAltNames: string[];
+  issuer: string;
+  notBefore: Date;
+  notAfter: Date;
+  serialNumber: string;
+  protocol: string;
+}
+
+/** Connects to host:443 and reads what is served; rejects where nothing answers. */
+export type ServedCertificate = (host: string) => Promise<Served>;
+
+/** The real one; trust is the process's default CAs, with TLS_CA_FILE added (lib/context.ts). */
+export function realServedCertificate(lookup: LookupFunction | undefined): ServedCertificate {
+  return (host) =>
+    new Promise((resolve, reject) => {
+      // Only reads: nothing is sent, and `authorized` still says whether the chain is trusted.
+      const socket = connect(
+        {
+          host,
+          port: 443,
+          servername: host,
+          rejectUnauthorized: false,
+          timeout: 10_000,
+          ...(lookup ? { lookup } : {}),
+        },
+        () => {
+          const raw = socket.getPeerCertificate().raw as Buffer | undefined;
+          const { authorized, authorizationError } = socket;
+          const protocol = socket.getProtocol() ?? 'unknown';
+          socket.destroy();
+          if (!raw) {
+            reject(new Error(`${host}:443 serves no certificate`));
+            return;
+          }
+          resolve({
+            trusted: authorized,
+            refusal: authorized ? undefined : String(authorizationError),
+            ...read(raw),
+            protocol,
+          });
+        },
+      );
+      socket.on('timeout', () => socket.destroy(new Error(`${host}:443 did not finish the handshake within 10 s`)));
+      socket.on('error', reject);
+    });
+}
+
+function read(raw: Buffer): Omit<Served, 'trusted' | 'refusal' | 'protocol'> {
+  const certificate = new X509Certificate(raw);
+  return {
+    subjectAltNames: (certificate.subjectAltName ?? '').split(', ').map((n) => n.replace(/^DNS:/, '')),
+    issuer: certificate.issuer.replaceAll('\n', ', '),
+    notBefore: new Date(certificate.validFrom),
+    notAfter: new Date(certificate.validTo),
+    serialNumber: certificate.serialNumber,
+  };
+}

@@ -1,0 +1,95 @@
+/** Plan step 1.0: the static IP is reserved and the A record points to it. */
+import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
+import { Failure } from '../lib/failure.ts';
+import { waitFor } from '../lib/wait.ts';
+import type { Context } from '../lib/context.ts';
+
+const TTL_S = 300;
+
+export const step: ChangeStep = {
+  id: '1.0',
+  kind: 'change',
+  title: 'Static IP reserved, A record points to it',
+  needs: [],
+
+  async check({ google, settings: { host, dnsZone, staticIpName } }) {
+    const [address, record] = await Promise.all([
+      google.address(staticIpName),
+      google.record(dnsZone, `${host}.`, 'A'),
+    ]);
+    if (!address) {
+      if (record)
+        return conflict(
+          `${host} already points to ${record.rrdatas.join(', ')}, and no address ${staticIpName} is reserved`,
+          `look whose address that is; then: gcloud dns record-sets delete ${host}. --zone=${dnsZone} --type=A --project=${google.project}`,
+        );
+      return absent(`no address ${staticIpName} is reserved in ${google.region}`);
+    }
+    if (!record) return absent(`${address.address} is reserved, ${host} has no A record`);
+    const found = record.rrdatas.join(', ');
+    if (found !== address.address)
+      return conflict(
+        `A record is ${found}, reserved is ${address.address}`,
+        `gcloud dns record-sets update ${host}. --zone=${dnsZone} --type=A --ttl=${TTL_S} --rrdatas=${address.address} --project=${google.project}`,
+      );
+    return done(`A record is ${found}, as reserved`);
+  },
+
+  async apply({ google, settings: { host, dnsZone, staticIpName, region } }) {
+    if (!(await google.address(staticIpName)))
+      await google.change(['compute', 'addresses', 'create', staticIpName, `--region=${region}`]);
+    const address = await google.address(staticIpName);
+    if (!address)
+      throw new Failure({ what: `the address ${staticIpName} was created and cannot be read`, next: './runbook 1.0' });
+    if (await google.record(dnsZone, `${host}.`, 'A')) return;
+    await google.change([
+      'dns',
+      'record-sets',
+      'create',
+      `${host}.`,
+      `--zone=${dnsZone}`,
+      '--type=A',
+      `--ttl=${TTL_S}`,
+      `--rrdatas=${address.address}`,
+    ]);
+  },
+
+  verify: servedByTheZone,
+
+  async undo({ google, settings: { host, dnsZone, staticIpName, region } }) {
+    await google.remove(['dns', 'record-sets', 'delete', `${host}.`, `--zone=${dnsZone}`, '--type=A']);
+    await google.remove(['compute', 'addresses', 'delete', staticIpName, `--region=${region}`]);
+  },
+};
+
+/** Asks every name server of the zone until all give the reserved address. */
+async function servedByTheZone(ctx: Context): Promise<string> {
+  const { google, dns, settings } = ctx;
+  const { host, dnsZone, staticIpName } = settings;
+  const [zone, address] = await Promise.all([google.zone(dnsZone), google.address(staticIpName)]);
+  if (!zone || !address)
+    throw new Failure({ what: `zone ${dnsZone} or address ${staticIpName} is gone`, next: './runbook 1.0' });
+  return waitFor(
+    {
+      what: `A record of ${host} at the zone's name servers`,
+      timeoutMs: 180_000,
+      probe: async () => {
+        const answers = await dns.addressesAt(zone.nameServers, host);
+        const late = answers.filter((a) => a.addresses.join() !== address.address);
+        if (late.length === 0)
+          return {
+            state: 'ready',
+            value: `${answers.length} name servers of ${zone.dnsName} answer ${address.address}`,
+          };
+        return {
+          state: 'pending',
+          reason: late.map((a) => `${a.server} answers ${a.addresses.join(', ') || 'nothing'}`).join('; '),
+        };
+      },
+      next: `dig ${host} @${zone.nameServers[0] ?? ''}`,
+    },
+    ctx,
+  );
+}
+
+if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);

@@ -1,0 +1,189 @@
+/** Plan step 1.2: cert-manager may write the zone, by a service account's key in a Secret or by workload identity. */
+import { absent, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
+import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET, dns01Email } from '../lib/infrastructure.ts';
+import { Failure } from '../lib/failure.ts';
+import { secretObject, secretValue } from '../lib/kubectl.ts';
+import { Secret } from '../lib/secret.ts';
+import { waitFor } from '../lib/wait.ts';
+import type { Context } from '../lib/context.ts';
+
+const ROLE = 'roles/dns.admin';
+const IDENTITY_ANNOTATION = 'iam.gke.io/gcp-service-account';
+
+export const step: ChangeStep = {
+  id: '1.2',
+  kind: 'change',
+  title: 'DNS-01 service account may write the zone',
+  needs: ['1.1'],
+
+  async check(ctx): Promise<Check> {
+    const { google, settings } = ctx;
+    const email = dns01Email(settings);
+    const [account, bindings, key, keyIds, identity] = await Promise.all([
+      google.serviceAccount(email),
+      google.bindings(),
+      keyInCluster(ctx),
+      google.keyIds(email),
+      identityOf(ctx),
+    ]);
+    if (!account) return absent(`no service account ${email}`);
+    const bound = bindings.some(
+      (b) => b.role === ROLE && !b.condition && b.members.includes(`serviceAccount:${email}`),
+    );
+    if (!bound) return differs(`${email} is not bound to ${ROLE}`);
+    if (settings.dns01Auth === 'workload-identity')
+      return identity === email
+        ? done(`cert-manager signs in as ${email} without a key`)
+        : differs(`cert-manager's ServiceAccount is not annotated with ${email}`);
+    if (!key) return absent(`Secret ${DNS01_SECRET.name} holds no key`);
+    if (!keyIds.includes(key.id))
+      return differs(`the key in Secret ${DNS01_SECRET.name} is not one of the account's ${keyIds.length} live keys`);
+    return done(`Secret ${DNS01_SECRET.name} holds a live key of ${email}`);
+  },
+
+  async apply(ctx) {
+    const { google, settings } = ctx;
+    const email = dns01Email(settings);
+    if (!(await google.serviceAccount(email))) {
+      await google.change([
+        'iam',
+        'service-accounts',
+        'create',
+        settings.dns01Account,
+        '--display-name=cert-manager DNS-01 solver',
+        `--description=${deploymentName(settings)}`,
+      ]);
+      await visible(ctx, email);
+    }
+    // --condition=None: without it gcloud asks, as soon as anybody has a conditional binding.
+    await google.change([
+      'projects',
+      'add-iam-policy-binding',
+      settings.project,
+      `--member=serviceAccount:${email}`,
+      `--role=${ROLE}`,
+      '--condition=None',
+    ]);
+    await (settings.dns01Auth === 'key' ? ensureKey(ctx, email) : ensureIdentity(ctx, email));
+  },
+
+  async verify(ctx) {
+    const key = await keyInCluster(ctx);
+    if (!key)
+      return `cert-manager's ServiceAccount is annotated with ${dns01Email(ctx.settings)}; step 1.4 proves the rest`;
+    return waitFor(
+      {
+        what: 'IAM lets the key into the zone',
+        timeoutMs: 600_000,
+        everyMs: 2000,
+        probe: async () => {
+          const { status } = await ctx.google.mayManageZone(key.secret, ctx.settings.dnsZone);
+          if (status === 200)
+            return { state: 'ready', value: `the key in the cluster reads zone ${ctx.settings.dnsZone}` };
+          return { state: 'pending', reason: `Google answers HTTP ${status}; grants take up to some minutes` };
+        },
+        next: `gcloud projects get-iam-policy ${ctx.settings.project}`,
+      },
+      ctx,
+    );
+  },
+
+  async undo(ctx) {
+    const { google, settings } = ctx;
+    const email = dns01Email(settings);
+    await ctx.inGke(CERT_MANAGER_NAMESPACE).delete('Secret', DNS01_SECRET.name);
+    if ((await google.serviceAccount(email))?.description !== deploymentName(settings)) return;
+    await google.remove([
+      'projects',
+      'remove-iam-policy-binding',
+      settings.project,
+      `--member=serviceAccount:${email}`,
+      `--role=${ROLE}`,
+      '--condition=None',
+    ]);
+    await google.remove(['iam', 'service-accounts', 'delete', email]);
+  },
+};
+
+async function keyInCluster(ctx: Context): Promise<{ secret: Secret; id: string } | undefined> {
+  const secret = secretValue(
+    await ctx.inGke(CERT_MANAGER_NAMESPACE).get('Secret', DNS01_SECRET.name),
+    DNS01_SECRET.key,
+  );
+  const id = secret && (JSON.parse(secret.reveal()) as { private_key_id?: string }).private_key_id;
+  return secret && id ? { secret, id } : undefined;
+}
+
+async function identityOf(ctx: Context): Promise<string | undefined> {
+  return (await ctx.inGke(CERT_MANAGER_NAMESPACE).get('ServiceAccount', 'cert-manager'))?.metadata.annotations?.[
+    IDENTITY_ANNOTATION
+  ];
+}
+
+/** A new account answers 404 for a while; a binding to it would fail. */
+async function visible(ctx: Context, email: string): Promise<void> {
+  await waitFor(
+    {
+      what: `service account ${email}`,
+      timeoutMs: 120_000,
+      probe: async () =>
+        (await ctx.google.serviceAccount(email))
+          ? { state: 'ready', value: undefined }
+          : { state: 'pending', reason: 'is not visible yet' },
+      next: './runbook 1.2',
+    },
+    ctx,
+  );
+}
+
+async function ensureKey(ctx: Context, email: string): Promise<void> {
+  const { google, settings } = ctx;
+  const [held, live, account] = await Promise.all([
+    keyInCluster(ctx),
+    google.keyIds(email),
+    google.serviceAccount(email),
+  ]);
+  if (held && live.includes(held.id)) return;
+  // A killed run may have left a key that no Secret holds; only an account of this deployment is tidied.
+  if (account?.description === deploymentName(settings))
+    for (const id of live)
+      await google.remove(['iam', 'service-accounts', 'keys', 'delete', id, `--iam-account=${email}`]);
+  const key = new Secret(
+    await google.change(['iam', 'service-accounts', 'keys', 'create', '-', `--iam-account=${email}`], {
+      sensitive: 'both',
+    }),
+  );
+  if (!key.reveal().includes('private_key'))
+    throw new Failure({ what: 'gcloud created a key and printed none', next: './runbook 1.2' });
+  await ctx
+    .inGke(CERT_MANAGER_NAMESPACE)
+    .apply([secretObject(DNS01_SECRET.name, CERT_MANAGER_NAMESPACE, { [DNS01_SECRET.key]: key })]);
+}
+
+async function ensureIdentity(ctx: Context, email: string): Promise<void> {
+  const { google, settings } = ctx;
+  const member = `serviceAccount:${settings.project}.svc.id.goog[${CERT_MANAGER_NAMESPACE}/cert-manager]`;
+  await google.change([
+    'iam',
+    'service-accounts',
+    'add-iam-policy-binding',
+    email,
+    '--role=roles/iam.workloadIdentityUser',
+    `--member=${member}`,
+  ]);
+  const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+  await kube.apply([
+    {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: {
+        name: 'cert-manager',
+        namespace: CERT_MANAGER_NAMESPACE,
+        annotations: { [IDENTITY_ANNOTATION]: email },
+      },
+    },
+  ]);
+  await kube.change(['rollout', 'restart', 'deployment/cert-manager']);
+}
+
+if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);

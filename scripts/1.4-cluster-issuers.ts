@@ -1,0 +1,91 @@
+/** Plan step 1.4: the staging and the production ClusterIssuer are registered, with DNS-01 as their only solver. */
+import { readFileSync } from 'node:fs';
+import { checkOf, differs, type ChangeStep } from '../lib/step.ts';
+import { condition, isReady, saying } from '../lib/conditions.ts';
+import { drift } from '../lib/drift.ts';
+import { CERT_MANAGER_NAMESPACE, DNS01_SECRET, ISSUER_NAMES } from '../lib/infrastructure.ts';
+import { OURS, type KubeObject } from '../lib/kubectl.ts';
+import { waitFor } from '../lib/wait.ts';
+import type { Issuer, Settings } from '../lib/settings.ts';
+
+const KIND = 'ClusterIssuer.cert-manager.io';
+const ISSUERS = ['staging', 'production'] as const;
+
+export const step: ChangeStep = {
+  id: '1.4',
+  kind: 'change',
+  title: 'ClusterIssuers for staging and production ready',
+  // An Issuer made before its Secret stays InvalidSolver (field-notes F9).
+  needs: ['1.1', '1.2'],
+
+  async check(ctx) {
+    const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+    const found = checkOf(
+      await drift(
+        kube,
+        ISSUERS.map((i) => clusterIssuer(ctx.settings, i)),
+      ),
+      'both issuers are registered, by DNS-01',
+    );
+    if (found.state !== 'done') return found;
+    const live = await Promise.all(ISSUERS.map((i) => kube.get(KIND, ISSUER_NAMES[i])));
+    const unready = live.find((i) => i !== undefined && !isReady(i));
+    return unready ? differs(`${unready.metadata.name} is not ready: ${saying(condition(unready, 'Ready'))}`) : found;
+  },
+
+  async apply(ctx) {
+    await ctx.inGke(CERT_MANAGER_NAMESPACE).apply(ISSUERS.map((i) => clusterIssuer(ctx.settings, i)));
+  },
+
+  async verify(ctx) {
+    const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+    await waitFor(
+      {
+        what: 'ClusterIssuers',
+        timeoutMs: 120_000,
+        probe: async () => {
+          const live = await Promise.all(ISSUERS.map((i) => kube.get(KIND, ISSUER_NAMES[i])));
+          const unready = live.find((i) => i !== undefined && !isReady(i));
+          return unready
+            ? { state: 'pending', reason: `${unready.metadata.name}: ${saying(condition(unready, 'Ready'))}` }
+            : { state: 'ready', value: undefined };
+        },
+        next: `kubectl --context ${kube.target.context} describe clusterissuer`,
+      },
+      ctx,
+    );
+    return `${ISSUERS.map((i) => ISSUER_NAMES[i]).join(' and ')} are registered with their ACME servers`;
+  },
+
+  async undo(ctx) {
+    const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+    for (const issuer of ISSUERS) {
+      await kube.delete(KIND, ISSUER_NAMES[issuer]);
+      await kube.delete('Secret', ISSUER_NAMES[issuer]);
+    }
+  },
+};
+
+/** The plan's ClusterIssuer; the key's Secret is left out with workload identity, the CA is a private directory's. */
+function clusterIssuer({ acme, project, dns01Auth }: Settings, issuer: Issuer): KubeObject {
+  const name = ISSUER_NAMES[issuer];
+  const cloudDNS = { project, ...(dns01Auth === 'key' ? { serviceAccountSecretRef: { ...DNS01_SECRET } } : {}) };
+  const caBundle = acme.caFile ? { caBundle: readFileSync(acme.caFile).toString('base64') } : {};
+  const server = acme[issuer];
+  return {
+    apiVersion: 'cert-manager.io/v1',
+    kind: 'ClusterIssuer',
+    metadata: { name, labels: OURS },
+    spec: {
+      acme: {
+        server,
+        email: acme.email,
+        ...caBundle,
+        privateKeySecretRef: { name },
+        solvers: [{ dns01: { cloudDNS } }],
+      },
+    },
+  };
+}
+
+if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);

@@ -1,0 +1,106 @@
+/** Plan step 2.2: both images of the checkout's commit are in the registry, and anybody can pull them. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
+import { dockerfile, headCommit, IMAGES } from '../lib/checkout.ts';
+import { Failure } from '../lib/failure.ts';
+import { publishedImage } from '../lib/registry.ts';
+import type { Context } from '../lib/context.ts';
+
+const BUILD_TIMEOUT_MS = 1_800_000;
+const REVISION = 'org.opencontainers.image.revision';
+
+export const step: ChangeStep = {
+  id: '2.2',
+  kind: 'change',
+  title: 'Images of this commit are public',
+  needs: [],
+
+  async check(ctx) {
+    const commit = await headCommit(ctx.run, ctx.settings.repo);
+    for (const image of await published(ctx, commit.short)) {
+      if ('missing' in image) return absent(image.missing);
+      if (image.revision !== commit.full)
+        return conflict(
+          `${image.repository}:${commit.short} was built from ${image.revision ?? 'no labelled commit'}, the checkout is at ${commit.full}`,
+          'commit again, so that the tag is new: tags are never moved',
+        );
+    }
+    return done(`both images are public at tag ${commit.short}, built from this commit`);
+  },
+
+  async apply(ctx) {
+    const { settings, run } = ctx;
+    const commit = await headCommit(run, settings.repo);
+    // Not ~/.docker: a login there would leave the token behind.
+    const config = await mkdtemp(join(tmpdir(), 'kubently-runbook-docker-'));
+    const env = { DOCKER_CONFIG: config };
+    const name = (image: string): string => `${settings.images.registry}/${image}:${commit.short}`;
+    try {
+      const { token, user, registry } = settings.images;
+      if (token)
+        await run({
+          binary: 'docker',
+          args: ['login', registry.split('/')[0] ?? '', '--username', user, '--password-stdin'],
+          env,
+          input: token,
+          mutates: true,
+        });
+      for (const image of IMAGES) {
+        ctx.note(`builds ${name(image)}`);
+        const platform = process.arch === 'x64' ? [] : ['--platform', 'linux/amd64'];
+        await run({
+          binary: 'docker',
+          args: [
+            'build',
+            ...platform,
+            '--label',
+            `${REVISION}=${commit.full}`,
+            '--tag',
+            name(image),
+            '--file',
+            dockerfile(image),
+            '.',
+          ],
+          cwd: settings.repo,
+          env,
+          mutates: true,
+          timeoutMs: BUILD_TIMEOUT_MS,
+        });
+        ctx.note(`pushes ${name(image)}`);
+        await run({ binary: 'docker', args: ['push', name(image)], env, mutates: true, timeoutMs: BUILD_TIMEOUT_MS });
+      }
+    } finally {
+      await rm(config, { recursive: true, force: true });
+    }
+  },
+
+  async verify(ctx) {
+    const commit = await headCommit(ctx.run, ctx.settings.repo);
+    const images = await published(ctx, commit.short);
+    const digests = images.map((image) => {
+      if ('missing' in image)
+        throw new Failure({
+          what: image.missing,
+          next: 'a new GHCR package is private: make it public in its settings on GitHub',
+        });
+      return `${image.digest.slice(0, 19)}…`;
+    });
+    return `tag ${commit.short}: api ${digests[0] ?? ''}, executor ${digests[1] ?? ''}`;
+  },
+
+  // Pushed images stay: a registry has no undo, and other deployments may run them.
+  undo: () => Promise.resolve(),
+};
+
+async function published(ctx: Context, tag: string) {
+  return Promise.all(
+    IMAGES.map(async (image) => {
+      const repository = `${ctx.settings.images.registry}/${image}`;
+      return { repository, ...(await publishedImage(ctx.http, repository, tag)) };
+    }),
+  );
+}
+
+if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);

@@ -1,0 +1,55 @@
+/** Plan step 2.3: the namespace and every Secret that the release reads. */
+import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
+import { gkeSecrets } from '../lib/deployment.ts';
+import { namespaceObject } from '../lib/infrastructure.ts';
+import { readTokens } from '../lib/tokens.ts';
+import type { Context } from '../lib/context.ts';
+import type { KubeObject } from '../lib/kubectl.ts';
+
+export const step: ChangeStep = {
+  id: '2.3',
+  kind: 'change',
+  title: 'Secrets of the release',
+  needs: ['2.1'],
+
+  async check(ctx) {
+    const wanted = secretsOf(ctx);
+    if (!wanted) return { state: 'unknown', reason: 'the tokens are known after 2.1', after: '2.1' };
+    const live = await Promise.all(wanted.map((s) => ctx.kube(ctx.settings.gke).get('Secret', s.metadata.name)));
+    const missing = wanted.filter((_, i) => !live[i]);
+    if (missing.length > 0) return absent(`missing: ${missing.map((s) => s.metadata.name).join(', ')}`);
+    const other = wanted.filter((s, i) => !sameData(s, live[i]));
+    if (other.length > 0) return differs(`not as meant: ${other.map((s) => s.metadata.name).join(', ')}`);
+    return done(`${wanted.map((s) => s.metadata.name).join(', ')} are as meant`);
+  },
+
+  async apply(ctx) {
+    const kube = ctx.kube(ctx.settings.gke);
+    await kube.apply([namespaceObject(ctx.settings.gke.namespace), ...(secretsOf(ctx) ?? [])]);
+  },
+
+  async verify(ctx) {
+    const found = await step.check(ctx);
+    if (found.state !== 'done') throw new Error(found.reason);
+    return found.reason;
+  },
+
+  async undo(ctx) {
+    const kube = ctx.kube(ctx.settings.gke);
+    for (const secret of secretsOf(ctx) ?? []) await kube.delete('Secret', secret.metadata.name);
+    await kube.delete('Namespace', ctx.settings.gke.namespace, 300_000);
+  },
+};
+
+function secretsOf({ settings }: Context): KubeObject[] | undefined {
+  const tokens = readTokens(settings.tokensFile);
+  return tokens['API_KEY'] ? gkeSecrets(settings, tokens) : undefined;
+}
+
+/** True when every key that is meant has its value; keys that others added are theirs. */
+function sameData(wanted: KubeObject, live: KubeObject | undefined): boolean {
+  const found = (live?.['data'] ?? {}) as Record<string, string>;
+  return Object.entries(wanted['data'] as Record<string, string>).every(([key, value]) => found[key] === value);
+}
+
+if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);

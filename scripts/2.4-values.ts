@@ -1,0 +1,36 @@
+/** Plan step 2.4: the values of the GKE release, fitted to the checkout's chart and proven complete. */
+import { absent, done, type ChangeStep } from '../lib/step.ts';
+import { count } from '../lib/failure.ts';
+import { fitAndKeep, fitted, gkeRelease, keptFit, valuesPath } from '../lib/release.ts';
+import { rm } from 'node:fs/promises';
+
+export const step: ChangeStep = {
+  id: '2.4',
+  kind: 'change',
+  title: 'Values fit the chart, release complete',
+  needs: [],
+
+  async check(ctx) {
+    const placed = await gkeRelease(ctx);
+    const kept = await keptFit(ctx, placed);
+    return kept
+      ? done(`${valuesPath(ctx, placed)} fits this chart and these settings`)
+      : absent('not fitted to this chart and these settings yet');
+  },
+
+  async apply(ctx) {
+    await fitAndKeep(ctx, await gkeRelease(ctx));
+  },
+
+  async verify(ctx) {
+    const placed = await gkeRelease(ctx);
+    const { findings } = await fitted(ctx, placed);
+    return `${valuesPath(ctx, placed)}: complete, ${count(findings.length, 'warning')} (make lint-chart)`;
+  },
+
+  async undo(ctx) {
+    await rm(valuesPath(ctx, await gkeRelease(ctx)), { force: true });
+  },
+};
+
+if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);

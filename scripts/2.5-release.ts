@@ -1,0 +1,56 @@
+/** Plan step 2.5: the release runs in GKE as meant, with its Redis. */
+import type { ChangeStep } from '../lib/step.ts';
+import { Failure } from '../lib/failure.ts';
+import { applyRelease, checkRelease, gkeRelease, releaseWorkloads } from '../lib/release.ts';
+import { waitForRollout, type Workload } from '../lib/rollout.ts';
+import { waitFor } from '../lib/wait.ts';
+
+export const step: ChangeStep = {
+  id: '2.5',
+  kind: 'change',
+  title: 'Release runs in GKE',
+  needs: ['2.2', '2.3', '2.4'],
+
+  check: async (ctx) => checkRelease(ctx, await gkeRelease(ctx)),
+
+  apply: async (ctx) => applyRelease(ctx, await gkeRelease(ctx)),
+
+  async verify(ctx) {
+    const { settings } = ctx;
+    const kube = ctx.kube(settings.gke);
+    const placed = await gkeRelease(ctx);
+    const workloads = await releaseWorkloads(ctx, placed);
+    await Promise.all(
+      workloads.map(([kind, name]) => waitForRollout(ctx, kube, `${kind}/${name}` as Workload, 600_000)),
+    );
+    const api = (
+      await kube.list('Service', `app.kubernetes.io/instance=${settings.release},app.kubernetes.io/component=api`)
+    ).find((s) => (s['spec'] as { clusterIP?: string }).clusterIP !== 'None');
+    if (!api) throw new Failure({ what: 'the release has no Service for the API', next: 'make lint-chart' });
+    const path = `/api/v1/namespaces/${settings.gke.namespace}/services/${api.metadata.name}:http/proxy/health`;
+    // Ready does not mean working: the probes do not touch Redis (contract 1.5).
+    return waitFor(
+      {
+        what: 'the API with its Redis',
+        timeoutMs: 60_000,
+        probe: async () => {
+          const health = await kube.raw(path).catch((error: unknown) => String(error));
+          return health.includes('"healthy"')
+            ? {
+                state: 'ready',
+                value: `${workloads.map(([, name]) => name).join(', ')} are complete; /health says healthy, with Redis`,
+              }
+            : { state: 'pending', reason: health.slice(0, 120) };
+        },
+        next: `kubectl --context ${kube.target.context} --namespace ${kube.target.namespace} logs deployment/${settings.release}-api`,
+      },
+      ctx,
+    );
+  },
+
+  async undo(ctx) {
+    await ctx.helm(ctx.settings.gke).uninstall(ctx.settings.release);
+  },
+};
+
+if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);

@@ -1,0 +1,56 @@
+/** Plan step 2.6: the certificate is issued by DNS-01 and served at the public name. */
+import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
+import { certificateObject, issue, liveCertificate, servedAsIssued, wantedIssuer } from '../lib/certificate.ts';
+import { saying, condition } from '../lib/conditions.ts';
+import { TLS_SECRET } from '../lib/deployment.ts';
+import { drift } from '../lib/drift.ts';
+import { Failure } from '../lib/failure.ts';
+import { ISSUER_NAMES } from '../lib/infrastructure.ts';
+
+export const step: ChangeStep = {
+  id: '2.6',
+  kind: 'change',
+  title: 'TLS certificate issued and served',
+  // Issuing needs neither ingress nor release, so it goes on beside the image builds.
+  needs: ['1.4', '2.3'],
+  needsToVerify: ['1.3', '2.5'],
+
+  async check(ctx) {
+    const live = await liveCertificate(ctx);
+    if (!live.object) return absent(`no Certificate ${TLS_SECRET}`);
+    const wanted = wantedIssuer(ctx.settings, live);
+    if (live.issuer !== wanted) return differs(`issuer is ${live.issuer ?? 'another'}, wanted ${wanted}`);
+    if (!live.ready) return differs(`not issued yet: ${saying(condition(live.object, 'Ready'))}`);
+    const { changed } = await drift(ctx.kube(ctx.settings.gke), [certificateObject(ctx.settings, wanted)]);
+    return changed[0] ? differs(`${changed[0].path} is not as meant`) : done(`issued by ${ISSUER_NAMES[wanted]}`);
+  },
+
+  async apply(ctx) {
+    await issue(ctx, wantedIssuer(ctx.settings, await liveCertificate(ctx)));
+  },
+
+  async verify(ctx) {
+    const evidence = await servedAsIssued(ctx);
+    const redirect = await ctx.http({ url: `http://${ctx.settings.host}/health` });
+    if (
+      redirect.status < 300 ||
+      redirect.status > 399 ||
+      !String(redirect.headers['location']).startsWith('https://')
+    ) {
+      throw new Failure({
+        what: 'plain http is not redirected to https',
+        found: `HTTP ${redirect.status}`,
+        next: 'look at the Ingress annotation force-ssl-redirect',
+      });
+    }
+    return `${evidence}; http answers ${redirect.status} to https`;
+  },
+
+  async undo(ctx) {
+    const kube = ctx.kube(ctx.settings.gke);
+    await kube.delete('Certificate.cert-manager.io', TLS_SECRET);
+    await kube.delete('Secret', TLS_SECRET);
+  },
+};
+
+if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);

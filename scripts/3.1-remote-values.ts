@@ -1,0 +1,41 @@
+/** Plan step 3.1: the values of every remote executor, fitted to the chart and proven complete. */
+import { rm } from 'node:fs/promises';
+import { absent, done, type ChangeStep } from '../lib/step.ts';
+import type { Context } from '../lib/context.ts';
+import { fitAndKeep, fitted, keptFit, remoteRelease, valuesPath, type Placed } from '../lib/release.ts';
+
+export const step: ChangeStep = {
+  id: '3.1',
+  kind: 'change',
+  title: 'Remote values fit the chart',
+  needs: [],
+
+  async check(ctx) {
+    const all = await remotes(ctx);
+    const kept = await Promise.all(all.map((p) => keptFit(ctx, p)));
+    const missing = all.filter((_, i) => !kept[i]).map((p) => p.meaning.clusterId);
+    return missing.length > 0
+      ? absent(`not fitted yet: ${missing.join(', ')}`)
+      : done(`the values of ${all.map((p) => p.meaning.clusterId).join(', ')} fit this chart`);
+  },
+
+  async apply(ctx) {
+    for (const placed of await remotes(ctx)) if (!(await keptFit(ctx, placed))) await fitAndKeep(ctx, placed);
+  },
+
+  async verify(ctx) {
+    const all = await remotes(ctx);
+    await Promise.all(all.map((p) => fitted(ctx, p)));
+    return all.map((p) => valuesPath(ctx, p)).join(', ');
+  },
+
+  async undo(ctx) {
+    for (const placed of await remotes(ctx)) await rm(valuesPath(ctx, placed), { force: true });
+  },
+};
+
+function remotes(ctx: Context): Promise<Placed[]> {
+  return Promise.all(ctx.settings.remotes.map((r) => remoteRelease(ctx, r)));
+}
+
+if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);

@@ -1,0 +1,13 @@
+/** Plan step 4.3: the agent answers the plan's question over both clusters. */
+import { askAcrossClusters } from '../lib/scenario.ts';
+import type { ProofStep } from '../lib/step.ts';
+
+export const step: ProofStep = {
+  id: '4.3',
+  kind: 'proof',
+  title: 'Agent answers across all clusters',
+  needs: ['2.7', '3.2'],
+  prove: askAcrossClusters,
+};
+
+if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);

@@ -1,0 +1,36 @@
+/** No secret value stands in a ConfigMap, a pod spec or a Helm value. */
+import { proven, type Criterion } from '../../lib/criterion.ts';
+import { Failure } from '../../lib/failure.ts';
+import { readTokens } from '../../lib/tokens.ts';
+
+export const criterion: Criterion = {
+  number: 6,
+  title: 'All secrets in Kubernetes Secrets (not ConfigMaps)',
+  async prove(ctx) {
+    const { settings } = ctx;
+    const secrets = [...Object.values(readTokens(settings.tokensFile)), ...Object.values(settings.llm.keys)].map((s) =>
+      s.reveal(),
+    );
+    const places = [{ ...settings.gke, release: settings.release }, ...settings.remotes];
+    let texts = 0;
+    for (const place of places) {
+      const kube = ctx.kube(place);
+      const [maps, pods, values] = await Promise.all([
+        kube.list('ConfigMap'),
+        kube.list('Pod'),
+        ctx.helm(place).values(place.release),
+      ]);
+      const named: [string, unknown][] = [...maps, ...pods].map((o) => [`${o.kind}/${o.metadata.name}`, o]);
+      for (const [where, what] of [...named, [`Helm values of ${place.release}`, values] as const]) {
+        texts += 1;
+        const text = JSON.stringify(what);
+        if (secrets.some((s) => text.includes(s)))
+          throw new Failure({
+            what: `${where} in ${place.context} holds a secret value`,
+            next: 'rotate it after the leak is mended',
+          });
+      }
+    }
+    return proven(`${secrets.length} secret values are in none of ${texts} ConfigMaps, pods and Helm values`);
+  },
+};

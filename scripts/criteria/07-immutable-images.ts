@@ -1,0 +1,48 @@
+/** The running images are the registry's digest of the tag, built from the checkout's commit. */
+import { headCommit, IMAGES } from '../../lib/checkout.ts';
+import { proven, type Criterion } from '../../lib/criterion.ts';
+import { Failure } from '../../lib/failure.ts';
+import { selector } from '../../lib/redis.ts';
+import { publishedImage } from '../../lib/registry.ts';
+
+export const criterion: Criterion = {
+  number: 7,
+  title: 'Immutable image tags used (git SHA)',
+  async prove(ctx) {
+    const { settings } = ctx;
+    const commit = await headCommit(ctx.run, settings.repo);
+    const digests = new Map<string, string>();
+    for (const image of IMAGES) {
+      const found = await publishedImage(ctx.http, `${settings.images.registry}/${image}`, commit.short);
+      if ('missing' in found) throw new Failure({ what: found.missing, next: './runbook 2.2' });
+      if (found.revision !== commit.full)
+        throw new Failure({
+          what: `image ${image}:${commit.short} was not built from ${commit.full}`,
+          found: found.revision,
+          next: 'commit again and ./runbook 2.2',
+        });
+      digests.set(image, found.digest);
+    }
+    const places = [
+      ...IMAGES.map((image) => ({ target: settings.gke, release: settings.release, image })),
+      ...settings.remotes.map((r) => ({ target: r, release: r.release, image: 'executor' as const })),
+    ];
+    let pods = 0;
+    for (const { target, release, image } of places) {
+      for (const pod of await ctx.kube(target).list('Pod', selector(release, image))) {
+        const statuses =
+          (pod['status'] as { containerStatuses?: { image: string; imageID: string }[] }).containerStatuses ?? [];
+        const [main] = statuses.filter((s) => s.imageID.includes(`/${image}@`) || s.image.includes(`/${image}:`));
+        if (!main?.imageID.endsWith(digests.get(image) ?? 'none'))
+          throw new Failure({
+            what: `pod ${pod.metadata.name} does not run the image of this commit`,
+            wanted: digests.get(image),
+            found: main?.imageID ?? 'no such container',
+            next: './runbook 2.5',
+          });
+        pods += 1;
+      }
+    }
+    return proven(`${pods} pods run the digests of tag ${commit.short}, labelled with commit ${commit.full}`);
+  },
+};

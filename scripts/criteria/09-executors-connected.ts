@@ -1,0 +1,22 @@
+/** Every executor brings back the output of a command. */
+import { clusterIds, kubentlyApi } from '../../lib/api.ts';
+import { proven, type Criterion } from '../../lib/criterion.ts';
+import { Failure } from '../../lib/failure.ts';
+
+export const criterion: Criterion = {
+  number: 9,
+  title: 'Both executors connected and healthy',
+  async prove(ctx) {
+    const ids = clusterIds(ctx);
+    const answers = await Promise.all(ids.map((id) => kubentlyApi(ctx).execute(id, ['namespaces'])));
+    answers.forEach((a, i) => {
+      if (a.status !== 'success' || !a.output?.includes('kube-system'))
+        throw new Failure({
+          what: `${ids[i] ?? ''} did not answer a command`,
+          found: a.error ?? a.status,
+          next: './runbook 3.2',
+        });
+    });
+    return proven(`get namespaces came back from ${ids.join(' and ')}`);
+  },
+};

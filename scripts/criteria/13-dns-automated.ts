@@ -1,0 +1,29 @@
+/** The record is managed by the Cloud DNS zone: what the world resolves is what the zone says. */
+import { proven, type Criterion } from '../../lib/criterion.ts';
+import { Failure } from '../../lib/failure.ts';
+
+export const criterion: Criterion = {
+  number: 13,
+  title: 'DNS fully automated',
+  async prove({ google, dns, settings }) {
+    const [record, resolved] = await Promise.all([
+      google.record(settings.dnsZone, `${settings.host}.`, 'A'),
+      dns.addresses(settings.host),
+    ]);
+    if (!record)
+      throw new Failure({
+        what: `zone ${settings.dnsZone} has no A record of ${settings.host}`,
+        next: './runbook 1.0',
+      });
+    if (resolved.join() !== [...record.rrdatas].sort().join())
+      throw new Failure({
+        what: `${settings.host} resolves to something else than the zone says`,
+        wanted: record.rrdatas.join(', '),
+        found: resolved.join(', ') || 'nothing',
+        next: `dig ${settings.host}`,
+      });
+    return proven(
+      `${settings.host} resolves to ${resolved.join(', ')}, the record of zone ${settings.dnsZone} (TTL ${record.ttl} s)`,
+    );
+  },
+};

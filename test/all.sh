@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Everything after the quick part: the parts' own suites, the scripts driven by bats, the rehearsal with its assertions.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+export PATH="$PWD/node_modules/.bin:$PATH"
+passed=0 failed=0
+part() {
+  local name=$1 started=$SECONDS; shift
+  echo "== $name"
+  if "$@"; then passed=$((passed + 1)); echo "ok    $name ($((SECONDS - started)) s)"; else failed=$((failed + 1)); echo "FAILED $name"; fi
+}
+part "packages for the suites" node sandbox/build/packages.ts
+part "parts (vitest)" node node_modules/vitest/vitest.mjs run test/chart test/sandbox test/kubently --reporter=dot
+part "command line (bats)" node_modules/bats/bin/bats test/bats
+part "rehearsal from nothing" make --no-print-directory rehearse
+part "rehearsal again and its assertions (bats)" node_modules/bats/bin/bats test/rehearsal
+part "world away" node sandbox/down.ts
+echo "$passed passed, $failed failed"
+exit $((failed > 0))

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# The quick part: runs all checks side by side where it can, reports at the end.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+export PATH="$PWD/node_modules/.bin:$PATH"
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+declare -A pids
+run() { local name=$1; shift; ("$@") >"$logs/$name" 2>&1 & pids[$name]=$!; }
+run types tsc --noEmit -p .
+run lint eslint --max-warnings 0 lib scripts sandbox test
+run format prettier --check --log-level warn .
+run unit node node_modules/vitest/vitest.mjs run test/unit --reporter=dot
+failed=0
+for name in types lint format unit; do
+  if wait "${pids[$name]}"; then echo "ok    $name"; else echo "FAILED $name"; cat "$logs/$name"; failed=$((failed + 1)); fi
+done
+echo "$((4 - failed)) passed, $failed failed"
+exit $((failed > 0))
