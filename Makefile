@@ -52,6 +52,12 @@ verify: tools ## the 13 success criteria, each with its evidence
 doctor: tools ## the preflight alone
 	@./runbook doctor
 
+lint-chart: tools ## whether the checkout's chart gives complete releases
+	@$(NODE) scripts/ops/lint-chart.ts
+
+render: tools ## both releases as files, without a cluster: OUT=folder
+	@$(NODE) scripts/ops/render.ts $(call flag,OUT,out)
+
 sandbox: tools ## the rehearsal world up
 	@$(NODE) sandbox/up.ts
 

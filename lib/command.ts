@@ -87,21 +87,24 @@ export function endChildren(signal: NodeJS.Signals): void {
  */
 export function realRun(environment: Readonly<Record<string, string>>): Run {
   return async (command) => {
-    const env: Record<string, string> = { ...environment };
+    // Without SHLVL bash takes itself for a remote login and reads ~/.bashrc, at 100 ms a command.
+    const env: Record<string, string> = { SHLVL: '1', ...environment };
     for (const [name, value] of Object.entries(command.env ?? {}))
       env[name] = value instanceof Secret ? value.reveal() : value;
-    const input = command.input instanceof Secret ? command.input.reveal() : (command.input ?? '');
+    const input = command.input instanceof Secret ? command.input.reveal() : command.input;
     const timeoutMs = command.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const started = Date.now();
     const child = $({
       quiet: true,
       nothrow: true,
       detached: true,
-      input,
+      ...(input ? { input } : { stdio: ['ignore', 'pipe', 'pipe'] as const }),
       env,
       timeout: timeoutMs,
       ...(command.cwd ? { cwd: command.cwd } : {}),
     })`exec ${command.binary} ${command.args}`;
+    // A child that ends before it has read its input is told by its status, not by a broken pipe.
+    if (input) child.stdin.on('error', () => undefined);
     running.add(child);
     try {
       const ended = await child;

@@ -52,7 +52,7 @@ async function anonymousPull(
 ): Promise<(path: string, headers: Record<string, string>) => Promise<HttpAnswer>> {
   const [host = '', ...path] = repository.split('/');
   // Docker's own rule: loopback registries are spoken to without TLS.
-  const base = `${/^(localhost|127\.)/.test(host) ? 'http' : 'https'}://${host}`;
+  const base = `${/^(localhost|127(\.\d+){3})(:\d+)?$/.test(host) ? 'http' : 'https'}://${host}`;
   const token = await anonymousToken(http, await http({ url: `${base}/v2/` }), path.join('/'));
   const get = async (url: string, headers: Record<string, string>): Promise<HttpAnswer> => {
     const answer = await http({ url, headers });

@@ -1,7 +1,7 @@
 /** A release fitted to the chart at hand, its drift, and what the runbook does around it (design.md rule 7). */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
@@ -123,6 +123,12 @@ export async function fitted(ctx: Context, placed: Placed): Promise<Fitted> {
     what: `the values of ${placed.meaning.release} are not fitted to this checkout`,
     next: `./runbook ${placed.meaning.side === 'gke' ? '2.4' : '3.1'}`,
   });
+}
+
+/** Removes what fitAndKeep wrote. */
+export async function forgetFit(ctx: Context, placed: Placed): Promise<void> {
+  const path = valuesPath(ctx, placed);
+  for (const file of [path, fittedPath(path)]) await rm(file, { force: true });
 }
 
 function fittedPath(values: string): string {

@@ -58,7 +58,7 @@ const release = label
   .refine((r) => r.length <= 53, 'may have at most 53 characters');
 const https = z.url({ protocol: /^https$/, error: 'must be an https:// URL' });
 const home = (path: string): string => resolve(path.replace(/^~(?=\/|$)/, homedir()));
-const path = z.string().transform(home);
+const path = z.string().min(1, 'is not set').transform(home);
 const file = path.refine((f) => existsSync(f), 'names a file that does not exist');
 const optional = <T extends z.ZodType>(type: T) => z.preprocess((v) => (v === '' ? undefined : v), type.optional());
 

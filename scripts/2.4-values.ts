@@ -1,8 +1,7 @@
 /** Plan step 2.4: the values of the GKE release, fitted to the checkout's chart and proven complete. */
 import { absent, done, type ChangeStep } from '../lib/step.ts';
 import { count } from '../lib/failure.ts';
-import { fitAndKeep, fitted, gkeRelease, keptFit, valuesPath } from '../lib/release.ts';
-import { rm } from 'node:fs/promises';
+import { fitAndKeep, fitted, forgetFit, gkeRelease, keptFit, valuesPath } from '../lib/release.ts';
 
 export const step: ChangeStep = {
   id: '2.4',
@@ -29,7 +28,7 @@ export const step: ChangeStep = {
   },
 
   async undo(ctx) {
-    await rm(valuesPath(ctx, await gkeRelease(ctx)), { force: true });
+    await forgetFit(ctx, await gkeRelease(ctx));
   },
 };
 

@@ -1,8 +1,7 @@
 /** Plan step 3.1: the values of every remote executor, fitted to the chart and proven complete. */
-import { rm } from 'node:fs/promises';
 import { absent, done, type ChangeStep } from '../lib/step.ts';
 import type { Context } from '../lib/context.ts';
-import { fitAndKeep, fitted, keptFit, remoteRelease, valuesPath, type Placed } from '../lib/release.ts';
+import { fitAndKeep, fitted, forgetFit, keptFit, remoteRelease, valuesPath, type Placed } from '../lib/release.ts';
 
 export const step: ChangeStep = {
   id: '3.1',
@@ -30,7 +29,7 @@ export const step: ChangeStep = {
   },
 
   async undo(ctx) {
-    for (const placed of await remotes(ctx)) await rm(valuesPath(ctx, placed), { force: true });
+    for (const placed of await remotes(ctx)) await forgetFit(ctx, placed);
   },
 };
 

@@ -2,7 +2,7 @@
 # Everything after the quick part: the parts' own suites, the scripts driven by bats, the rehearsal with its assertions.
 set -u
 cd "$(dirname "$0")/.." || exit 2
-export PATH="$PWD/node_modules/.bin:$PATH"
+export PATH="$PWD/node_modules/.bin:$PATH" NO_COLOR=1
 passed=0 failed=0
 part() {
   local name=$1 started=$SECONDS; shift

@@ -2,7 +2,7 @@
 # The quick part: runs all checks side by side where it can, reports at the end.
 set -u
 cd "$(dirname "$0")/.." || exit 2
-export PATH="$PWD/node_modules/.bin:$PATH"
+export PATH="$PWD/node_modules/.bin:$PATH" NO_COLOR=1
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 declare -A pids

@@ -1,0 +1,159 @@
+/** What values cannot do and the runbook does around the chart, with the names that the render shows. */
+import { CA_CONFIG_MAP, CA_FILE, CA_FOLDER, type Meaning } from './meaning.ts';
+import type { Release } from './rules/rule.ts';
+import type { WantedSecret } from './rules/secrets.ts';
+import { envOf, type Labels, type Workload } from './workloads.ts';
+
+/** One thing the runbook does beside the release. `says` is its line in `make plan`. */
+export type Around = { says: string; namespace: string } & (
+  | { kind: 'certificate'; name: string; host: string }
+  | {
+      kind: 'executor-ca';
+      configMap: string;
+      /** Applied to the Deployment server-side, under the runbook's own field manager. */
+      deployment: string;
+      patch: unknown;
+    }
+  | { kind: 'pod-disruption-budget'; name: string; selector: Labels; minAvailable: number }
+  | { kind: 'network-policy'; name: string; redis: Labels; api: Labels; port: number }
+  | { kind: 'register-token'; clusterId: string; secret: string; key: string }
+  | { kind: 'restart-on-secret-change'; workload: string; secrets: string[] }
+  | { kind: 'hpa-adopt'; name: string; minReplicas: number; maxReplicas: number }
+  | { kind: 'hpa-remove'; name: string }
+);
+
+/** Everything around the release; empty names never occur, since each entry is made from a rendered object. */
+export function aroundOf(release: Release, secrets: readonly WantedSecret[]): Around[] {
+  const { meaning, roles, running } = release;
+  const { namespace } = meaning;
+  return [
+    ...(meaning.side === 'gke' ? gkeSide(release) : registration(meaning, secrets)),
+    ...(meaning.caFile && roles.executor ? [executorCa(roles.executor, namespace)] : []),
+    ...running.flatMap((w) => restart(w, secrets, namespace)),
+    ...autoscalers(release),
+  ];
+}
+
+function gkeSide({ meaning, roles: { api, redis } }: Release): Around[] {
+  if (meaning.side !== 'gke') return [];
+  const { namespace, release } = meaning;
+  const around: Around[] = [
+    {
+      kind: 'certificate',
+      namespace,
+      name: meaning.tlsSecret,
+      host: meaning.host,
+      says: `Certificate ${meaning.tlsSecret} for ${meaning.host} (the runbook's own)`,
+    },
+  ];
+  // With one replica a budget would only block the drain of its node.
+  if (api && api.replicas > 1)
+    around.push({
+      kind: 'pod-disruption-budget',
+      namespace,
+      name: `${release}-api`,
+      selector: api.selector,
+      minAvailable: 1,
+      says: `PodDisruptionBudget ${release}-api: at least 1 pod of ${api.name}`,
+    });
+  if (api && redis)
+    around.push({
+      kind: 'network-policy',
+      namespace,
+      name: `${release}-redis`,
+      redis: redis.selector,
+      api: api.selector,
+      port: redisPort(api),
+      says: `NetworkPolicy ${release}-redis: only ${api.name} reaches ${redis.name}`,
+    });
+  return around;
+}
+
+function redisPort(api: Workload): number {
+  return Number(envOf(api.containers, 'REDIS_PORT')?.value ?? '6379');
+}
+
+function registration(meaning: Meaning, secrets: readonly WantedSecret[]): Around[] {
+  return secrets.flatMap((secret): Around[] => {
+    const key = secret.keys.find((k) => secret.holds[k] === 'executor-token');
+    if (key === undefined) return [];
+    const { clusterId, namespace } = meaning;
+    return [
+      {
+        kind: 'register-token',
+        namespace,
+        clusterId,
+        secret: secret.name,
+        key,
+        says: `token of ${clusterId} (Secret ${secret.name}) registered at the API before the release`,
+      },
+    ];
+  });
+}
+
+function executorCa(executor: Workload, namespace: string): Around {
+  const { object, containers } = executor;
+  const container = containers.find((c) => c.env?.some((e) => e.name === 'KUBENTLY_API_URL'))?.name ?? 'executor';
+  const named = envOf(containers, 'KUBENTLY_CA_CERT')?.value === CA_FILE;
+  const pod = {
+    containers: [
+      {
+        name: container,
+        ...(named ? {} : { env: [{ name: 'KUBENTLY_CA_CERT', value: CA_FILE }] }),
+        volumeMounts: [{ name: CA_CONFIG_MAP, mountPath: CA_FOLDER, readOnly: true }],
+      },
+    ],
+    volumes: [{ name: CA_CONFIG_MAP, configMap: { name: CA_CONFIG_MAP } }],
+  };
+  const { apiVersion, kind, metadata } = object;
+  return {
+    kind: 'executor-ca',
+    namespace,
+    configMap: CA_CONFIG_MAP,
+    deployment: metadata.name,
+    patch: { apiVersion, kind, metadata: { name: metadata.name, namespace }, spec: { template: { spec: pod } } },
+    says: `ConfigMap ${CA_CONFIG_MAP} mounted into ${executor.name} at ${CA_FOLDER}`,
+  };
+}
+
+/** A changed Secret restarts no pod by itself (contract 1.5). */
+function restart(workload: Workload, secrets: readonly WantedSecret[], namespace: string): Around[] {
+  const text = JSON.stringify(workload.pod);
+  const read = secrets.map((s) => s.name).filter((name) => new RegExp(`"(name|secretName)":"${name}"`).test(text));
+  if (read.length === 0) return [];
+  return [
+    {
+      kind: 'restart-on-secret-change',
+      namespace,
+      workload: workload.name,
+      secrets: read,
+      says: `${workload.name} restarted when ${read.join(', ')} changed`,
+    },
+  ];
+}
+
+function autoscalers({ meaning, objects, workloads }: Release): Around[] {
+  const { namespace } = meaning;
+  return objects
+    .filter((o) => o.kind === 'HorizontalPodAutoscaler')
+    .map(({ metadata: { name }, ...object }): Around => {
+      const spec = object['spec'] as { scaleTargetRef: { kind: string; name: string }; maxReplicas: number };
+      const target = workloads.find((w) => w.name === `${spec.scaleTargetRef.kind}/${spec.scaleTargetRef.name}`);
+      if (!target || target.replicas === 0)
+        return {
+          kind: 'hpa-remove',
+          namespace,
+          name,
+          says: `HorizontalPodAutoscaler ${name} removed: it has nothing to scale`,
+        };
+      const maxReplicas = Math.max(spec.maxReplicas, target.replicas);
+      return {
+        kind: 'hpa-adopt',
+        namespace,
+        name,
+        minReplicas: target.replicas,
+        maxReplicas,
+        says: `HorizontalPodAutoscaler ${name} set to ${target.replicas}..${maxReplicas}`,
+      };
+    });
+}

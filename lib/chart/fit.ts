@@ -1,0 +1,99 @@
+/** Fits a release to the chart at hand: offers every spelling, keeps those that the chart reads, and inspects what comes out. */
+import { adapted } from './adapt.ts';
+import { chartFileFindings, valuesFile } from './chart-files.ts';
+import { ChartRefused, sorted } from './finding.ts';
+import { ignoredFinding, inspectText, refused, type Inspection } from './inspect.ts';
+import type { Meaning, SecretMeaning } from './meaning.ts';
+import { ignoredValues } from './read-values.ts';
+import { readManifests, rendererOf, type Render, type Rendered, type RenderValues } from './render.ts';
+import { spellings, type Spelling } from './spellings.ts';
+import { at, merged, withLeaf, type Values } from './value-tree.ts';
+import { envOf, rolesOf } from './workloads.ts';
+
+export type { Around } from './around.ts';
+export type { WantedSecret } from './rules/secrets.ts';
+export { ChartRefused, type Finding } from './finding.ts';
+export type { Render } from './render.ts';
+
+/** A release as it will be installed, and everything there is to say about it. */
+export type Fit = Inspection;
+
+/** The first chart that reads both existing Secrets (contract 1.7). */
+const FIRST_CHART = '5d13e03 (2025-10-21)';
+
+/** How a refusal by the chart's own values schema begins: the only one that leaving out keys can cure. */
+const SCHEMA_REFUSAL = "values don't meet the specifications of the schema";
+
+/**
+ * The values by which this chart says what the runbook means, with their render, findings and what is done around it.
+ * @param chart a chart directory; never changed
+ * @throws ChartRefused when the chart makes the key or token Secret itself, so that neither could be referenced (shape A)
+ */
+export async function fitRelease(meaning: Meaning, chart: string, render: Render): Promise<Fit> {
+  const renderValues = rendererOf(meaning, chart, render);
+  const [file, fileFindings] = await Promise.all([valuesFile(meaning.side), chartFileFindings(chart)]);
+  const offered = await acceptable(file, spellings(meaning), renderValues);
+  if (!offered.rendered.ok) return refused(offered.values, offered.rendered.error, fileFindings);
+  refuseOwnSecrets(meaning, chart, offered.rendered.text);
+
+  const values = await adapted(meaning, offered.values, offered.rendered.text, renderValues);
+  const whole = await renderValues(values);
+  if (!whole.ok) return refused(values, whole.error, fileFindings);
+  const ignored = await ignoredValues(values, whole.text, renderValues);
+  const isFile = (path: (typeof ignored)[number]['path']): boolean => at(file, path) !== undefined;
+  const kept = ignored.filter((l) => !isFile(l.path)).reduce((v, l) => withLeaf(v, l.path, undefined), values);
+
+  const inspection = await inspectText(meaning, kept, whole.text, renderValues);
+  const findings = [
+    ...fileFindings,
+    ...inspection.findings,
+    ...ignored.filter((l) => isFile(l.path)).map(ignoredFinding),
+  ];
+  return { ...inspection, findings: sorted(findings) };
+}
+
+/** The union of all spellings; where a values schema refuses unknown keys, without those whose absence shortens the refusal. */
+async function acceptable(
+  file: Values,
+  all: readonly Spelling[],
+  render: RenderValues,
+): Promise<{ values: Values; rendered: Rendered }> {
+  let kept = all;
+  for (;;) {
+    const values = merged(file, ...kept.map((s) => s.values));
+    const rendered = await render(values);
+    if (rendered.ok || !rendered.error.includes(SCHEMA_REFUSAL)) return { values, rendered };
+    const without = await Promise.all(
+      kept.map(async (left) => render(merged(file, ...kept.filter((s) => s !== left).map((s) => s.values)))),
+    );
+    const next = kept.filter((_, i) => {
+      const tried = without[i];
+      return tried && !tried.ok && tried.error.length >= rendered.error.length;
+    });
+    if (next.length === kept.length) return { values, rendered };
+    kept = next;
+  }
+}
+
+/** Throws where the chart renders the Secret behind the API keys or the executor's token although an existing one was named. */
+function refuseOwnSecrets(meaning: Meaning, chart: string, text: string): void {
+  const { objects } = readManifests(text);
+  const { api, executor } = rolesOf(objects, meaning.namespace);
+  const made = (containers: Parameters<typeof envOf>[0] | undefined, env: string): string[] => {
+    const name = envOf(containers ?? [], env)?.valueFrom?.secretKeyRef?.name;
+    return objects.some((o) => o.kind === 'Secret' && o.metadata.name === name) ? [name ?? ''] : [];
+  };
+  const key = meaning.side === 'gke' ? made(api?.containers, 'API_KEYS') : [];
+  const token = made(executor?.containers, 'KUBENTLY_TOKEN');
+  if (key.length === 0 && token.length === 0) return;
+  const what: Record<SecretMeaning & ('api-keys' | 'executor-token'), string[]> = {
+    'api-keys': key,
+    'executor-token': token,
+  };
+  const parts = Object.entries(what).flatMap(([holds, [name]]) => (name === undefined ? [] : [`${name} (${holds})`]));
+  throw new ChartRefused(
+    chart,
+    `it renders the Secret ${parts.join(' and the Secret ')} itself although an existing one is named, so the value would have to stand in the Helm values`,
+    FIRST_CHART,
+  );
+}

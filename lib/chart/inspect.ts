@@ -1,0 +1,117 @@
+/** A release with given values, rendered and inspected: what lint-chart and step 2.4 say about it. */
+import type { KubeObject } from '../kubectl.ts';
+import { aroundOf, type Around } from './around.ts';
+import { chartFileFindings } from './chart-files.ts';
+import { sorted, type Finding } from './finding.ts';
+import type { Meaning } from './meaning.ts';
+import { ignoredValues } from './read-values.ts';
+import { readManifests, refusal, rendererOf, type Render, type RenderValues } from './render.ts';
+import { asMeant } from './rules/as-meant.ts';
+import { nothingExposed } from './rules/exposure.ts';
+import { imagesImmutable } from './rules/images.ts';
+import { ingressAsMeant } from './rules/ingress.ts';
+import type { Release } from './rules/rule.ts';
+import { validObjects } from './rules/schema.ts';
+import { llmKeyFindings, secretsOf, type WantedSecret } from './rules/secrets.ts';
+import { selectorsMatch } from './rules/selectors.ts';
+import { written, type Leaf, type Values } from './value-tree.ts';
+import { rolesOf, workloads } from './workloads.ts';
+
+export interface Inspection {
+  values: Values;
+  /** Rendered manifests; empty where the chart refuses the values. */
+  text: string;
+  objects: KubeObject[];
+  secrets: WantedSecret[];
+  findings: Finding[];
+  around: Around[];
+}
+
+/** Renders a release with values that somebody else chose, and says everything that is wrong with it. */
+export async function inspectRelease(
+  meaning: Meaning,
+  values: Values,
+  chart: string,
+  render: Render,
+): Promise<Inspection> {
+  const renderValues = rendererOf(meaning, chart, render);
+  const [rendered, fileFindings] = await Promise.all([renderValues(values), chartFileFindings(chart)]);
+  if (!rendered.ok) return refused(values, rendered.error, fileFindings);
+  const [ignored, inspection] = await Promise.all([
+    ignoredValues(values, rendered.text, renderValues),
+    inspectText(meaning, values, rendered.text, renderValues),
+  ]);
+  return { ...inspection, findings: sorted([...fileFindings, ...inspection.findings, ...ignored.map(ignoredFinding)]) };
+}
+
+/** What the objects of a rendered text say; of the values only what they render to is judged. */
+export async function inspectText(
+  meaning: Meaning,
+  values: Values,
+  text: string,
+  render: RenderValues,
+): Promise<Inspection> {
+  const { objects, findings: yamlFindings } = readManifests(text);
+  const [{ valid, findings: schemaFindings }, again] = await Promise.all([validObjects(objects), render(values)]);
+  const all = workloads(valid);
+  const release: Release = {
+    meaning,
+    text,
+    objects: valid,
+    workloads: all,
+    running: all.filter((w) => w.replicas > 0),
+    roles: rolesOf(valid, meaning.namespace),
+  };
+  const { secrets, findings: secretFindings } = secretsOf(release);
+  const rules = [asMeant, ingressAsMeant, selectorsMatch, imagesImmutable, nothingExposed, llmKeyFindings];
+  const findings = sorted([
+    ...yamlFindings,
+    ...schemaFindings,
+    ...secretFindings,
+    ...rules.flatMap((rule) => rule(release)),
+    ...unsteady(text, again.ok ? again.text : text),
+  ]);
+  return { values, text, objects, secrets, findings, around: aroundOf(release, secrets) };
+}
+
+/** The inspection of values that the chart refuses. */
+export function refused(values: Values, error: string, findings: readonly Finding[]): Inspection {
+  const finding: Finding = {
+    grade: 'error',
+    id: 'chart-refuses',
+    message: refusal(error),
+    remedy:
+      'the chart wants a value that the runbook does not know: set it in values/, or teach lib/chart/spellings.ts',
+  };
+  return { values, text: '', objects: [], secrets: [], findings: sorted([finding, ...findings]), around: [] };
+}
+
+/** A value that the chart does not read. */
+export function ignoredFinding({ path, value }: Leaf): Finding {
+  const key = written(path);
+  return {
+    grade: 'warning',
+    id: 'value-ignored',
+    path: key,
+    message: `${key}${['string', 'number', 'boolean'].includes(typeof value) ? ` (${JSON.stringify(value)})` : ''} is set, and the chart does not read it`,
+    remedy: 'remove it from the values, or correct its name',
+  };
+}
+
+/** Random or time in a template: each install would change something. */
+function unsteady(first: string, second: string): Finding[] {
+  if (first === second) return [];
+  const other = new Set(second.split('\n'));
+  const lines = first.split('\n');
+  const at = lines.findIndex((line) => !other.has(line));
+  const source = lines.slice(0, at + 1).findLast((line) => line.startsWith('# Source: ')) ?? '';
+  return [
+    {
+      grade: 'warning',
+      id: 'render-unsteady',
+      path: source.replace('# Source: ', ''),
+      message: 'each render gives another text (random or time in a template): every upgrade changes it',
+      remedy: 'name an existing Secret or a fixed value instead, where the chart can take one',
+    },
+  ];
+}

@@ -1,0 +1,88 @@
+/** What the runbook means by a release, written once; how a chart spells it is found by fit.ts. */
+import { API_KEYS_SECRET, executorTokenSecret, LLM_SECRET, REDIS_SECRET } from '../deployment.ts';
+
+export interface Image {
+  repository: string;
+  tag: string;
+}
+
+export type LlmProvider = 'anthropic-claude' | 'google-gemini' | 'openai';
+export type SecurityMode = 'readOnly' | 'extendedReadOnly' | 'fullAccess';
+
+interface CommonMeaning {
+  release: string;
+  namespace: string;
+  clusterId: string;
+  securityMode: SecurityMode;
+  /** A private CA signs the API's certificate: the executor trusts the file CA_FILE. */
+  caFile: boolean;
+}
+
+export interface GkeMeaning extends CommonMeaning {
+  side: 'gke';
+  host: string;
+  tlsSecret: string;
+  ingressClass: string;
+  /** traefik: annotations that it does not honour are reported. existing: which ones are honoured is not known. */
+  ingressController?: 'traefik' | 'existing';
+  executorApiUrl: string;
+  images: { api: Image; executor: Image };
+  replicas: number;
+  llmProvider: LlmProvider;
+  model?: string;
+}
+
+export interface RemoteMeaning extends CommonMeaning {
+  side: 'remote';
+  apiUrl: string;
+  image: Image;
+}
+
+export type Meaning = GkeMeaning | RemoteMeaning;
+
+/** What the runbook puts into a Secret's key. */
+export type SecretMeaning = 'redis-password' | 'api-keys' | 'executor-token' | 'llm-key';
+
+/** Where the executor finds the private CA, mounted from a ConfigMap of the runbook (contract 1.5: no value can mount it). */
+export const CA_FOLDER = '/etc/kubently/ca';
+export const CA_FILE = `${CA_FOLDER}/ca.crt`;
+export const CA_CONFIG_MAP = 'kubently-ca-cert';
+
+/** Names and keys of the Secrets as the runbook means them (contract 1.6); a chart that reads another one gets that. */
+export function meantSecret(holds: string, release: string): { name: string; key: string } {
+  switch (holds) {
+    case 'redis-password':
+      return { name: REDIS_SECRET, key: 'password' };
+    case 'api-keys':
+      return { name: API_KEYS_SECRET, key: 'keys' };
+    case 'executor-token':
+      return { name: executorTokenSecret(release), key: 'token' };
+    default:
+      return { name: LLM_SECRET, key: holds };
+  }
+}
+
+/** The env entry that names a provider's model, and the one that holds its key. */
+export const LLM_ENV: Record<LlmProvider, { model: string; key: string }> = {
+  'anthropic-claude': { model: 'ANTHROPIC_MODEL_NAME', key: 'ANTHROPIC_API_KEY' },
+  'google-gemini': { model: 'GOOGLE_MODEL_NAME', key: 'GOOGLE_API_KEY' },
+  openai: { model: 'OPENAI_MODEL_NAME', key: 'OPENAI_API_KEY' },
+};
+
+/** Which secret an env entry holds, by its name (contract 1.5); undefined for a name the runbook does not know. */
+export function meaningOfEnv(name: string): SecretMeaning | undefined {
+  if (name === 'REDIS_PASSWORD') return 'redis-password';
+  if (name === 'API_KEYS') return 'api-keys';
+  if (name === 'EXECUTOR_TOKEN' || name === 'KUBENTLY_TOKEN') return 'executor-token';
+  return Object.values(LLM_ENV).some((e) => e.key === name) ? 'llm-key' : undefined;
+}
+
+/** Image of the executor on either side. */
+export function executorImage(meaning: Meaning): Image {
+  return meaning.side === 'gke' ? meaning.images.executor : meaning.image;
+}
+
+/** Where the executor is to find the API. */
+export function apiUrl(meaning: Meaning): string {
+  return meaning.side === 'gke' ? meaning.executorApiUrl : meaning.apiUrl;
+}

@@ -1,0 +1,124 @@
+/** The Ingress as meant: host, class, TLS Secret, backend; no issuer; annotations that the controller honours. */
+import type { IIngressSpec } from 'kubernetes-models/networking.k8s.io/v1/IngressSpec';
+import { HONOURED_BY_TRAEFIK, NGINX_PREFIX } from '../ingress-annotations.ts';
+import type { Finding } from '../finding.ts';
+import type { GkeMeaning } from '../meaning.ts';
+import { nameOf } from '../render.ts';
+import type { KubeObject } from '../../kubectl.ts';
+import type { Release, Rule } from './rule.ts';
+
+/** Annotations by which cert-manager's ingress-shim would make a Certificate of its own. */
+export const ISSUER_ANNOTATION = /^(cert-manager\.io\/(cluster-)?issuer(-kind|-group)?|kubernetes\.io\/tls-acme)$/;
+
+export const ingressAsMeant: Rule = (release) => {
+  const { meaning, objects } = release;
+  const ingresses = objects.filter((o) => o.kind === 'Ingress');
+  if (meaning.side !== 'gke') return [];
+  if (ingresses.length === 0)
+    return [
+      finding(
+        'no-ingress',
+        undefined,
+        `the release has no Ingress for ${meaning.host}`,
+        'see the values that the chart ignores',
+      ),
+    ];
+  return [
+    ...ingresses.flatMap((i) => [...specFindings(i, meaning, release), ...annotationFindings(i, meaning)]),
+    ...objects.filter((o) => o.apiVersion.startsWith('cert-manager.io/')).map(chartsOwnTls),
+  ];
+};
+
+function finding(id: string, object: string | undefined, message: string, remedy: string, path?: string): Finding {
+  return { grade: 'error', id, ...(object ? { object } : {}), ...(path ? { path } : {}), message, remedy };
+}
+
+function chartsOwnTls(object: KubeObject): Finding {
+  return finding(
+    'chart-tls',
+    nameOf(object),
+    `the chart makes a ${object.kind} of its own, beside the runbook's Certificate (two owners)`,
+    "turn the chart's TLS off by its values; lib/chart/spellings.ts knows tls.enabled",
+  );
+}
+
+function specFindings(ingress: KubeObject, meaning: GkeMeaning, { objects }: Release): Finding[] {
+  const object = nameOf(ingress);
+  const spec = ingress['spec'] as IIngressSpec;
+  const found: Finding[] = [];
+  const remedy = 'see the values that the chart ignores; it may spell the Ingress in another way';
+  const hosts = (spec.rules ?? []).map((r) => r.host ?? '(any)');
+  if (hosts.length !== 1 || hosts[0] !== meaning.host)
+    found.push(
+      finding('ingress-host', object, `serves ${hosts.join(', ') || 'no host'} instead of ${meaning.host}`, remedy),
+    );
+  const className = spec.ingressClassName ?? ingress.metadata.annotations?.['kubernetes.io/ingress.class'] ?? 'none';
+  if (className !== meaning.ingressClass)
+    found.push(finding('ingress-class', object, `has class ${className} instead of ${meaning.ingressClass}`, remedy));
+  const tls = spec.tls ?? [];
+  const covered = tls.some((t) => t.secretName === meaning.tlsSecret && t.hosts?.includes(meaning.host));
+  if (tls.length !== 1 || !covered) {
+    const shown = tls.map((t) => `${t.secretName ?? 'no Secret'} for ${t.hosts?.join(', ') ?? 'no host'}`).join('; ');
+    found.push(
+      finding(
+        'ingress-tls',
+        object,
+        `has TLS ${shown || 'off'} instead of ${meaning.tlsSecret} for ${meaning.host}`,
+        remedy,
+      ),
+    );
+  }
+  const paths = (spec.rules ?? []).flatMap((r) => r.http?.paths ?? []);
+  if (!paths.some((p) => p.path === '/' && p.pathType === 'Prefix'))
+    found.push(finding('ingress-path', object, 'does not serve / with pathType Prefix', remedy));
+  for (const { backend } of paths) found.push(...backendFindings(object, backend, objects));
+  return found;
+}
+
+function backendFindings(
+  object: string,
+  { service }: NonNullable<IIngressSpec['defaultBackend']>,
+  objects: readonly KubeObject[],
+): Finding[] {
+  const rendered = objects.find((o) => o.kind === 'Service' && o.metadata.name === service?.name);
+  const ports = (rendered?.['spec'] as { ports?: { port: number; name?: string }[] } | undefined)?.ports ?? [];
+  if (ports.some((p) => p.port === service?.port?.number || (p.name !== undefined && p.name === service?.port?.name)))
+    return [];
+  const port = service?.port?.number ?? service?.port?.name ?? 'none';
+  return [
+    finding(
+      'ingress-backend',
+      object,
+      `sends to ${service?.name ?? 'nothing'}:${port}, no port of a Service in the release`,
+      'mend the chart',
+    ),
+  ];
+}
+
+function annotationFindings(ingress: KubeObject, meaning: GkeMeaning): Finding[] {
+  const object = nameOf(ingress);
+  return Object.keys(ingress.metadata.annotations ?? {}).flatMap((key): Finding[] => {
+    if (ISSUER_ANNOTATION.test(key))
+      return [
+        finding(
+          'ingress-issuer',
+          object,
+          `${key} asks cert-manager for a Certificate beside the runbook's own: it would be a silent no-op, and the Secret has two owners`,
+          'leave the annotation out; TLS_ISSUER says which issuer is wanted',
+          key,
+        ),
+      ];
+    const name = key.startsWith(NGINX_PREFIX) ? key.slice(NGINX_PREFIX.length) : undefined;
+    if (name === undefined || meaning.ingressController === 'existing' || HONOURED_BY_TRAEFIK.has(name)) return [];
+    return [
+      {
+        grade: 'warning',
+        id: 'annotation-not-honoured',
+        object,
+        path: key,
+        message: `Traefik does not honour ${key}: it has no effect`,
+        remedy: 'leave it out; where it protects something, set that in Traefik (for TLS versions its TLSOption)',
+      },
+    ];
+  });
+}

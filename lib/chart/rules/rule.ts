@@ -1,0 +1,18 @@
+/** What every rule of the inspection is given. */
+import type { KubeObject } from '../../kubectl.ts';
+import type { Finding } from '../finding.ts';
+import type { Meaning } from '../meaning.ts';
+import type { Roles, Workload } from '../workloads.ts';
+
+export interface Release {
+  meaning: Meaning;
+  text: string;
+  /** Objects that fit their schema. */
+  objects: readonly KubeObject[];
+  workloads: readonly Workload[];
+  /** Those with replicas: what stays at 0 reads no Secret and pulls no image. */
+  running: readonly Workload[];
+  roles: Roles;
+}
+
+export type Rule = (release: Release) => Finding[];

@@ -1,0 +1,3 @@
+module sandbox.kubently.test/pause
+
+go 1.26

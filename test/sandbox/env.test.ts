@@ -1,0 +1,30 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { loadSettings } from '../../lib/settings.ts';
+import { environmentText } from '../../sandbox/env.ts';
+import { PATHS } from '../../sandbox/world.ts';
+
+it('is a settings file that the runbook takes as it is', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'env-'));
+  const ca = join(folder, 'ca.pem');
+  writeFileSync(ca, '');
+  const text = environmentText({
+    dockerHost: 'unix:///run/x.sock',
+    certManagerChart: '/cache/cert-manager.tgz',
+    repo: '/checkout',
+    gcloud: { CLOUDSDK_CORE_DISABLE_PROMPTS: '1' },
+  });
+  const file = join(folder, '.env');
+  // The certificates exist in a running world only.
+  writeFileSync(file, text.replaceAll(PATHS.ca, ca).replaceAll(PATHS.acmeRoots, ca));
+  const settings = loadSettings({ ENV_FILE: file });
+  expect(settings).toMatchObject({ repo: '/checkout', certManagerChart: '/cache/cert-manager.tgz', file });
+  expect(settings.remotes).toMatchObject([{ id: 'kind-remote', context: 'kind-kubently' }]);
+  expect(settings.childEnvironment).toMatchObject({
+    DOCKER_HOST: 'unix:///run/x.sock',
+    KUBECONFIG: PATHS.kubeconfig,
+    CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
+  });
+});

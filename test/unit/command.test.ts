@@ -1,0 +1,141 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { CommandFailed, isTransient, pasteable, readOnly, realRun, type Command } from '../../lib/command.ts';
+import { explain } from '../../lib/failure.ts';
+import { Secret } from '../../lib/secret.ts';
+
+const ENVIRONMENT = {
+  PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+  HOME: mkdtempSync(join(tmpdir(), 'kubently-unit-')),
+};
+const run = realRun(ENVIRONMENT);
+const node = (script: string, more: Partial<Command> = {}): Command => ({
+  binary: 'node',
+  args: ['-e', script],
+  mutates: false,
+  ...more,
+});
+
+async function failure(command: Command): Promise<CommandFailed> {
+  const error: unknown = await run(command).then(
+    () => new Error('it did not fail'),
+    (e: unknown) => e,
+  );
+  if (error instanceof CommandFailed) return error;
+  throw error;
+}
+
+test('stdout and stderr come apart', async () => {
+  expect(await run(node('console.log("out"); console.error("err")'))).toEqual({ stdout: 'out\n', stderr: 'err\n' });
+});
+
+test('a child gets the listed environment and its own, nothing else', async () => {
+  process.env['UNIT_LEAK'] = 'leaked';
+  const { stdout } = await run(
+    node('console.log(JSON.stringify(process.env))', { env: { TOKEN: new Secret('env-secret-0001'), PLAIN: 'x' } }),
+  );
+  const env = JSON.parse(stdout) as Record<string, string>;
+  expect(env).toMatchObject({ ...ENVIRONMENT, TOKEN: 'env-secret-0001', PLAIN: 'x' });
+  // What the shell sets for itself.
+  const own = new Set([...Object.keys(ENVIRONMENT), 'TOKEN', 'PLAIN', '_', 'PWD', 'SHLVL', 'OLDPWD']);
+  expect(Object.keys(env).filter((k) => !own.has(k))).toEqual([]);
+  delete process.env['UNIT_LEAK'];
+});
+
+test('arguments arrive as they are, whatever the shell would make of them', async () => {
+  const odd = ['a b', '$(id)', '`id`', '*', "it's", '"q"', '', '\\', ';|&', 'ünï'];
+  const { stdout } = await run({
+    binary: 'node',
+    args: ['-p', 'JSON.stringify(process.argv.slice(1))', '--', ...odd],
+    mutates: false,
+  });
+  expect(JSON.parse(stdout)).toEqual(odd);
+});
+
+test('input goes by stdin, boxed or not, and is empty when there is none', async () => {
+  const cat = 'process.stdin.pipe(process.stdout)';
+  expect((await run(node(cat, { input: new Secret('stdin-secret-0001') }))).stdout).toBe('stdin-secret-0001');
+  expect((await run(node(cat, { input: 'plain' }))).stdout).toBe('plain');
+  // An open pipe would hold a program that reads to its end until the timeout.
+  expect((await run(node(cat, { timeoutMs: 3000 }))).stdout).toBe('');
+});
+
+test('a failure says status, last words and the line to paste', async () => {
+  const error = await failure({ binary: 'git', args: ['-C', '/nonexistent dir', 'status'], mutates: false });
+  expect(error.exitCode).toBe(128);
+  expect(error.message).toBe('git -C failed (status 128)');
+  expect(error.parts.command).toBe("git -C '/nonexistent dir' status");
+  expect(explain(error)).toContain('cannot change to');
+});
+
+test('a program that is not there is told with its remedy', async () => {
+  const error = await failure({
+    binary: 'gcloud',
+    args: ['version'],
+    mutates: false,
+    env: { PATH: '/nonexistent' },
+  });
+  expect(error.exitCode).toBe(127);
+  expect(error.parts.next).toContain('install gcloud');
+});
+
+test('too late is worded as such', async () => {
+  const error = await failure(node('setTimeout(() => {}, 60_000)', { timeoutMs: 300 }));
+  expect(error.message).toMatch(/^node -e gave no answer within \d+ s$/);
+  expect(error.message).not.toContain('SIGTERM');
+});
+
+test('a child that is killed otherwise did not time out', async () => {
+  const error = await failure(node('process.kill(process.pid, "SIGKILL"); setTimeout(() => {}, 9000)'));
+  expect(error.message).toContain('failed');
+});
+
+test('stdout stands in for an empty stderr, but not when it may hold a secret', async () => {
+  const script = 'console.log("unboxed-in-stdout"); process.exit(3)';
+  expect(explain(await failure(node(script)))).toContain('\n    unboxed-in-stdout');
+  expect((await failure(node(script, { sensitive: 'stdout' }))).parts.detail).toBe('');
+  expect((await failure(node(script, { sensitive: 'both' }))).parts.detail).toContain('is not shown');
+});
+
+test('with sensitive stdout the reason on stderr is still told; with both it is not', async () => {
+  const script = 'console.error("why it failed"); process.exit(3)';
+  expect((await failure(node(script, { sensitive: 'stdout' }))).parts.detail).toBe('why it failed');
+  expect((await failure(node(script, { sensitive: 'both' }))).parts.detail).not.toContain('why');
+});
+
+test('a known secret is scrubbed from error text, stderr and command line', async () => {
+  new Secret('boxed-secret-0001');
+  const error = await failure(node('console.error("boxed-secret-0001"); process.exit(1)'));
+  expect(explain(error) + error.stderr).not.toContain('boxed-secret-0001');
+  expect(explain(error)).toContain('[REDACTED]');
+});
+
+test('only the last lines are shown', async () => {
+  const error = await failure(node('for (let i = 0; i < 99; i++) console.error("line" + i); process.exit(1)'));
+  expect(error.parts.detail?.split('\n')).toHaveLength(12);
+  expect(error.parts.detail).toMatch(/line98$/);
+});
+
+test('a pasted line quotes what the shell would read otherwise', () => {
+  expect(pasteable({ binary: 'kubectl', args: ['get', 'pod', '-l', "a=b c'd"], input: 'x' })).toBe(
+    "kubectl get pod -l 'a=b c'\\''d' < (stdin)",
+  );
+});
+
+test('while only looking, a change is refused and a read is not', async () => {
+  const looking = readOnly(() => Promise.resolve({ stdout: 'read', stderr: '' }));
+  expect(() => looking(node('1', { mutates: true }))).toThrow(/refused while only looking: node -e 1/);
+  expect((await looking(node('1'))).stdout).toBe('read');
+});
+
+test.each([
+  ['dial tcp 127.0.0.1:6443: connect: connection refused', true],
+  ['net/http: TLS handshake timeout', true],
+  ['HTTPError 503: backend', true],
+  ['Error from server (Forbidden): secrets is forbidden', false],
+  ['HTTPError 403: denied', false],
+])('transient: %s → %s', (stderr, expected) => {
+  expect(isTransient(new CommandFailed(node('1'), 1, { stdout: '', stderr }, false))).toBe(expected);
+});

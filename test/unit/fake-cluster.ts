@@ -1,0 +1,168 @@
+/** A cluster as kubectl and helm show it: objects in memory, and only the command lines that the runbook may use. */
+import { CommandFailed, type Command } from '../../lib/command.ts';
+import type { Release } from '../../lib/helm.ts';
+import type { KubeObject } from '../../lib/kubectl.ts';
+import { inputOf, type World } from './outside.ts';
+
+const APPLY = ['apply', '--server-side', '--force-conflicts', '--field-manager', 'kubently-runbook'];
+const DRY_RUN = ['--dry-run=server', '-o', 'json'];
+
+export interface FakeRelease extends Release {
+  namespace: string;
+  values?: unknown;
+  manifest?: string;
+}
+
+export class FakeCluster implements World {
+  readonly context: string;
+  objects: KubeObject[];
+  releases: FakeRelease[];
+  /** What controllers make of an object that was applied: its status. */
+  controllers: (object: KubeObject) => KubeObject = (object) => object;
+  /** What helm makes when it upgrades. */
+  helmUpgrade: (command: Command) => void = () => undefined;
+
+  constructor(context: string, objects: KubeObject[] = [], releases: FakeRelease[] = []) {
+    this.context = context;
+    this.objects = objects;
+    this.releases = releases;
+  }
+
+  command = (command: Command): string | undefined => {
+    const { binary, args } = command;
+    if (binary === 'helm') return this.#helm(command);
+    if (binary !== 'kubectl') return undefined;
+    const at = args.indexOf('--context');
+    const [, context, flag, namespace = ''] = args.slice(at, at + 4);
+    if (at < 0 || context !== this.context || flag !== '--namespace') return undefined;
+    return this.#kubectl(command, args.slice(0, at), namespace);
+  };
+
+  /** The object, as it is now. */
+  get(kind: string, name: string): KubeObject | undefined {
+    return this.objects.find((o) => o.kind === kind && o.metadata.name === name);
+  }
+
+  #kubectl(command: Command, args: readonly string[], namespace: string): string | undefined {
+    const [verb = '', subject = ''] = args;
+    const inside = this.objects.filter((o) => (o.metadata.namespace ?? namespace) === namespace);
+    const tail = (n: number): string => args.slice(n).join(' ');
+    if (verb === 'get' && args.includes('--ignore-not-found')) {
+      const names = args.slice(1, args.indexOf('--ignore-not-found'));
+      if (tail(names.length + 1) !== '--ignore-not-found -o json') return undefined;
+      const found = names.flatMap((n) => inside.filter((o) => `${o.kind}/${o.metadata.name}` === short(n)));
+      return names.length === 1 ? (found[0] ? JSON.stringify(found[0]) : '') : list(found);
+    }
+    if (verb === 'get' && tail(2) === '--all-namespaces -o json')
+      return list(this.objects.filter((o) => o.kind === short(subject)));
+    if (verb === 'get' && tail(2) === '-o json') return list(inside.filter((o) => o.kind === short(subject)));
+    if (verb === 'get' && args[2] === '--selector' && tail(4) === '-o json')
+      return list(inside.filter((o) => o.kind === short(subject) && hasLabels(o, args[3] ?? '')));
+    if (verb === 'create' && tail(1) === '--dry-run=server -f -') return '';
+    if (verb === 'apply') return this.#apply(command, args);
+    if (verb === 'delete' && /^--ignore-not-found --wait --timeout=\d+s$/.test(tail(2))) {
+      this.objects = this.objects.filter(
+        (o) => !inside.includes(o) || `${o.kind}/${o.metadata.name}` !== short(subject),
+      );
+      return '';
+    }
+    return undefined;
+  }
+
+  #apply(command: Command, args: readonly string[]): string | undefined {
+    const validate = args.includes('--validate=false') ? ['--validate=false'] : [];
+    const dryRun = args.includes('--dry-run=server');
+    if (args.join(' ') !== [...APPLY, ...validate, ...(dryRun ? DRY_RUN : []), '-f', '-'].join(' ')) return undefined;
+    if (dryRun === command.mutates) throw new Error('a dry run changes nothing, and an apply does');
+    const { items } = JSON.parse(inputOf(command)) as { items: KubeObject[] };
+    const merged = items.map((o) => merge(this.get(o.kind, o.metadata.name) ?? {}, o) as KubeObject);
+    if (!dryRun)
+      for (const object of merged) {
+        const made = this.controllers(object);
+        const others = this.objects.filter((o) => o.kind !== made.kind || o.metadata.name !== made.metadata.name);
+        this.objects = [...others, made];
+      }
+    return dryRun ? (merged.length === 1 ? JSON.stringify(merged[0]) : list(merged)) : '';
+  }
+
+  #helm(command: Command): string | undefined {
+    const { args } = command;
+    const at = args.indexOf('--kube-context');
+    const [, context, flag, namespace] = args.slice(at);
+    if (at < 0 || context !== this.context || flag !== '--namespace' || args.length !== at + 4) return undefined;
+    const own = args.slice(0, at);
+    const here = this.releases.filter((r) => r.namespace === namespace);
+    const line = own.join(' ');
+    const filter = /^list --filter \^(\S+)\$ -o json$/.exec(line)?.[1];
+    if (filter)
+      return JSON.stringify(here.filter((r) => r.name === filter).map((r) => ({ ...r, revision: String(r.revision) })));
+    if (own[0] === 'get') {
+      const release = here.find((r) => r.name === own[2]);
+      if (!release) throw new CommandFailed(command, 1, { stdout: '', stderr: 'Error: release: not found' }, false);
+      if (own[1] === 'values' && own.slice(3).join(' ') === '-o json') return JSON.stringify(release.values ?? null);
+      if (own[1] === 'manifest' && own.length === 3) return release.manifest ?? '';
+    }
+    if (own[0] === 'upgrade' && line.endsWith('--create-namespace --force-conflicts --values -')) {
+      this.helmUpgrade(command);
+      return '';
+    }
+    if (own[0] === 'uninstall' && own.slice(2).join(' ') === '--ignore-not-found --wait --timeout 5m') {
+      this.releases = this.releases.filter((r) => r.name !== own[1] || r.namespace !== namespace);
+      return '';
+    }
+    return undefined;
+  }
+}
+
+/** A Deployment whose newest generation runs. */
+export function rolledOut(object: KubeObject): KubeObject {
+  if (object.kind !== 'Deployment' && object.kind !== 'StatefulSet') return object;
+  const replicas = (object['spec'] as { replicas?: number } | undefined)?.replicas ?? 1;
+  const { generation = 1 } = object.metadata;
+  return {
+    ...object,
+    metadata: { ...object.metadata, generation },
+    status: { observedGeneration: generation, replicas, updatedReplicas: replicas, readyReplicas: replicas },
+  };
+}
+
+/** A Deployment as helm or the runbook made it, complete. */
+export function deployment(name: string, namespace: string, kind = 'Deployment'): KubeObject {
+  return rolledOut({ apiVersion: 'apps/v1', kind, metadata: { name, namespace }, spec: { replicas: 1 } });
+}
+
+/** The object with condition Ready. */
+export function ready(object: KubeObject, status: 'True' | 'False' = 'True'): KubeObject {
+  return {
+    ...object,
+    status: { conditions: [{ type: 'Ready', status, reason: status === 'True' ? 'Ready' : 'Pending' }] },
+  };
+}
+
+function list(items: readonly KubeObject[]): string {
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', metadata: {}, items });
+}
+
+/** `Deployment.apps/x` → `Deployment/x`. */
+function short(subject: string): string {
+  const [kind = '', name] = subject.split('/');
+  return [kind.split('.')[0], ...(name === undefined ? [] : [name])].join('/');
+}
+
+function hasLabels({ metadata }: KubeObject, selector: string): boolean {
+  return selector.split(',').every((pair) => {
+    const [key = '', value] = pair.split('=');
+    return metadata.labels?.[key] === value;
+  });
+}
+
+function merge(a: unknown, b: unknown): unknown {
+  if (!isMap(a) || !isMap(b)) return b;
+  return Object.fromEntries(
+    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((k) => [k, k in b ? merge(a[k], b[k]) : a[k]]),
+  );
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,111 @@
+/** A Google Cloud project as REST shows it and as the plan's gcloud commands change it; nothing else is known. */
+import type { Address, Binding, RecordSet, ServiceAccount } from '../../lib/google.ts';
+import type { Command } from '../../lib/command.ts';
+import type { HttpAnswer, HttpRequest } from '../../lib/http.ts';
+import { json, type World } from './outside.ts';
+
+export const PROJECT = 'unit-project';
+export const EMAIL = `cert-manager-dns01@${PROJECT}.iam.gserviceaccount.com`;
+export const IP = '203.0.113.7';
+const HOST = 'unit-api.kubently.io.';
+const REGION = `https://compute.googleapis.com/compute/v1/projects/${PROJECT}/regions/us-central1`;
+const ZONE = `https://dns.googleapis.com/dns/v1/projects/${PROJECT}/managedZones/kubently-io`;
+const ACCOUNT = `https://iam.googleapis.com/v1/projects/${PROJECT}/serviceAccounts/${EMAIL}`;
+
+export class FakeGoogle implements World {
+  address: Address | undefined;
+  record: RecordSet | undefined;
+  account: ServiceAccount | undefined;
+  keys: string[] = [];
+  bindings: Binding[] = [];
+  /** What `keys create` prints, made by the test so that no key lies in the source. */
+  newKey: { id: string; text: string } = { id: 'key-new', text: '{}' };
+
+  command = (command: Command): string | undefined => {
+    if (command.binary !== 'gcloud') return undefined;
+    const line = command.args.join(' ');
+    if (line === 'auth print-access-token --quiet') return 'ya29.unit-access-token';
+    const suffix = ` --project ${PROJECT} --quiet`;
+    return line.endsWith(suffix) ? this.#change(line.slice(0, -suffix.length)) : undefined;
+  };
+
+  request = ({ method = 'GET', url, headers }: HttpRequest): HttpAnswer | undefined => {
+    if (headers?.['authorization'] !== 'Bearer ya29.unit-access-token') return undefined;
+    switch (`${method} ${url}`) {
+      case `GET ${REGION}/addresses/kubently-ingress-ip`:
+        return found(this.address);
+      case `GET ${ZONE}`:
+        return json({ name: 'kubently-io', dnsName: 'kubently.io.', nameServers: ['ns1.test.', 'ns2.test.'] });
+      case `GET ${ZONE}/rrsets?name=${HOST}&type=A`:
+        return json({ rrsets: this.record ? [this.record] : [] });
+      case `GET ${ACCOUNT}`:
+        return found(this.account);
+      case `GET ${ACCOUNT}/keys?keyTypes=USER_MANAGED`:
+        return this.account ? json({ keys: this.keys.map((k) => ({ name: `x/keys/${k}` })) }) : found(undefined);
+      case `POST https://cloudresourcemanager.googleapis.com/v1/projects/${PROJECT}:getIamPolicy`:
+        return json({ bindings: this.bindings });
+      default:
+        return undefined;
+    }
+  };
+
+  /** The reserved address and its record. */
+  reserved(address = IP): this {
+    this.address = { name: 'kubently-ingress-ip', address, status: 'RESERVED' };
+    this.record = { name: HOST, type: 'A', ttl: 300, rrdatas: [address] };
+    return this;
+  }
+
+  /** The account with its role. */
+  withAccount(description: string, keys: string[] = []): this {
+    this.account = { email: EMAIL, description };
+    this.keys = keys;
+    this.bindings = [{ role: 'roles/dns.admin', members: [`serviceAccount:${EMAIL}`] }];
+    return this;
+  }
+
+  #change(line: string): string | undefined {
+    const deleted = /^iam service-accounts keys delete (\S+) --iam-account=(\S+)$/.exec(line);
+    if (deleted?.[2] === EMAIL) {
+      this.keys = this.keys.filter((k) => k !== deleted[1]);
+      return '';
+    }
+    switch (line) {
+      case 'compute addresses create kubently-ingress-ip --region=us-central1':
+        this.address = { name: 'kubently-ingress-ip', address: IP, status: 'RESERVED' };
+        return '';
+      case 'compute addresses delete kubently-ingress-ip --region=us-central1':
+        this.address = undefined;
+        return '';
+      case `dns record-sets create ${HOST} --zone=kubently-io --type=A --ttl=300 --rrdatas=${IP}`:
+        this.record = { name: HOST, type: 'A', ttl: 300, rrdatas: [IP] };
+        return '';
+      case `dns record-sets delete ${HOST} --zone=kubently-io --type=A`:
+        this.record = undefined;
+        return '';
+      case 'iam service-accounts create cert-manager-dns01 --display-name=cert-manager DNS-01 solver --description=kubently-runbook unit-api.kubently.io':
+        this.account = { email: EMAIL, description: 'kubently-runbook unit-api.kubently.io' };
+        return '';
+      case `iam service-accounts delete ${EMAIL}`:
+        this.account = undefined;
+        return '';
+      case `projects add-iam-policy-binding ${PROJECT} --member=serviceAccount:${EMAIL} --role=roles/dns.admin --condition=None`:
+        this.bindings = [{ role: 'roles/dns.admin', members: [`serviceAccount:${EMAIL}`] }];
+        return '';
+      case `projects remove-iam-policy-binding ${PROJECT} --member=serviceAccount:${EMAIL} --role=roles/dns.admin --condition=None`:
+        this.bindings = [];
+        return '';
+      case `iam service-accounts keys create - --iam-account=${EMAIL}`:
+        this.keys.push(this.newKey.id);
+        return this.newKey.text;
+      case `iam service-accounts add-iam-policy-binding ${EMAIL} --role=roles/iam.workloadIdentityUser --member=serviceAccount:${PROJECT}.svc.id.goog[cert-manager/cert-manager]`:
+        return '';
+      default:
+        return undefined;
+    }
+  }
+}
+
+function found(value: unknown): HttpAnswer {
+  return value ? json(value) : json({ error: { message: 'not found' } }, 404);
+}

@@ -1,0 +1,198 @@
+/** An Outside that denies by default: what a test did not list does not exist, and asking for it is an error. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../../lib/clock.ts';
+import { CommandFailed, pasteable, type Binary, type Command, type Output } from '../../lib/command.ts';
+import { makeContext, type Context, type Outside } from '../../lib/context.ts';
+import type { HttpAnswer, HttpRequest } from '../../lib/http.ts';
+import { Secret } from '../../lib/secret.ts';
+import type { Settings } from '../../lib/settings.ts';
+import type { Served } from '../../lib/tls.ts';
+
+/** A command that the test expects. */
+export interface Row {
+  binary: Binary;
+  args: readonly string[] | ((args: readonly string[]) => boolean);
+  /** Its stdout, or what makes it; a CommandFailed is thrown by fails(). */
+  answer: string | ((command: Command) => string | Promise<string>);
+}
+
+/** Something that answers commands or requests of its own kind; undefined: not mine. */
+export interface World {
+  command?: (command: Command) => string | undefined | Promise<string | undefined>;
+  request?: (request: HttpRequest) => HttpAnswer | undefined;
+}
+
+export interface FakeOutside extends Outside {
+  /** Every command that says it changes something, in order, as describe() puts it. */
+  changes: string[];
+  /** Every command. */
+  commands: Command[];
+  requests: HttpRequest[];
+  /** What was slept, in milliseconds. */
+  sleeps: number[];
+  clock: Clock & { advance: (ms: number) => void };
+}
+
+export interface FakeParts {
+  rows?: readonly Row[];
+  worlds?: readonly World[];
+  /** By "METHOD url". */
+  http?: Readonly<Record<string, HttpAnswer | (() => HttpAnswer | Promise<HttpAnswer>)>>;
+  /** A records at every name server, by host. */
+  addresses?: Readonly<Record<string, () => { server: string; addresses: string[] }[]>>;
+  served?: Readonly<Record<string, () => Served>>;
+}
+
+/** The fake Outside of a test. */
+export function fakeOutside({
+  rows = [],
+  worlds = [],
+  http = {},
+  addresses = {},
+  served = {},
+}: FakeParts): FakeOutside {
+  const changes: string[] = [];
+  const commands: Command[] = [];
+  const requests: HttpRequest[] = [];
+  const { clock, sleeps } = fakeClock();
+  const answerTo = async (command: Command): Promise<string> => {
+    for (const world of worlds) {
+      const answer = await world.command?.(command);
+      if (answer !== undefined) return answer;
+    }
+    const row = rows.find((r) => r.binary === command.binary && matches(r.args, command.args));
+    if (!row) throw new Error(`not listed in the test: ${pasteable(command)}`);
+    return typeof row.answer === 'string' ? row.answer : row.answer(command);
+  };
+  return {
+    changes,
+    commands,
+    requests,
+    sleeps,
+    clock,
+    run: async (command): Promise<Output> => {
+      commands.push(command);
+      if (command.mutates) changes.push(describeCommand(command));
+      return { stdout: await answerTo(command), stderr: '' };
+    },
+    http: async (request) => {
+      requests.push(request);
+      for (const world of worlds) {
+        const answer = world.request?.(request);
+        if (answer) return answer;
+      }
+      const answer = http[`${request.method ?? 'GET'} ${request.url}`];
+      if (!answer) throw new Error(`not listed in the test: ${request.method ?? 'GET'} ${request.url}`);
+      return typeof answer === 'function' ? answer() : answer;
+    },
+    dns: {
+      nameServers: (zone) => Promise.reject(new Error(`not listed in the test: NS ${zone}`)),
+      addresses: (name) => Promise.reject(new Error(`not listed in the test: A ${name}`)),
+      addressesAt: (servers, name) => {
+        const answer = addresses[name];
+        return answer
+          ? Promise.resolve(answer())
+          : Promise.reject(new Error(`not listed in the test: A ${name} at ${servers.join()}`));
+      },
+    },
+    served: (host) => {
+      const answer = served[host];
+      return answer ? Promise.resolve(answer()) : Promise.reject(new Error(`not listed in the test: TLS ${host}`));
+    },
+  };
+}
+
+/** A clock that stands still until somebody sleeps. */
+export function fakeClock(): { clock: FakeOutside['clock']; sleeps: number[] } {
+  let now = Date.parse('2026-01-01T00:00:00Z');
+  const sleeps: number[] = [];
+  return {
+    sleeps,
+    clock: {
+      now: () => now,
+      sleep: (ms) => {
+        sleeps.push(ms);
+        now += ms;
+        return Promise.resolve();
+      },
+      advance: (ms) => {
+        now += ms;
+      },
+    },
+  };
+}
+
+/** The context of a step's test. */
+export function contextOf(outside: Outside, given: Settings = settings(), looking = false): Context {
+  return makeContext(given, outside, looking);
+}
+
+/** The error by which a listed command fails. */
+export function fails(stderr: string, exitCode = 1): (command: Command) => never {
+  return (command) => {
+    throw new CommandFailed(command, exitCode, { stdout: '', stderr }, false);
+  };
+}
+
+/** The text that a command got by stdin, as the program gets it. */
+export function inputOf({ input }: Command): string {
+  return input instanceof Secret ? input.reveal() : (input ?? '');
+}
+
+/** An HTTP answer with a JSON body. */
+export function json(body: unknown, status = 200, headers: HttpAnswer['headers'] = {}): HttpAnswer {
+  return { status, headers, body: JSON.stringify(body) };
+}
+
+/** Settings of a whole deployment with one remote; tokens in a folder of their own. */
+export function settings(changed: Partial<Settings> = {}): Settings {
+  const folder = mkdtempSync(join(tmpdir(), 'kubently-unit-'));
+  return {
+    project: 'unit-project',
+    region: 'us-central1',
+    dnsZone: 'kubently-io',
+    host: 'unit-api.kubently.io',
+    staticIpName: 'kubently-ingress-ip',
+    dns01Auth: 'key',
+    dns01Account: 'cert-manager-dns01',
+    gke: { context: 'gke-context', namespace: 'kubently' },
+    release: 'kubently',
+    gkeClusterId: 'gke',
+    remotes: [{ id: 'kind-remote', context: 'kind-context', namespace: 'kubently-remote', release: 'kubently-remote' }],
+    gkeExecutorApiUrl: 'https://unit-api.kubently.io',
+    repo: join(folder, 'kubently'),
+    images: { registry: 'ghcr.io/kubently/kubently', user: 'kubently', token: undefined },
+    apiReplicas: 2,
+    llm: { provider: 'anthropic-claude', model: 'claude-sonnet-4-6', keys: {} },
+    tokensFile: join(folder, 'tokens.env'),
+    acme: {
+      email: 'ops@kubently.io',
+      staging: 'https://acme.test/staging',
+      production: 'https://acme.test/production',
+      caFile: undefined,
+    },
+    tls: { issuer: undefined, caFile: undefined },
+    certManagerChart: 'oci://quay.io/jetstack/charts/cert-manager',
+    ingressController: 'traefik',
+    dnsServer: undefined,
+    childEnvironment: { PATH: process.env['PATH'] ?? '', HOME: folder },
+    file: join(folder, '.env'),
+    ...changed,
+  };
+}
+
+function matches(wanted: Row['args'], args: readonly string[]): boolean {
+  return typeof wanted === 'function'
+    ? wanted(args)
+    : wanted.length === args.length && wanted.every((w, i) => w === args[i]);
+}
+
+/** The command line; for an apply, what is applied instead of its flags. */
+function describeCommand(command: Command): string {
+  if (command.binary !== 'kubectl' || command.args[0] !== 'apply') return pasteable(command);
+  const { items } = JSON.parse(inputOf(command)) as { items: { kind: string; metadata: { name: string } }[] };
+  const namespace = command.args[command.args.indexOf('--namespace') + 1] ?? '';
+  return `apply in ${namespace}: ${items.map((o) => `${o.kind}/${o.metadata.name}`).join(', ')}`;
+}

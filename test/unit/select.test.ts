@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { BadInput } from '../../lib/failure.ts';
+import { select, type Selection } from '../../lib/select.ts';
+import { byId, type StepId } from '../../lib/step.ts';
+import { STEPS } from '../../scripts/steps.ts';
+
+const ids = (what: string, flags: Selection = {}): string =>
+  select(STEPS, what, flags)
+    .map((s) => s.id)
+    .join(' ');
+
+test.each<[string, Selection, string]>([
+  ['2.3', {}, '2.3'],
+  ['phase1', {}, '1.0 1.1 1.2 1.3 1.4'],
+  ['phase3', {}, '3.1 3.2'],
+  ['phase2', { from: '2.6' }, '2.6 2.7 2.8'],
+  ['deploy', { from: '2.7', until: '3.1' }, '2.7 2.8 3.1'],
+  ['deploy', { only: '2.3, 1.0' }, '1.0 2.3'],
+  ['deploy', { from: '2.0'.replace('2.0', '4.3') }, '4.3'],
+])('%s %j', (what, flags, expected) => {
+  expect(ids(what, flags)).toBe(expected);
+});
+
+test('deploy is every step', () => {
+  expect(select(STEPS, 'deploy', {})).toHaveLength(STEPS.length);
+});
+
+test.each<[string, Selection, string]>([
+  ['9.9', {}, '9.9: is no step of the plan'],
+  ['phase5', {}, 'phase5: is no step of the plan'],
+  ['deploy', { from: '2' }, '2: is no step of the plan'],
+  ['deploy', { only: '1.0,x' }, 'x: is no step of the plan'],
+  ['phase1', { only: '2.3' }, 'phase1: FROM, UNTIL and ONLY leave no step'],
+  ['deploy', { from: '3.1', until: '1.1' }, 'deploy: FROM, UNTIL and ONLY leave no step'],
+])('refused: %s %j', (what, flags, message) => {
+  expect(() => ids(what, flags)).toThrow(BadInput);
+  expect(() => ids(what, flags)).toThrow(message);
+});
+
+test('numbers sort as numbers', () => {
+  const steps = (['2.10', '2.9', '10.0', '1.4'] satisfies StepId[]).map((id) => ({ id }));
+  expect(steps.sort(byId).map((s) => s.id)).toEqual(['1.4', '2.9', '2.10', '10.0']);
+});
+
+test('every need is a step of the plan, and none waits for itself', () => {
+  const all = new Set(STEPS.map((s) => s.id));
+  for (const { id, needs, needsToVerify = [] } of STEPS)
+    for (const need of [...needs, ...needsToVerify])
+      expect(all.has(need) && need !== id, `${id} needs ${need}`).toBe(true);
+});
+
+test('the graph has an order: no circle', () => {
+  const done = new Set<StepId>();
+  for (let before = -1; before !== done.size;) {
+    before = done.size;
+    for (const s of STEPS) if ([...s.needs, ...(s.needsToVerify ?? [])].every((n) => done.has(n))) done.add(s.id);
+  }
+  expect(done.size).toBe(STEPS.length);
+});

@@ -1,0 +1,199 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { BadInput, explain, type Problem } from '../../lib/failure.ts';
+import { loadSettings, type Settings } from '../../lib/settings.ts';
+import { exampleFile, ROWS } from '../../lib/settings-table.ts';
+
+const GOOD: Record<string, string> = {
+  GCP_PROJECT: 'unit-project',
+  DNS_ZONE: 'kubently-io',
+  API_HOST: 'unit-api.kubently.io',
+  GKE_CONTEXT: 'unit-gke',
+  REMOTE_CLUSTERS: 'kind-remote=unit-kind',
+  KUBENTLY_REPO: '~/repos/kubently',
+  ACME_EMAIL: 'ops@kubently.io',
+};
+let file: string;
+
+beforeEach(() => {
+  file = join(mkdtempSync(join(tmpdir(), 'kubently-unit-')), 'settings.env');
+});
+
+function write(changed: Record<string, string | undefined> = {}, more = ''): void {
+  const lines = Object.entries({ ...GOOD, ...changed }).flatMap(([k, v]) => (v === undefined ? [] : [`${k}=${v}\n`]));
+  writeFileSync(file, lines.join('') + more);
+}
+
+const load = (env: NodeJS.ProcessEnv = {}): Settings => loadSettings({ ENV_FILE: file, ...env });
+
+function problems(env: NodeJS.ProcessEnv = {}): readonly Problem[] {
+  try {
+    load(env);
+  } catch (error) {
+    if (error instanceof BadInput) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test('the least file, and every default', () => {
+  write();
+  expect(load()).toMatchObject({
+    project: 'unit-project',
+    region: 'us-central1',
+    staticIpName: 'kubently-ingress-ip',
+    dns01Auth: 'key',
+    dns01Account: 'cert-manager-dns01',
+    gke: { context: 'unit-gke', namespace: 'kubently' },
+    release: 'kubently',
+    gkeClusterId: 'gke',
+    remotes: [{ id: 'kind-remote', context: 'unit-kind', namespace: 'kubently-remote', release: 'kubently-remote' }],
+    gkeExecutorApiUrl: 'https://unit-api.kubently.io',
+    repo: join(homedir(), 'repos/kubently'),
+    images: { registry: 'ghcr.io/kubently/kubently', user: 'kubently', token: undefined },
+    apiReplicas: 2,
+    llm: { provider: 'anthropic-claude', model: 'claude-sonnet-4-6', keys: {} },
+    tokensFile: join(homedir(), '.kubently-tokens.env'),
+    tls: { issuer: undefined, caFile: undefined },
+    ingressController: 'traefik',
+    dnsServer: undefined,
+    file,
+  });
+});
+
+test.each<[string, string, string]>([
+  ['GCP_PROJECT', 'Unit_Project', 'is not a Google Cloud project id'],
+  ['GCP_REGION', 'us-central1-a', 'is not a region such as us-central1'],
+  ['DNS_ZONE', 'kubently.io', 'must be lower-case letters, digits and hyphens'],
+  ['API_HOST', 'localhost', 'is not a DNS name'],
+  ['API_HOST', 'https://api.kubently.io', 'is not a DNS name'],
+  ['STATIC_IP_NAME', 'An IP', 'must be lower-case'],
+  ['DNS01_AUTH', 'none', 'workload-identity'],
+  ['DNS01_ACCOUNT', 'dns', 'is not a service account id'],
+  ['NAMESPACE', '-kubently', 'must be lower-case'],
+  ['RELEASE', 'production', 'must contain "kubently"'],
+  ['RELEASE', `kubently-${'x'.repeat(50)}`, 'at most 53'],
+  ['GKE_CLUSTER_ID', 'a_b', 'must be lower-case'],
+  ['REMOTE_CLUSTERS', 'kind-remote', 'has the form id=context[/namespace[/release]]'],
+  ['REMOTE_CLUSTERS', 'kind=ctx/ns/kubently/more', 'has the form'],
+  ['REMOTE_CLUSTERS', 'Kind=ctx', '"Kind=ctx": id must be lower-case'],
+  ['REMOTE_CLUSTERS', 'kind=ctx/ns/other', 'release must contain "kubently"'],
+  ['REMOTE_CLUSTERS', 'gke=ctx', 'has the cluster id "gke" twice'],
+  ['REMOTE_CLUSTERS', 'a=unit-gke/other/kubently', 'has the release unit-gke/kubently twice'],
+  ['REMOTE_CLUSTERS', 'a=c/n1/kubently-a, b=c/n2/kubently-a', 'has the release c/kubently-a twice'],
+  ['GKE_EXECUTOR_API_URL', 'kubently-api:8080', 'must be an http(s):// URL'],
+  ['GKE_EXECUTOR_API_URL', 'http://kubently-api:8080/', 'must not end with a slash'],
+  ['IMAGE_REGISTRY', 'https://ghcr.io/kubently', 'must be host/path without a scheme'],
+  ['IMAGE_REGISTRY', 'ghcr.io', 'must be host/path without a scheme'],
+  ['API_REPLICAS', '0', 'API_REPLICAS'],
+  ['API_REPLICAS', 'two', 'API_REPLICAS'],
+  ['API_REPLICAS', '1.5', 'API_REPLICAS'],
+  ['LLM_PROVIDER', 'acme', 'anthropic-claude'],
+  ['ACME_EMAIL', 'you', 'is not an e-mail address'],
+  ['ACME_EMAIL', 'you@example.com', 'is still the placeholder'],
+  ['TLS_ISSUER', 'prod', 'production'],
+  ['ACME_STAGING_SERVER', 'http://acme', 'must be an https:// URL'],
+  ['ACME_CA_FILE', '/none-such.pem', 'names a file that does not exist'],
+  ['TLS_CA_FILE', '/none-such.pem', 'names a file that does not exist'],
+  ['CERT_MANAGER_CHART', 'cert-manager', 'must be an oci:// or https:// URL, or a path'],
+  ['INGRESS_CONTROLLER', 'nginx', 'existing'],
+  ['DNS_SERVER', 'dns.google', 'must be an IP address'],
+])('%s=%s is told, with its remedy', (name, value, message) => {
+  write({ [name]: value });
+  const found = problems();
+  expect(found.map((p) => p.about)).toEqual([name]);
+  expect(`${found[0]?.about ?? ''} ${found[0]?.message ?? ''}`).toContain(message);
+  expect(found[0]?.remedy).toContain(ROWS.find((r) => r.name === name)?.comment);
+});
+
+test.each(ROWS.filter((r) => r.kind === 'required').map((r) => r.name))('%s is asked for', (name) => {
+  write({ [name]: undefined });
+  expect(problems()).toEqual([expect.objectContaining({ about: name, message: 'is not set' })]);
+  write({ [name]: '' });
+  expect(problems().map((p) => p.about)).toEqual([name]);
+});
+
+test('all problems at once', () => {
+  write({ GCP_PROJECT: undefined, API_HOST: 'x', ACME_EMAIL: 'y' }, 'TYPO=1\nDNS_ZONE=kubently-io\n');
+  expect(
+    problems()
+      .map((p) => p.about)
+      .sort(),
+  ).toEqual(['ACME_EMAIL', 'API_HOST', 'DNS_ZONE', 'GCP_PROJECT', 'TYPO']);
+});
+
+test('a name set twice is an error, even by export and with the same value', () => {
+  write({}, 'export GCP_PROJECT=unit-project\n');
+  expect(problems()).toEqual([expect.objectContaining({ about: 'GCP_PROJECT', message: 'is set twice in the file' })]);
+});
+
+test('a commented line is no second one', () => {
+  write({}, '# GCP_PROJECT=other\n');
+  expect(problems()).toEqual([]);
+});
+
+test('an unknown name is an error; those of the tools are not', () => {
+  write({}, 'GKE_CONTEX=x\n');
+  expect(problems()).toEqual([
+    expect.objectContaining({ about: 'GKE_CONTEX', message: 'is not a setting of this runbook' }),
+  ]);
+  write({}, 'KUBECONFIG=/k\nDOCKER_HOST=unix:///d\nCLOUDSDK_CONFIG=/c\n');
+  expect(problems()).toEqual([]);
+});
+
+test('the environment wins over the file, the file over the default', () => {
+  write({ API_REPLICAS: '3', NAMESPACE: 'from-file' });
+  expect(load({ NAMESPACE: 'from-env' })).toMatchObject({ apiReplicas: 3, gke: { namespace: 'from-env' } });
+  expect(problems({ GCP_PROJECT: 'X' }).map((p) => p.about)).toEqual(['GCP_PROJECT']);
+});
+
+test('the value of a secret setting is in no message and no print', () => {
+  write({ GITHUB_TOKEN: 'ghp_settings-0001', ANTHROPIC_API_KEY: 'sk-settings-0001', LLM_PROVIDER: 'x' });
+  expect(explain(new BadInput(problems()))).not.toMatch(/settings-0001/);
+  write({ GITHUB_TOKEN: 'ghp_settings-0001', ANTHROPIC_API_KEY: 'sk-settings-0001' });
+  const given = load();
+  expect(JSON.stringify(given)).not.toContain('settings-0001');
+  expect(given.llm.keys['ANTHROPIC_API_KEY']?.reveal()).toBe('sk-settings-0001');
+  expect(given.images.token?.reveal()).toBe('ghp_settings-0001');
+});
+
+test('children get the listed environment only, the environment over the file', () => {
+  write({ ANTHROPIC_API_KEY: 'sk-settings-0002' }, 'KUBECONFIG=/from/file\nDOCKER_CONFIG=/d\n');
+  const { childEnvironment } = load({
+    PATH: '/usr/bin',
+    HOME: '/home/u',
+    KUBECONFIG: '/from/env',
+    https_proxy: 'http://p',
+    NAMESPACE: 'kubently',
+    AWS_SECRET_ACCESS_KEY: 'x',
+    FROM: '2.3',
+  });
+  const { PATH, ...rest } = childEnvironment;
+  expect(rest).toEqual({ HOME: '/home/u', KUBECONFIG: '/from/env', DOCKER_CONFIG: '/d', https_proxy: 'http://p' });
+  expect(PATH).toMatch(/\/\.tools\/bin:\/usr\/bin$/);
+});
+
+test('several remotes, with their namespaces and releases', () => {
+  write({ REMOTE_CLUSTERS: 'a=ctx-a, b=ctx/b/ns-b/kubently-b,c=arn:aws:eks:x' });
+  expect(problems()).not.toEqual([]);
+  write({ REMOTE_CLUSTERS: 'a=ctx-a, b=ctx-b/ns-b/kubently-b' });
+  expect(load().remotes).toEqual([
+    { id: 'a', context: 'ctx-a', namespace: 'kubently-remote', release: 'kubently-remote' },
+    { id: 'b', context: 'ctx-b', namespace: 'ns-b', release: 'kubently-b' },
+  ]);
+});
+
+test('a file that is not there is told with what to do', () => {
+  expect(problems()).toEqual([expect.objectContaining({ about: file, message: 'there is no such settings file' })]);
+});
+
+test('.env.example is what the table says', () => {
+  expect(readFileSync(join(import.meta.dirname, '..', '..', '.env.example'), 'utf8')).toBe(exampleFile());
+});
+
+test('the example itself lacks nothing but an own address', () => {
+  writeFileSync(file, exampleFile());
+  expect(problems().map((p) => p.about)).toEqual(['ACME_EMAIL']);
+});

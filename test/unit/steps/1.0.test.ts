@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import { step } from '../../../scripts/1.0-static-ip-and-dns.ts';
+import { FakeGoogle, IP } from '../fake-google.ts';
+import { contextOf, fakeOutside } from '../outside.ts';
+
+const HOST = 'unit-api.kubently.io';
+const CREATE_ADDRESS =
+  'gcloud compute addresses create kubently-ingress-ip --region=us-central1 --project unit-project --quiet';
+const CREATE_RECORD = `gcloud dns record-sets create ${HOST}. --zone=kubently-io --type=A --ttl=300 --rrdatas=${IP} --project unit-project --quiet`;
+
+function world(google: FakeGoogle, answers: string[][] = [[IP]]) {
+  const outside = fakeOutside({
+    worlds: [google],
+    addresses: {
+      [HOST]: () => ['ns1.test.', 'ns2.test.'].map((server) => ({ server, addresses: answers[0] ?? [] })),
+    },
+  });
+  return { outside, ctx: contextOf(outside) };
+}
+
+test('absent: the address, then its record, by the plan’s commands', async () => {
+  const { outside, ctx } = world(new FakeGoogle());
+  expect(await step.check(ctx)).toMatchObject({ state: 'absent' });
+  await step.apply(ctx);
+  expect(outside.changes).toEqual([CREATE_ADDRESS, CREATE_RECORD]);
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
+test('an address without its record: only the record is made', async () => {
+  const google = new FakeGoogle().reserved();
+  google.record = undefined;
+  const { outside, ctx } = world(google);
+  expect(await step.check(ctx)).toMatchObject({ state: 'absent' });
+  await step.apply(ctx);
+  expect(outside.changes).toEqual([CREATE_RECORD]);
+});
+
+test('present: done, and nothing is changed by check, apply and verify', async () => {
+  const { outside, ctx } = world(new FakeGoogle().reserved());
+  expect(await step.check(ctx)).toMatchObject({ state: 'done', reason: `A record is ${IP}, as reserved` });
+  await step.apply(ctx);
+  expect(await step.verify(ctx)).toBe(`2 name servers of kubently.io. answer ${IP}`);
+  expect(outside.changes).toEqual([]);
+});
+
+test('a record of somebody else is left alone, and the command to change it is told', async () => {
+  const google = new FakeGoogle().reserved();
+  google.record = { name: `${HOST}.`, type: 'A', ttl: 300, rrdatas: ['198.51.100.1'] };
+  const { outside, ctx } = world(google);
+  const found = await step.check(ctx);
+  expect(found).toMatchObject({
+    state: 'differs',
+    converge: false,
+    reason: `A record is 198.51.100.1, reserved is ${IP}`,
+  });
+  expect(found).toHaveProperty('next', expect.stringContaining(`--rrdatas=${IP}`));
+  expect(outside.changes).toEqual([]);
+});
+
+test('a record without any reserved address is a conflict too', async () => {
+  const google = new FakeGoogle().reserved('198.51.100.1');
+  google.address = undefined;
+  expect(await step.check(world(google).ctx)).toMatchObject({ state: 'differs', converge: false });
+});
+
+test('verify waits for the last name server and says which one is late', async () => {
+  const { outside, ctx } = world(new FakeGoogle().reserved(), [['198.51.100.1']]);
+  await expect(step.verify(ctx)).rejects.toMatchObject({
+    name: 'TimedOut',
+    parts: { found: 'ns1.test. answers 198.51.100.1; ns2.test. answers 198.51.100.1' },
+  });
+  expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBe(180_000);
+});
+
+test('undo removes the record before the address', async () => {
+  const { outside, ctx } = world(new FakeGoogle().reserved());
+  await step.undo(ctx);
+  expect(outside.changes.map((c) => c.split(' ').slice(1, 4).join(' '))).toEqual([
+    'dns record-sets delete',
+    'compute addresses delete',
+  ]);
+});

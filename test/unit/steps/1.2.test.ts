@@ -1,0 +1,165 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { beforeEach, expect, test } from 'vitest';
+import { pasteable } from '../../../lib/command.ts';
+import type { KubeObject } from '../../../lib/kubectl.ts';
+import { step } from '../../../scripts/1.2-dns01-service-account.ts';
+import { deployment, FakeCluster } from '../fake-cluster.ts';
+import { EMAIL, FakeGoogle } from '../fake-google.ts';
+import { contextOf, fakeOutside, inputOf, json, settings } from '../outside.ts';
+
+const OURS = 'kubently-runbook unit-api.kubently.io';
+const NAMESPACE = 'cert-manager';
+const RRSETS =
+  'GET https://dns.googleapis.com/dns/v1/projects/unit-project/managedZones/kubently-io/rrsets?maxResults=1';
+
+const PEM = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+
+let google: FakeGoogle;
+let cluster: FakeCluster;
+
+beforeEach(() => {
+  google = new FakeGoogle();
+  google.newKey = { id: 'key-new', text: keyFile('key-new') };
+  cluster = new FakeCluster('gke-context', [deployment('cert-manager', NAMESPACE)]);
+});
+
+function keyFile(id: string): string {
+  return JSON.stringify({ type: 'service_account', private_key_id: id, private_key: PEM, client_email: EMAIL });
+}
+
+function held(text: string): KubeObject {
+  const data = { 'key.json': Buffer.from(text).toString('base64') };
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'clouddns-dns01-solver-sa', namespace: NAMESPACE },
+    data,
+  };
+}
+
+/** The changes without what is the same in each of them. */
+function short(changes: readonly string[]): string[] {
+  return changes.map((c) =>
+    c
+      .replace(/ --project unit-project --quiet$/, '')
+      .replace(/^gcloud /, '')
+      .replaceAll(EMAIL, 'EMAIL'),
+  );
+}
+
+test('absent: account, role, key, Secret; the key is on no command line', async () => {
+  const outside = fakeOutside({ worlds: [google, cluster] });
+  const ctx = contextOf(outside);
+  expect(await step.check(ctx)).toMatchObject({ state: 'absent', reason: `no service account ${EMAIL}` });
+  await step.apply(ctx);
+  expect(short(outside.changes)).toEqual([
+    `iam service-accounts create cert-manager-dns01 '--display-name=cert-manager DNS-01 solver' '--description=${OURS}'`,
+    'projects add-iam-policy-binding unit-project --member=serviceAccount:EMAIL --role=roles/dns.admin --condition=None',
+    'iam service-accounts keys create - --iam-account=EMAIL',
+    'apply in cert-manager: Secret/clouddns-dns01-solver-sa',
+  ]);
+  for (const command of outside.commands) {
+    expect(command.args.join(' ')).not.toContain('PRIVATE KEY');
+    expect(pasteable(command)).not.toContain('private_key');
+  }
+  expect(outside.commands.find((c) => c.args.includes('keys'))?.sensitive).toBe('both');
+  const applied = outside.commands.find((c) => c.mutates && c.binary === 'kubectl');
+  expect(applied?.sensitive).toBe('both');
+  expect(String(applied?.input)).toBe('[REDACTED]');
+  expect(applied && inputOf(applied)).toContain(Buffer.from(google.newKey.text).toString('base64'));
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
+test('present: done, the key’s own token reads the zone, nothing changed', async () => {
+  google.withAccount(OURS, ['key-1']);
+  cluster.objects.push(held(keyFile('key-1')));
+  let tries = 0;
+  const outside = fakeOutside({
+    worlds: [google, cluster],
+    http: { [RRSETS]: () => json({}, ++tries < 3 ? 403 : 200) },
+  });
+  const ctx = contextOf(outside, settings(), true);
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+  expect(await step.verify(ctx)).toBe('the key in the cluster reads zone kubently-io');
+  expect(outside.sleeps).toEqual([2000, 2000]);
+  expect(outside.changes).toEqual([]);
+});
+
+test('keys that no Secret holds are removed before a new one, on an account of this deployment', async () => {
+  google.withAccount(OURS, ['orphan-1', 'orphan-2']);
+  const outside = fakeOutside({ worlds: [google, cluster] });
+  const ctx = contextOf(outside);
+  expect(await step.check(ctx)).toMatchObject({ state: 'absent' });
+  await step.apply(ctx);
+  expect(short(outside.changes).filter((c) => c.includes('keys'))).toEqual([
+    'iam service-accounts keys delete orphan-1 --iam-account=EMAIL',
+    'iam service-accounts keys delete orphan-2 --iam-account=EMAIL',
+    'iam service-accounts keys create - --iam-account=EMAIL',
+  ]);
+  expect(google.keys).toEqual(['key-new']);
+});
+
+test('an account of somebody else keeps its keys', async () => {
+  google.withAccount('made by hand', ['theirs']);
+  await step.apply(contextOf(fakeOutside({ worlds: [google, cluster] })));
+  expect(google.keys).toEqual(['theirs', 'key-new']);
+});
+
+test('a live key in the Secret is kept when only the role is missing', async () => {
+  google.withAccount(OURS, ['key-1']);
+  google.bindings = [];
+  cluster.objects.push(held(keyFile('key-1')));
+  const outside = fakeOutside({ worlds: [google, cluster] });
+  const ctx = contextOf(outside);
+  expect(await step.check(ctx)).toMatchObject({ state: 'differs', converge: true });
+  await step.apply(ctx);
+  expect(short(outside.changes)).toEqual([expect.stringContaining('add-iam-policy-binding') as string]);
+});
+
+test('a binding under a condition does not count', async () => {
+  google.withAccount(OURS, ['key-1']);
+  google.bindings = google.bindings.map((b) => ({ ...b, condition: { expression: 'false' } }));
+  cluster.objects.push(held(keyFile('key-1')));
+  expect(await step.check(contextOf(fakeOutside({ worlds: [google, cluster] })))).toMatchObject({ state: 'differs' });
+});
+
+test('a Secret whose key Google no longer knows gets a new one', async () => {
+  google.withAccount(OURS, []);
+  cluster.objects.push(held(keyFile('revoked')));
+  const ctx = contextOf(fakeOutside({ worlds: [google, cluster] }));
+  expect(await step.check(ctx)).toMatchObject({ state: 'differs' });
+  await step.apply(ctx);
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
+test('workload identity makes no key and no Secret', async () => {
+  cluster.objects.push({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'cert-manager', namespace: NAMESPACE },
+  });
+  const restart = {
+    binary: 'kubectl' as const,
+    args: ['rollout', 'restart', 'deployment/cert-manager', '--context', 'gke-context', '--namespace', NAMESPACE],
+    answer: '',
+  };
+  const outside = fakeOutside({ worlds: [google, cluster], rows: [restart] });
+  const ctx = contextOf(outside, settings({ dns01Auth: 'workload-identity' }));
+  await step.apply(ctx);
+  expect(google.keys).toEqual([]);
+  expect(cluster.get('Secret', 'clouddns-dns01-solver-sa')).toBeUndefined();
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
+test('undo deletes the account of this deployment only', async () => {
+  google.withAccount('made by hand', ['theirs']);
+  cluster.objects.push(held(keyFile('theirs')));
+  const outside = fakeOutside({ worlds: [google, cluster] });
+  await step.undo(contextOf(outside));
+  expect(outside.changes).toHaveLength(1);
+  expect(google.account).toBeDefined();
+  google.withAccount(OURS);
+  await step.undo(contextOf(outside));
+  expect(google.account).toBeUndefined();
+  expect(google.bindings).toEqual([]);
+});

@@ -1,0 +1,116 @@
+import { beforeEach, expect, test } from 'vitest';
+import { ingressObjects } from '../../../lib/infrastructure.ts';
+import type { KubeObject } from '../../../lib/kubectl.ts';
+import { step } from '../../../scripts/1.3-ingress-controller.ts';
+import { FakeCluster, rolledOut } from '../fake-cluster.ts';
+import { FakeGoogle, IP } from '../fake-google.ts';
+import { contextOf, fakeOutside, settings } from '../outside.ts';
+
+const given = settings();
+let cluster: FakeCluster;
+let google: FakeGoogle;
+
+/** What Kubernetes and the cloud make of the objects. */
+function controllers(object: KubeObject): KubeObject {
+  return object.kind === 'Service' ? balancer(object, IP) : rolledOut(object);
+}
+
+function balancer(object: KubeObject, ip: string): KubeObject {
+  return { ...object, status: { loadBalancer: { ingress: [{ ip }] } } };
+}
+
+beforeEach(() => {
+  cluster = new FakeCluster('gke-context');
+  cluster.controllers = controllers;
+  google = new FakeGoogle().reserved();
+});
+
+const make = (changed = given, http = {}) => {
+  const outside = fakeOutside({ worlds: [google, cluster], http });
+  return { outside, ctx: contextOf(outside, changed) };
+};
+
+test('absent: one apply of the whole controller, at the reserved address', async () => {
+  const { outside, ctx } = make();
+  expect(await step.check(ctx)).toMatchObject({ state: 'absent' });
+  await step.apply(ctx);
+  expect(outside.changes).toEqual([
+    'apply in traefik: Namespace/traefik, ServiceAccount/traefik, ClusterRole/traefik-ingress, ClusterRoleBinding/traefik-ingress, IngressClass/nginx, Deployment/traefik, Service/traefik',
+  ]);
+  expect(cluster.get('Service', 'traefik')).toMatchObject({
+    metadata: { annotations: { 'networking.gke.io/load-balancer-ip-addresses': 'kubently-ingress-ip' } },
+    spec: { loadBalancerIP: IP },
+  });
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
+test('present: done, proven at the address itself, nothing changed', async () => {
+  cluster.objects = ingressObjects(given, IP).map(controllers);
+  const { outside, ctx } = make(given, { [`GET http://${IP}/`]: { status: 404, headers: {}, body: '' } });
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+  expect(await step.verify(ctx)).toBe(`the controller answers at ${IP} (HTTP 404)`);
+  expect(outside.changes).toEqual([]);
+});
+
+test('an edited controller differs, field by field, and is put right', async () => {
+  cluster.objects = ingressObjects(given, IP).map(controllers);
+  const object = cluster.get('Deployment', 'traefik');
+  Object.assign(object?.['spec'] as object, { replicas: 3 });
+  const { ctx } = make();
+  expect(await step.check(ctx)).toMatchObject({
+    state: 'differs',
+    converge: true,
+    reason: 'Deployment/traefik spec.replicas: 3, wanted 1',
+  });
+  await step.apply(ctx);
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
+test('before 1.0 nothing can be known', async () => {
+  google.address = undefined;
+  expect(await step.check(make().ctx)).toMatchObject({ state: 'unknown', after: '1.0' });
+});
+
+test('verify says which address the Service has instead, with the warnings', async () => {
+  cluster.objects = ingressObjects(given, IP).map((o) =>
+    o.kind === 'Service' ? balancer(o, '198.51.100.9') : rolledOut(o),
+  );
+  cluster.objects.push({
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: 'e', namespace: 'traefik' },
+    type: 'Warning',
+    reason: 'SyncLoadBalancerFailed',
+    message: 'address in use',
+  });
+  await expect(step.verify(make().ctx)).rejects.toMatchObject({
+    name: 'TimedOut',
+    parts: { found: 'the Service has 198.51.100.9', detail: 'event SyncLoadBalancerFailed: address in use' },
+  });
+});
+
+test('existing: without the class or without the address it is a conflict, else done and never applied', async () => {
+  const existing = { ...given, ingressController: 'existing' as const };
+  const { outside, ctx } = make(existing);
+  expect(await step.check(ctx)).toMatchObject({ converge: false, next: 'set INGRESS_CONTROLLER=traefik' });
+  cluster.objects = [{ apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'nginx' } }];
+  expect(await step.check(ctx)).toMatchObject({ state: 'differs', converge: false });
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'nginx', namespace: 'other' },
+    spec: { type: 'LoadBalancer' },
+  };
+  cluster.objects.push(balancer(service, IP));
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+  await step.undo(ctx);
+  expect(outside.changes).toEqual([]);
+});
+
+test('undo removes the Service, and with it the load balancer, first', async () => {
+  cluster.objects = ingressObjects(given, IP).map(controllers);
+  const { outside, ctx } = make();
+  await step.undo(ctx);
+  expect(outside.changes[0]).toMatch(/^kubectl delete Service\/traefik .*--timeout=300s/);
+  expect(outside.changes.at(-1)).toMatch(/^kubectl delete Namespace\/traefik/);
+});

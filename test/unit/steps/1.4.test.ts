@@ -1,0 +1,94 @@
+import { writeFileSync } from 'node:fs';
+import { beforeEach, expect, test } from 'vitest';
+import { step } from '../../../scripts/1.4-cluster-issuers.ts';
+import { FakeCluster, ready } from '../fake-cluster.ts';
+import { contextOf, fakeOutside, settings } from '../outside.ts';
+
+let cluster: FakeCluster;
+
+beforeEach(() => {
+  cluster = new FakeCluster('gke-context');
+  cluster.controllers = (o) => ready(o);
+});
+
+test('absent: both issuers, with DNS-01 as their only solver', async () => {
+  const outside = fakeOutside({ worlds: [cluster] });
+  const ctx = contextOf(outside);
+  expect(await step.check(ctx)).toMatchObject({ state: 'absent' });
+  await step.apply(ctx);
+  expect(outside.changes).toEqual([
+    'apply in cert-manager: ClusterIssuer/letsencrypt-staging, ClusterIssuer/letsencrypt-prod',
+  ]);
+  expect(cluster.get('ClusterIssuer', 'letsencrypt-prod')?.['spec']).toEqual({
+    acme: {
+      server: 'https://acme.test/production',
+      email: 'ops@kubently.io',
+      privateKeySecretRef: { name: 'letsencrypt-prod' },
+      solvers: [
+        {
+          dns01: {
+            cloudDNS: {
+              project: 'unit-project',
+              serviceAccountSecretRef: { name: 'clouddns-dns01-solver-sa', key: 'key.json' },
+            },
+          },
+        },
+      ],
+    },
+  });
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+  const before = outside.changes.length;
+  expect(await step.verify(ctx)).toContain('letsencrypt-staging and letsencrypt-prod');
+  expect(outside.changes).toHaveLength(before);
+});
+
+test('with workload identity there is no key to refer to, and a private directory’s CA is trusted', async () => {
+  const given = settings({ dns01Auth: 'workload-identity' });
+  const caFile = `${given.tokensFile}.ca.pem`;
+  writeFileSync(caFile, 'PEM');
+  const ctx = contextOf(fakeOutside({ worlds: [cluster] }), { ...given, acme: { ...given.acme, caFile } });
+  await step.apply(ctx);
+  expect(cluster.get('ClusterIssuer', 'letsencrypt-staging')?.['spec']).toMatchObject({
+    acme: {
+      caBundle: Buffer.from('PEM').toString('base64'),
+      solvers: [{ dns01: { cloudDNS: { project: 'unit-project' } } }],
+    },
+  });
+  expect(JSON.stringify(cluster.objects)).not.toContain('serviceAccountSecretRef');
+});
+
+test('an issuer that is not ready is applied again, and verify says why it is not', async () => {
+  const ctx = contextOf(fakeOutside({ worlds: [cluster] }));
+  cluster.controllers = (o) => ready(o, o.metadata.name === 'letsencrypt-prod' ? 'False' : 'True');
+  await step.apply(ctx);
+  expect(await step.check(ctx)).toMatchObject({ state: 'differs', reason: 'letsencrypt-prod is not ready: Pending' });
+  await expect(step.verify(ctx)).rejects.toMatchObject({
+    name: 'TimedOut',
+    parts: { found: 'letsencrypt-prod: Pending' },
+  });
+});
+
+test('another e-mail address differs', async () => {
+  const given = settings();
+  await step.apply(contextOf(fakeOutside({ worlds: [cluster] }), given));
+  const changed = contextOf(fakeOutside({ worlds: [cluster] }), {
+    ...given,
+    acme: { ...given.acme, email: 'new@kubently.io' },
+  });
+  expect(await step.check(changed)).toMatchObject({
+    state: 'differs',
+    converge: true,
+    reason: 'ClusterIssuer/letsencrypt-staging spec.acme.email: ops@kubently.io, wanted new@kubently.io (and 1 more)',
+  });
+});
+
+test('undo removes issuers and their account keys', async () => {
+  const outside = fakeOutside({ worlds: [cluster] });
+  await step.undo(contextOf(outside));
+  expect(outside.changes.map((c) => c.split(' ')[2])).toEqual([
+    'ClusterIssuer.cert-manager.io/letsencrypt-staging',
+    'Secret/letsencrypt-staging',
+    'ClusterIssuer.cert-manager.io/letsencrypt-prod',
+    'Secret/letsencrypt-prod',
+  ]);
+});

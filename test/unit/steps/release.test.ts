@@ -1,0 +1,248 @@
+/** Steps 2.4, 2.5, 2.8 and 3.1: around the fit, which has its own tests (test/chart). */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { beforeEach, expect, test, vi } from 'vitest';
+import type { Finding } from '../../../lib/chart/finding.ts';
+import { chartPath } from '../../../lib/checkout.ts';
+import type { KubeObject } from '../../../lib/kubectl.ts';
+import { gkeRelease, valuesPath } from '../../../lib/release.ts';
+import type { Settings } from '../../../lib/settings.ts';
+import { step as values } from '../../../scripts/2.4-values.ts';
+import { step as release } from '../../../scripts/2.5-release.ts';
+import { step as policy } from '../../../scripts/2.8-redis-network-policy.ts';
+import { step as remoteValues } from '../../../scripts/3.1-remote-values.ts';
+import { deployment, FakeCluster, rolledOut } from '../fake-cluster.ts';
+import { contextOf, fakeOutside, inputOf, type Row } from '../outside.ts';
+import { AROUND, checkedOut, checkoutRows, MANIFEST, VALUES } from '../released.ts';
+
+const fit = vi.hoisted(() => ({ findings: [] as Finding[], calls: 0 }));
+vi.mock('../../../lib/chart/fit.ts', () => ({
+  fitRelease: () => {
+    fit.calls++;
+    return Promise.resolve({ values: VALUES, around: AROUND, findings: fit.findings });
+  },
+}));
+
+const warning: Finding = { grade: 'warning', id: 'w', message: 'odd', remedy: 'none' };
+let cluster: FakeCluster;
+let given: Settings;
+
+beforeEach(() => {
+  fit.findings = [];
+  fit.calls = 0;
+  given = checkedOut();
+  cluster = new FakeCluster('gke-context');
+  cluster.controllers = rolledOut;
+  cluster.helmUpgrade = installed;
+});
+
+/** What helm and the chart's controllers make. */
+function installed(): void {
+  cluster.releases = [
+    {
+      name: 'kubently',
+      namespace: 'kubently',
+      status: 'deployed',
+      revision: 1,
+      chart: 'kubently-1',
+      values: VALUES,
+      manifest: MANIFEST,
+    },
+  ];
+  cluster.objects.push(
+    deployment('kubently-api', 'kubently'),
+    deployment('kubently-redis-master', 'kubently', 'StatefulSet'),
+  );
+}
+
+function make(rows: Row[] = [], looking = false) {
+  const outside = fakeOutside({ worlds: [cluster], rows: [...checkoutRows(given), ...rows] });
+  return { outside, ctx: contextOf(outside, given, looking) };
+}
+
+async function fitted(): Promise<void> {
+  await values.apply(make().ctx);
+}
+
+test('2.4 absent: fits once, keeps values to read; present: done without another fit', async () => {
+  const { outside, ctx } = make();
+  expect(await values.check(ctx)).toMatchObject({ state: 'absent' });
+  fit.findings = [warning];
+  await values.apply(ctx);
+  const path = valuesPath(ctx, await gkeRelease(ctx));
+  expect(readFileSync(path, 'utf8')).toContain('replicaCount: 2');
+  expect(await values.check(ctx)).toMatchObject({ state: 'done' });
+  expect(await values.verify(ctx)).toContain('complete, 1 warning');
+  expect(fit.calls).toBe(1);
+  expect(outside.changes).toEqual([]);
+});
+
+test('2.4: another chart, or other settings, need another fit', async () => {
+  await fitted();
+  appendFileSync(`${chartPath(given.repo)}/templates/api.yaml`, 'spec: {}\n');
+  expect(await values.check(make().ctx)).toMatchObject({ state: 'absent' });
+  await fitted();
+  given = { ...given, apiReplicas: 3 };
+  expect(await values.check(make().ctx)).toMatchObject({ state: 'absent' });
+});
+
+test('2.4: a finding that is an error stops, with its remedy, and keeps nothing', async () => {
+  fit.findings = [
+    { grade: 'error', id: 'missing-secret', object: 'Deployment/x', message: 'reads no Secret', remedy: 'mend it' },
+  ];
+  const { ctx } = make();
+  await expect(values.apply(ctx)).rejects.toMatchObject({
+    message: 'the chart does not give a complete release kubently: reads no Secret',
+    parts: { detail: 'missing-secret Deployment/x: reads no Secret\n  mend it' },
+  });
+  expect(existsSync(valuesPath(ctx, await gkeRelease(ctx)))).toBe(false);
+  expect(await values.check(ctx)).toMatchObject({ state: 'absent' });
+});
+
+test('2.4: after undo it is to be done again', async () => {
+  await fitted();
+  const { ctx } = make();
+  await values.undo(ctx);
+  expect(await values.check(ctx)).toMatchObject({ state: 'absent' });
+});
+
+test('2.5 is unknown before the fit', async () => {
+  expect(await release.check(make().ctx)).toMatchObject({ state: 'unknown', after: '2.4' });
+  await expect(release.apply(make().ctx)).rejects.toMatchObject({ parts: { next: './runbook 2.4' } });
+});
+
+test('2.5 absent: upgrade with the fitted values, then what is around it, then the stray HPA goes', async () => {
+  await fitted();
+  const { outside, ctx } = make();
+  expect(await release.check(ctx)).toEqual({ state: 'absent', reason: 'no release kubently in kubently' });
+  await release.apply(ctx);
+  expect(outside.changes).toEqual([
+    expect.stringMatching(
+      /^helm upgrade --install kubently \S+\/deployment\/helm\/kubently --create-namespace /,
+    ) as string,
+    'apply in kubently: PodDisruptionBudget/kubently-api, Deployment/kubently-api',
+    expect.stringMatching(/^kubectl delete HorizontalPodAutoscaler.autoscaling\/kubently /) as string,
+  ]);
+  const upgrade = outside.commands.find((c) => c.args[0] === 'upgrade');
+  expect(upgrade && (JSON.parse(inputOf(upgrade)) as unknown)).toEqual(VALUES);
+  expect(await release.check(ctx)).toMatchObject({ state: 'done' });
+});
+
+test('2.5 present: done, and /health through the API server is the proof, nothing changed', async () => {
+  await fitted();
+  await release.apply(make().ctx);
+  const labels = { 'app.kubernetes.io/instance': 'kubently', 'app.kubernetes.io/component': 'api' };
+  const metadata = { name: 'kubently-api', namespace: 'kubently', labels };
+  cluster.objects.push({ apiVersion: 'v1', kind: 'Service', metadata, spec: { clusterIP: '10.0.0.1' } });
+  const health: Row = {
+    binary: 'kubectl',
+    args: (a) => a[0] === 'get' && a[2] === '/api/v1/namespaces/kubently/services/kubently-api:http/proxy/health',
+    answer: '{"status":"healthy"}',
+  };
+  const { outside, ctx } = make([health], true);
+  expect(await release.check(ctx)).toMatchObject({ state: 'done' });
+  expect(await release.verify(ctx)).toContain('/health says healthy');
+  expect(outside.changes).toEqual([]);
+});
+
+test.each<[string, () => unknown, string]>([
+  [
+    'a pending release',
+    () => (cluster.releases = cluster.releases.map((r) => ({ ...r, status: 'pending-upgrade' }))),
+    'release kubently is pending-upgrade',
+  ],
+  [
+    'other values',
+    () => (cluster.releases = cluster.releases.map((r) => ({ ...r, values: {} }))),
+    'release kubently was installed with other values',
+  ],
+  [
+    'another chart',
+    () => (cluster.releases = cluster.releases.map((r) => ({ ...r, manifest: '' }))),
+    'release kubently was rendered by another chart',
+  ],
+  [
+    'a stray HPA',
+    () =>
+      cluster.objects.push({
+        apiVersion: 'autoscaling/v2',
+        kind: 'HorizontalPodAutoscaler',
+        metadata: { name: 'kubently', namespace: 'kubently' },
+      }),
+    'the stray HorizontalPodAutoscaler kubently is back',
+  ],
+  [
+    'a budget that is gone',
+    () => (cluster.objects = cluster.objects.filter((o) => o.kind !== 'PodDisruptionBudget')),
+    'missing: PodDisruptionBudget/kubently-api',
+  ],
+  [
+    'a workload with no pods',
+    () =>
+      (cluster.objects = cluster.objects.map((o) =>
+        o.kind === 'StatefulSet' ? { ...o, status: { observedGeneration: 1 } } : o,
+      )),
+    'a workload 0 of 1 replicas are of the new revision',
+  ],
+])('2.5: %s is not done', async (_, disturb, reason) => {
+  await fitted();
+  await release.apply(make().ctx);
+  disturb();
+  const found = await release.check(make().ctx);
+  expect(found.state).not.toBe('done');
+  expect(found.reason).toBe(reason);
+});
+
+test('2.5: a changed Secret makes the pods restart', async () => {
+  await fitted();
+  await release.apply(make().ctx);
+  const data = { keys: 'eA==' };
+  cluster.objects.push({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'kubently-api-keys', namespace: 'kubently' },
+    data,
+  });
+  expect(await release.check(make().ctx)).toMatchObject({
+    state: 'differs',
+    reason: expect.stringContaining('kubently-runbook/secrets') as string,
+  });
+});
+
+test('2.8 absent: the policy with the selectors that the render shows; present: nothing changed', async () => {
+  await fitted();
+  const { outside, ctx } = make();
+  expect(await policy.check(ctx)).toMatchObject({ state: 'absent' });
+  await policy.apply(ctx);
+  expect(outside.changes).toEqual(['apply in kubently: NetworkPolicy/kubently-redis']);
+  expect(cluster.get('NetworkPolicy', 'kubently-redis')?.['spec']).toEqual({
+    podSelector: { matchLabels: { part: 'redis' } },
+    policyTypes: ['Ingress'],
+    ingress: [{ from: [{ podSelector: { matchLabels: { part: 'api' } } }], ports: [{ protocol: 'TCP', port: 6379 }] }],
+  });
+  expect(await policy.check(ctx)).toMatchObject({ state: 'done' });
+  expect(outside.changes).toHaveLength(1);
+});
+
+test('2.8: a policy that selects no pod is no protection', async () => {
+  await fitted();
+  const { ctx } = make();
+  await policy.apply(ctx);
+  await expect(policy.verify(ctx)).rejects.toThrow('NetworkPolicy kubently-redis selects no pod');
+  const redis: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'redis-0', namespace: 'kubently', labels: { part: 'redis' } },
+  };
+  cluster.objects.push(redis);
+  expect(await policy.verify(ctx)).toContain('selects redis-0');
+});
+
+test('3.1 absent: fits every remote; present: none again', async () => {
+  const { outside, ctx } = make();
+  expect(await remoteValues.check(ctx)).toEqual({ state: 'absent', reason: 'not fitted yet: kind-remote' });
+  await remoteValues.apply(ctx);
+  expect(await remoteValues.check(ctx)).toMatchObject({ state: 'done' });
+  await remoteValues.apply(ctx);
+  expect(fit.calls).toBe(1);
+  expect(outside.changes).toEqual([]);
+});
