@@ -92,4 +92,4 @@ async function servedByTheZone(ctx: Context): Promise<string> {
   );
 }
 
-if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);
+if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -186,4 +186,4 @@ async function ensureIdentity(ctx: Context, email: string): Promise<void> {
   await kube.change(['rollout', 'restart', 'deployment/cert-manager']);
 }
 
-if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);
+if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

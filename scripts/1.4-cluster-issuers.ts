@@ -88,4 +88,4 @@ function clusterIssuer({ acme, project, dns01Auth }: Settings, issuer: Issuer): 
   };
 }
 
-if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);
+if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

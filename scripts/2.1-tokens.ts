@@ -77,4 +77,4 @@ async function tokensInClusters(ctx: Context): Promise<Record<string, Secret>> {
   return Object.fromEntries(found.flatMap(([name, secret]) => (secret ? [[name, secret]] : [])));
 }
 
-if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);
+if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

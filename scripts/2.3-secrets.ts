@@ -52,4 +52,4 @@ function sameData(wanted: KubeObject, live: KubeObject | undefined): boolean {
   return Object.entries(wanted['data'] as Record<string, string>).every(([key, value]) => found[key] === value);
 }
 
-if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);
+if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -37,4 +37,4 @@ function remotes(ctx: Context): Promise<Placed[]> {
   return Promise.all(ctx.settings.remotes.map((r) => remoteRelease(ctx, r)));
 }
 
-if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);
+if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

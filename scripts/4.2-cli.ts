@@ -40,4 +40,4 @@ export const step: ProofStep = {
   },
 };
 
-if (import.meta.main) await (await import('../lib/program.ts')).main([step.id, ...process.argv.slice(2)]);
+if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest';
+import { Kubectl, secretObject, secretValue } from '../../lib/kubectl.ts';
+import { Helm } from '../../lib/helm.ts';
+import { Secret } from '../../lib/secret.ts';
+import { FakeCluster } from './fake-cluster.ts';
+import { contextOf, fails, fakeOutside, settings, type Row } from './outside.ts';
+
+const AT = { context: 'gke-context', namespace: 'kubently' };
+const SUFFIX = ['--ignore-not-found', '-o', 'json', '--context', 'gke-context', '--namespace', 'kubently'];
+const object = (kind: string, name: string) => ({ apiVersion: 'v1', kind, metadata: { name, namespace: 'kubently' } });
+
+test('reads of one moment are one call, each asked for once', async () => {
+  const cluster = new FakeCluster('gke-context', [object('ConfigMap', 'a'), object('Secret', 'b')]);
+  const outside = fakeOutside({ worlds: [cluster] });
+  const kube = contextOf(outside).kube(AT);
+  const found = await Promise.all([
+    kube.get('ConfigMap', 'a'),
+    kube.get('Secret', 'b'),
+    kube.get('ConfigMap', 'a'),
+    kube.get('Deployment.apps', 'none'),
+  ]);
+  expect(found.map((o) => o?.metadata.name)).toEqual(['a', 'b', 'a', undefined]);
+  expect(outside.commands.map((c) => c.args)).toEqual([
+    ['get', 'ConfigMap/a', 'Secret/b', 'Deployment.apps/none', ...SUFFIX],
+  ]);
+  expect(outside.commands[0]?.sensitive).toBe('stdout');
+});
+
+test('the same cluster is asked through one client, another namespace through another', async () => {
+  const cluster = new FakeCluster('gke-context');
+  const outside = fakeOutside({ worlds: [cluster] });
+  const ctx = contextOf(outside);
+  await Promise.all([
+    ctx.kube(AT).get('Pod', 'a'),
+    ctx.kube({ ...AT }).get('Pod', 'b'),
+    ctx.inGke('other').get('Pod', 'c'),
+  ]);
+  expect(outside.commands).toHaveLength(2);
+});
+
+test('what was read is not remembered', async () => {
+  const cluster = new FakeCluster('gke-context');
+  const kube = contextOf(fakeOutside({ worlds: [cluster] })).kube(AT);
+  expect(await kube.get('Pod', 'a')).toBeUndefined();
+  cluster.objects.push(object('Pod', 'a'));
+  expect(await kube.get('Pod', 'a')).toBeDefined();
+});
+
+test('a kind that is not installed yet does not hide the others', async () => {
+  const rows: Row[] = [
+    {
+      binary: 'kubectl',
+      args: (a) => a[0] === 'get' && a.some((x) => x.startsWith('Certificate')),
+      answer: fails(`error: the server doesn't have a resource type "Certificate"`),
+    },
+    { binary: 'kubectl', args: ['get', 'Pod/a', ...SUFFIX], answer: JSON.stringify(object('Pod', 'a')) },
+  ];
+  const kube = contextOf(fakeOutside({ rows })).kube(AT);
+  const found = await Promise.all([kube.get('Certificate.cert-manager.io', 'c'), kube.get('Pod', 'a')]);
+  expect(found.map((o) => o?.metadata.name)).toEqual([undefined, 'a']);
+  expect(await kube.list('Certificate.cert-manager.io')).toEqual([]);
+});
+
+test('a cluster that does not answer is an error, not an absence', async () => {
+  const rows: Row[] = [{ binary: 'kubectl', args: () => true, answer: fails('connection refused') }];
+  const kube = contextOf(fakeOutside({ rows })).kube(AT);
+  await expect(kube.get('Pod', 'a')).rejects.toThrow(/kubectl get failed/);
+  await expect(kube.list('Pod')).rejects.toThrow(/kubectl get failed/);
+  await expect(kube.delete('Pod', 'a')).rejects.toThrow(/kubectl delete failed/);
+});
+
+test('deleting an object of a kind that is gone is content', async () => {
+  const rows: Row[] = [{ binary: 'kubectl', args: () => true, answer: fails('no matches for kind "Certificate"') }];
+  await contextOf(fakeOutside({ rows })).kube(AT).delete('Certificate.cert-manager.io', 'c');
+});
+
+test.each([
+  ['context', { context: ' ', namespace: 'kubently' }],
+  ['namespace', { context: 'gke-context', namespace: '' }],
+])('a blank %s is refused before anything runs', async (part, target) => {
+  const outside = fakeOutside({});
+  const kube = new Kubectl(outside.run, target);
+  await expect(kube.get('Pod', 'a')).rejects.toThrow(`a call without ${part} was refused`);
+  await expect(kube.apply([])).rejects.toThrow('was refused');
+  await expect(kube.delete('Pod', 'a')).rejects.toThrow('was refused');
+  await expect(new Helm(outside.run, target).uninstall('x')).rejects.toThrow('was refused');
+  expect(outside.commands).toEqual([]);
+});
+
+test('a blank project is refused', () => {
+  expect(() => contextOf(fakeOutside({}), settings({ project: ' ' }))).toThrow('without a project was refused');
+});
+
+test('while only looking, an apply is refused and a dry run is not', async () => {
+  const cluster = new FakeCluster('gke-context', [object('Pod', 'a')]);
+  const kube = contextOf(fakeOutside({ worlds: [cluster] }), settings(), true).kube(AT);
+  await expect(kube.apply([object('Pod', 'a')])).rejects.toThrow('refused while only looking');
+  await expect(kube.delete('Pod', 'a')).rejects.toThrow('refused while only looking');
+  expect(await kube.applyDryRun([object('Pod', 'a')])).toHaveLength(1);
+  expect(cluster.objects).toHaveLength(1);
+});
+
+test('what is told to a container goes by stdin', async () => {
+  const args = [
+    'exec',
+    '-i',
+    'redis-0',
+    '--context',
+    'gke-context',
+    '--namespace',
+    'kubently',
+    '--',
+    'redis-cli',
+    'PING',
+  ];
+  const outside = fakeOutside({ rows: [{ binary: 'kubectl', args, answer: 'PONG\n' }] });
+  const password = new Secret('exec-password-0001');
+  expect(await contextOf(outside).kube(AT).exec('redis-0', undefined, ['redis-cli', 'PING'], password)).toBe('PONG\n');
+  expect(outside.commands[0]).toMatchObject({ input: password, sensitive: 'both', mutates: false });
+});
+
+test('Secrets: made from boxes, read into boxes, never half', () => {
+  const made = secretObject('s', 'kubently', { token: new Secret('tökén-0001') });
+  expect(made).toMatchObject({
+    type: 'Opaque',
+    metadata: { labels: { 'app.kubernetes.io/managed-by': 'kubently-runbook' } },
+  });
+  expect(secretValue(made, 'token')?.reveal()).toBe('tökén-0001');
+  expect(secretValue(made, 'other')).toBeUndefined();
+  expect(secretValue(undefined, 'token')).toBeUndefined();
+  expect(() => secretObject('s', 'kubently', { token: new Secret('') })).toThrow('key token would be empty');
+});
