@@ -35,6 +35,8 @@ export async function podReaches(
           name: 'probe',
           image,
           command: ['sh', '-c', script],
+          // Never ready: with the API's labels it would join the API's Service, and requests would go to it.
+          readinessProbe: { exec: { command: ['false'] } },
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
         },
       ],

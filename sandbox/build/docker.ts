@@ -10,6 +10,7 @@ import { ensurePackages } from './packages.ts';
 import { cached } from './parts.ts';
 
 const NAME = 'dockerd';
+const DATA = join(CACHE, 'docker');
 const PID_FILE = `${RUN}/docker.pid`;
 const HOST = `unix://${RUN}/docker.sock`;
 /** Docker's own bridge: in the benchmark range like the network `kind`, apart from it. */
@@ -54,6 +55,8 @@ async function wrapped(): Promise<string[]> {
  * if missing; its images live in the cache). Throws with the daemon's log when it does not come up.
  */
 export async function ensureDocker(): Promise<{ host: string; ours: boolean }> {
+  // Asked for each time, so that the cache keeps it as long as the daemon may need it.
+  const runtime = await wrapped();
   // However it was started: another cache or clone must not restart it under running clusters.
   if (pidOf(NAME) !== undefined && (await answers(HOST))) return use(HOST);
   const before = await machines();
@@ -66,14 +69,14 @@ export async function ensureDocker(): Promise<{ host: string; ours: boolean }> {
   }
   const args = [
     `--host=${HOST}`,
-    `--data-root=${join(CACHE, 'docker')}`,
+    `--data-root=${DATA}`,
     `--exec-root=${RUN}/docker`,
     `--pidfile=${PID_FILE}`,
     `--bip=${BRIDGE.address}`,
     `--default-address-pool=base=${BRIDGE.pool},size=24`,
     `--dns=${NETWORK.dns}`,
     '--storage-driver=overlay2',
-    ...(await wrapped()),
+    ...runtime,
   ];
   await end();
   await recordForwarding(FORWARDING);
@@ -97,6 +100,8 @@ async function end(): Promise<boolean> {
     rmSync(join(networks, name), { force: true });
   }
   rmSync(PID_FILE, { force: true });
+  // A killed daemon leaves its data folder mounted on itself.
+  await run('umount', [DATA]).catch(() => undefined);
   return pid !== undefined;
 }
 

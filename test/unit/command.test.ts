@@ -1,14 +1,13 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
 import { CommandFailed, isTransient, pasteable, readOnly, realRun, type Command } from '../../lib/command.ts';
 import { explain } from '../../lib/failure.ts';
 import { Secret } from '../../lib/secret.ts';
+import { temporaryFolder } from './outside.ts';
 
 const ENVIRONMENT = {
   PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
-  HOME: mkdtempSync(join(tmpdir(), 'kubently-unit-')),
+  HOME: temporaryFolder(),
 };
 const run = realRun(ENVIRONMENT);
 const node = (script: string, more: Partial<Command> = {}): Command => ({

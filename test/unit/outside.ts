@@ -1,7 +1,8 @@
 /** An Outside that denies by default: what a test did not list does not exist, and asking for it is an error. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import type { Clock } from '../../lib/clock.ts';
 import { CommandFailed, pasteable, type Binary, type Command, type Output } from '../../lib/command.ts';
 import { makeContext, type Context, type Outside } from '../../lib/context.ts';
@@ -9,6 +10,9 @@ import type { HttpAnswer, HttpRequest } from '../../lib/http.ts';
 import { Secret } from '../../lib/secret.ts';
 import type { Settings } from '../../lib/settings.ts';
 import type { Served } from '../../lib/tls.ts';
+
+const ROOT = mkdtempSync(join(tmpdir(), 'kubently-unit-'));
+afterAll(() => rmSync(ROOT, { recursive: true, force: true }));
 
 /** A command that the test expects. */
 export interface Row {
@@ -146,9 +150,14 @@ export function json(body: unknown, status = 200, headers: HttpAnswer['headers']
   return { status, headers, body: JSON.stringify(body) };
 }
 
+/** A folder of its own, which goes when the test file is through. */
+export function temporaryFolder(): string {
+  return mkdtempSync(join(ROOT, 'own-'));
+}
+
 /** Settings of a whole deployment with one remote; tokens in a folder of their own. */
 export function settings(changed: Partial<Settings> = {}): Settings {
-  const folder = mkdtempSync(join(tmpdir(), 'kubently-unit-'));
+  const folder = temporaryFolder();
   return {
     project: 'unit-project',
     region: 'us-central1',

@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { BadInput, explain, type Problem } from '../../lib/failure.ts';
 import { loadSettings, type Settings } from '../../lib/settings.ts';
 import { exampleFile, ROWS } from '../../lib/settings-table.ts';
+import { temporaryFolder } from './outside.ts';
 
 const GOOD: Record<string, string> = {
   GCP_PROJECT: 'unit-project',
@@ -18,7 +19,7 @@ const GOOD: Record<string, string> = {
 let file: string;
 
 beforeEach(() => {
-  file = join(mkdtempSync(join(tmpdir(), 'kubently-unit-')), 'settings.env');
+  file = join(temporaryFolder(), 'settings.env');
 });
 
 function write(changed: Record<string, string | undefined> = {}, more = ''): void {

@@ -1,12 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { realRun } from '../../lib/command.ts';
 import { Secret } from '../../lib/secret.ts';
 import { readIngressIp, readTokens, tokenName, tokenNames, writeTokens } from '../../lib/tokens.ts';
-import { settings } from './outside.ts';
+import { settings, temporaryFolder } from './outside.ts';
 
 vi.mock('node:fs/promises', { spy: true });
 
@@ -15,7 +14,7 @@ const NEW = { API_KEY: new Secret('new-api-key-0001') };
 let file: string;
 
 beforeEach(() => {
-  file = join(mkdtempSync(join(tmpdir(), 'kubently-unit-')), 'deep', 'tokens.env');
+  file = join(temporaryFolder(), 'deep', 'tokens.env');
 });
 
 test('nobody else can read it at any moment: the new file is born 0600 and takes the old one’s place whole', async () => {
@@ -48,7 +47,7 @@ test('it reads back as it was written, boxed, and a shell can source it', async 
 test('no file, or an empty value, is no token', () => {
   expect(readTokens(file)).toEqual({});
   expect(readIngressIp(file)).toBeUndefined();
-  const other = join(mkdtempSync(join(tmpdir(), 'kubently-unit-')), 't');
+  const other = join(temporaryFolder(), 't');
   writeFileSync(other, 'API_KEY=\n');
   expect(readTokens(other)).toEqual({});
 });
