@@ -4,7 +4,7 @@ import type { KubeObject } from './kubectl.ts';
 import { waitFor } from './wait.ts';
 
 export const PROBE_LABELS: Record<string, string> = { 'app.kubernetes.io/managed-by': 'kubently-runbook-probe' };
-const SECONDS_TO_CONNECT = 4;
+const SECONDS_TO_CONNECT = 2;
 
 /**
  * True when a new pod with these labels can open TCP host:port. The pod is removed again.

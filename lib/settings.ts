@@ -1,5 +1,5 @@
 /** Settings: the environment over the file over the defaults, validated once into a typed object (design.md rule 9). */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse } from 'dotenv';
@@ -153,7 +153,7 @@ export function settingsFile(env: NodeJS.ProcessEnv): string {
  */
 export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const name = settingsFile(env);
-  if (!existsSync(name)) {
+  if (!statSync(name, { throwIfNoEntry: false })?.isFile()) {
     throw new BadInput([
       {
         about: name,

@@ -1,13 +1,32 @@
-/** An A2A task completes over HTTPS. */
+/** An A2A task completes over HTTPS, with an answer that only the cluster can have given. */
+import { kubentlyApi } from '../../lib/api.ts';
 import { proven, type Criterion } from '../../lib/criterion.ts';
-import { askAcrossClusters } from '../../lib/scenario.ts';
+import { Failure } from '../../lib/failure.ts';
+import { redisPod } from '../../lib/redis.ts';
 
 export const criterion: Criterion = {
   number: 11,
   title: 'A2A protocol works over HTTPS',
   async prove(ctx) {
-    if (Object.keys(ctx.settings.llm.keys).length === 0)
+    const { llm, gke, host } = ctx.settings;
+    if (Object.keys(llm.keys).length === 0)
       return { state: 'unproven', reason: 'no LLM key is set, so no agent can answer' };
-    return proven(await askAcrossClusters(ctx));
+    const [answer, pod] = await Promise.all([
+      kubentlyApi(ctx).ask(`What pods are running in ${gke.namespace} namespace across all clusters?`),
+      redisPod(ctx),
+    ]);
+    if (answer.state !== 'completed')
+      throw new Failure({
+        what: `the A2A task ended ${answer.state}`,
+        detail: answer.text,
+        next: 'look at the LLM key and the API log',
+      });
+    if (!answer.text.includes(pod))
+      throw new Failure({
+        what: `the agent's answer does not name the pod ${pod}`,
+        detail: answer.text,
+        next: './runbook 4.3',
+      });
+    return proven(`message/send to https://${host}/a2a/ completed; the answer names pod ${pod}`);
   },
 };
