@@ -45,6 +45,3 @@ export function tokenOf(tokens: Readonly<Record<string, Secret>>, name: string):
   if (!token) throw new Failure({ what: `${name} is not in the tokens file`, next: './runbook 2.1' });
   return token;
 }
-
-/** The CA of a private API certificate, for the executors (design.md rule 11). */
-export const CA_CONFIG_MAP = 'kubently-ca-cert';

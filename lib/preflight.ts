@@ -48,13 +48,7 @@ const TOOLS: Tool[] = [
 
 /** All problems found; none means that the deployment can start. Reads only. */
 export async function preflight(ctx: Context): Promise<Problem[]> {
-  const found = await Promise.all([
-    ...TOOLS.map((t) => tool(ctx, t)),
-    project(ctx),
-    ...clusters(ctx),
-    checkout(ctx),
-    Promise.resolve(placeholders(ctx)),
-  ]);
+  const found = await Promise.all([...TOOLS.map((t) => tool(ctx, t)), project(ctx), ...clusters(ctx), checkout(ctx)]);
   return found.flat();
 }
 
@@ -155,17 +149,6 @@ async function checkout({ run, settings }: Context): Promise<Problem[]> {
       },
     ];
   }
-}
-
-function placeholders({ settings }: Context): Problem[] {
-  const problems: Problem[] = [];
-  if (settings.acme.email.endsWith('@example.com'))
-    problems.push({
-      about: 'ACME_EMAIL',
-      message: 'is still the placeholder',
-      remedy: "set your own address: Let's Encrypt refuses example.com",
-    });
-  return problems;
 }
 
 function firstLine(error: unknown): string {

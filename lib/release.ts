@@ -10,9 +10,11 @@ import type { Around, Finding } from './chart/fit.ts';
 import type { Meaning } from './chart/meaning.ts';
 import { chartPath, headCommit } from './checkout.ts';
 import type { Context } from './context.ts';
+import { TLS_SECRET } from './deployment.ts';
 import { drift } from './drift.ts';
 import { Failure } from './failure.ts';
 import { helmTemplate, objectsOf } from './helm.ts';
+import { INGRESS_CLASS } from './infrastructure.ts';
 import { RUNBOOK_FOLDER } from './journal.ts';
 import { rolloutGap } from './rollout.ts';
 import { absent, checkOf, differs, done, type Check } from './step.ts';
@@ -45,8 +47,8 @@ export async function gkeRelease({ settings, run }: Context): Promise<Placed> {
     securityMode: 'readOnly',
     caFile: settings.tls.caFile !== undefined,
     host: settings.host,
-    tlsSecret: 'kubently-api-tls',
-    ingressClass: 'nginx',
+    tlsSecret: TLS_SECRET,
+    ingressClass: INGRESS_CLASS,
     ingressController: settings.ingressController,
     executorApiUrl: settings.gkeExecutorApiUrl,
     images: { api: { repository: `${registry}/api`, tag }, executor: { repository: `${registry}/executor`, tag } },

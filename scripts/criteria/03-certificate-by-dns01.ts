@@ -1,6 +1,7 @@
 /** The served certificate is the one of a valid Order whose issuer can solve by DNS-01 only. */
 import { liveCertificate, servedAsIssued } from '../../lib/certificate.ts';
 import { proven, type Criterion } from '../../lib/criterion.ts';
+import { TLS_SECRET } from '../../lib/deployment.ts';
 import { Failure } from '../../lib/failure.ts';
 import { ISSUER_NAMES } from '../../lib/infrastructure.ts';
 
@@ -22,7 +23,7 @@ export const criterion: Criterion = {
     const solvers = (object?.['spec'] as { acme?: Acme } | undefined)?.acme?.solvers ?? [];
     if (solvers.length === 0 || solvers.some((s) => !('dns01' in s) || 'http01' in s))
       throw new Failure({ what: `${ISSUER_NAMES[issuer]} has other solvers than DNS-01`, next: './runbook 1.4' });
-    const secret = await kube.get('Secret', 'kubently-api-tls');
+    const secret = await kube.get('Secret', TLS_SECRET);
     const issued = (secret?.['data'] as Record<string, string> | undefined)?.['tls.crt'] ?? '';
     const firstPem = (base64: string | undefined): string =>
       Buffer.from(base64 ?? '', 'base64')
