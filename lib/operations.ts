@@ -1,31 +1,21 @@
 /** What the program can be asked for: run steps, look at them, prove the criteria, preflight. Each gives an exit status. */
 import { relative } from 'node:path';
 import { STEPS } from '../scripts/steps.ts';
-import { makeContext, realOutside, type Context } from './context.ts';
 import { proveAll, verdict, type Outcome } from './criterion.ts';
 import { BadInput, explain } from './failure.ts';
-import { openJournal, type Journal } from './journal.ts';
 import { preflight } from './preflight.ts';
 import { STATUS } from './status.ts';
 import { runSteps } from './run.ts';
 import { select, type Selection } from './select.ts';
-import { loadSettings, type Settings } from './settings.ts';
-import { screen, summarise, watch, type Screen } from './show.ts';
+import { openSession, type Session } from './session.ts';
+import type { Settings } from './settings.ts';
+import { summarise, watch } from './show.ts';
 import type { Check, Step } from './step.ts';
-
-interface Session {
-  ctx: Context;
-  out: Screen;
-  journal: Journal;
-}
 
 /** Does what the command line says. @throws BadInput, Failure */
 export async function operate(what: string, flags: Selection & { plan?: true }): Promise<number> {
   const looking = flags.plan === true || what === 'status' || what === 'doctor';
-  const out = screen();
-  const settings = loadSettings();
-  const journal = openJournal(settings.file, out.line);
-  const session: Session = { ctx: makeContext(settings, realOutside(settings), looking), out, journal };
+  const session = openSession(looking);
   if (what === 'doctor') return doctor(session);
   if (what === 'status') return look(session, STEPS);
   if (what === 'verify') return verify(session);

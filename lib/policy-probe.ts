@@ -4,10 +4,12 @@ import type { KubeObject } from './kubectl.ts';
 import { waitFor } from './wait.ts';
 
 export const PROBE_LABELS: Record<string, string> = { 'app.kubernetes.io/managed-by': 'kubently-runbook-probe' };
-const SECONDS_TO_CONNECT = 2;
+/** A new pod's address reaches an enforcing network agent only after the pod has started. */
+const TRIES = 5;
+const SECONDS_TO_CONNECT = 1;
 
 /**
- * True when a new pod with these labels can open TCP host:port. The pod is removed again.
+ * True when a new pod with these labels can open TCP host:port, within about 6 s. The pod is removed again.
  * @param image one that the cluster runs already, with a shell and redis-cli
  */
 export async function podReaches(
@@ -20,7 +22,8 @@ export async function podReaches(
   const kube = ctx.kube(ctx.settings.gke);
   const { host, port } = target;
   // Redis answers NOAUTH to whoever gets through: any answer at all is a connection.
-  const script = `timeout ${SECONDS_TO_CONNECT} redis-cli -h ${host} -p ${port} PING 2>&1 | grep -qE 'PONG|NOAUTH' && echo reached || echo refused`;
+  const once = `timeout ${SECONDS_TO_CONNECT} redis-cli -h ${host} -p ${port} PING 2>&1 | grep -qE 'PONG|NOAUTH'`;
+  const script = `for i in $(seq ${TRIES}); do ${once} && echo reached && exit; sleep 0.2; done; echo refused`;
   const pod: KubeObject = {
     apiVersion: 'v1',
     kind: 'Pod',

@@ -26,6 +26,53 @@ Settings come from .env (ENV_FILE=path names another). Status: 0 done, 1 failed,
 
 /** Runs the program; sets the process's exit status. @param argv without node and script */
 export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('runbook')
+    .description('Deploys Kubently to GKE and to remote Kind clusters, step by step as the plan is numbered.')
+    .argument('[what]', 'what to run')
+    .option('--plan', 'only look: what each step would do, nothing changed')
+    .option('--from <step>', 'start at this step; what it needs is checked again')
+    .option('--until <step>', 'stop after this step')
+    .option('--only <steps>', 'these steps alone, separated by commas')
+    .addHelpText('after', HELP_END)
+    .addHelpText('after', () => stepList);
+  const { STEPS } =
+    argv.some((a) => a === '--help' || a === '-h') || argv.length === 0
+      ? await import('../scripts/steps.ts')
+      : { STEPS: [] };
+  const stepList = STEPS.map((s) => `  ${s.id}  ${s.title}`).join('\n');
+  await runProgram(program, argv, async () => {
+    const [what] = program.args;
+    if (what === undefined) {
+      program.outputHelp();
+      return STATUS.badInput;
+    }
+    return (await import('./operations.ts')).operate(what, program.opts<Flags>());
+  });
+}
+
+/**
+ * Runs a command line of its own (scripts/ops) with the ways every program of the runbook ends: exit statuses of
+ * design.md, errors for the operator, children ended with it.
+ * @param argv without node and script
+ */
+export async function runProgram(
+  program: Command,
+  argv: readonly string[],
+  work: () => Promise<number>,
+): Promise<void> {
+  endOnSignals();
+  program.exitOverride((error) => process.exit(error.exitCode === 0 ? STATUS.done : STATUS.badInput));
+  program.parse(argv, { from: 'user' });
+  try {
+    process.exitCode = await work();
+  } catch (error) {
+    console.error(explain(error));
+    if (process.env['DEBUG'] && error instanceof Error) console.error(error.stack);
+    process.exitCode = error instanceof BadInput ? STATUS.badInput : STATUS.failed;
+  }
+}
+
+function endOnSignals(): void {
   let ended = false;
   for (const [signal, status] of [
     ['SIGINT', 130],
@@ -39,34 +86,6 @@ export async function main(argv: readonly string[]): Promise<void> {
       console.error(`\nended by ${signal}; nothing is lost: the same command goes on`);
       process.exit(status);
     });
-  }
-  const program = new Command('runbook')
-    .description('Deploys Kubently to GKE and to remote Kind clusters, step by step as the plan is numbered.')
-    .argument('[what]', 'what to run')
-    .option('--plan', 'only look: what each step would do, nothing changed')
-    .option('--from <step>', 'start at this step; what it needs is checked again')
-    .option('--until <step>', 'stop after this step')
-    .option('--only <steps>', 'these steps alone, separated by commas')
-    .addHelpText('after', HELP_END)
-    .addHelpText('after', () => stepList)
-    .exitOverride((error) => process.exit(error.exitCode === 0 ? STATUS.done : STATUS.badInput));
-  const { STEPS } =
-    argv.some((a) => a === '--help' || a === '-h') || argv.length === 0
-      ? await import('../scripts/steps.ts')
-      : { STEPS: [] };
-  const stepList = STEPS.map((s) => `  ${s.id}  ${s.title}`).join('\n');
-  program.parse(argv, { from: 'user' });
-  const [what] = program.args;
-  if (what === undefined) {
-    program.outputHelp();
-    process.exit(STATUS.badInput);
-  }
-  try {
-    process.exitCode = await (await import('./operations.ts')).operate(what, program.opts<Flags>());
-  } catch (error) {
-    console.error(explain(error));
-    if (process.env['DEBUG'] && error instanceof Error) console.error(error.stack);
-    process.exitCode = error instanceof BadInput ? STATUS.badInput : STATUS.failed;
   }
 }
 
