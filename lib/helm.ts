@@ -1,4 +1,5 @@
 /** helm, always with context and namespace, values by stdin. Waiting is the runbook's own: helm's says only that time ran out. */
+import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { CommandFailed, type Run } from './command.ts';
 import type { KubeObject } from './kubectl.ts';
@@ -19,6 +20,8 @@ export interface ReleaseSpec {
   chart: string;
   version?: string;
   values: unknown;
+  /** Path of the kustomization that patches the rendered objects. */
+  postRender?: string;
 }
 
 /** One cluster's namespace through helm. */
@@ -50,7 +53,7 @@ export class Helm {
   }
 
   /** Installs or upgrades; returns when the objects are accepted, not when they run. */
-  async upgrade({ release, chart, version, values }: ReleaseSpec): Promise<void> {
+  async upgrade({ release, chart, version, values, postRender }: ReleaseSpec): Promise<void> {
     const args = [
       'upgrade',
       '--install',
@@ -59,11 +62,13 @@ export class Helm {
       ...(version && chart.startsWith('oci:') ? ['--version', version] : []),
       '--create-namespace',
       '--force-conflicts',
+      ...postRenderer(postRender),
       '--values',
       '-',
     ];
     await this.#run({
       binary: 'helm',
+      env: PLUGINS,
       args: [...args, ...flags(this.target)],
       mutates: true,
       timeoutMs: 300_000,
@@ -86,6 +91,12 @@ export class Helm {
   }
 }
 
+const PLUGINS = { HELM_PLUGINS: join(import.meta.dirname, 'helm-plugins') };
+
+function postRenderer(kustomization: string | undefined): string[] {
+  return kustomization ? ['--post-renderer', 'around', '--post-renderer-args', kustomization] : [];
+}
+
 /** helm's spelling of the target. */
 function flags(target: Target): string[] {
   const [, context = '', , namespace = ''] = targetFlags(target);
@@ -95,12 +106,22 @@ function flags(target: Target): string[] {
 /** helm template of a chart: the text, or the chart's own refusal. Needs no cluster. */
 export async function helmTemplate(
   run: Run,
-  r: { release: string; namespace: string; chart: string; values: unknown },
+  r: { release: string; namespace: string; chart: string; values: unknown; postRender?: string },
 ): Promise<{ ok: true; text: string } | { ok: false; error: string }> {
   try {
-    const args = ['template', r.release, r.chart, '--namespace', r.namespace, '--values', '-'];
+    const args = [
+      'template',
+      r.release,
+      r.chart,
+      '--namespace',
+      r.namespace,
+      ...postRenderer(r.postRender),
+      '--values',
+      '-',
+    ];
     const { stdout } = await run({
       binary: 'helm',
+      env: PLUGINS,
       args,
       mutates: false,
       timeoutMs: 60_000,

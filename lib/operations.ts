@@ -133,5 +133,5 @@ function warnings({ gkeExecutorApiUrl, llm, tls }: Settings): string[] {
 /** ` ENV_FILE=…` where the settings are not those of .env. */
 function envSuffix({ file }: Settings): string {
   const name = relative(process.cwd(), file);
-  return name === '.env' ? '' : ` ENV_FILE=${name}`;
+  return name === '.env' ? '' : ` ENV_FILE=${name.startsWith('..') ? file : name}`;
 }
