@@ -2,6 +2,7 @@
 import type { Context } from './context.ts';
 import { explain, Failure } from './failure.ts';
 import type { Journal } from './journal.ts';
+import { stepAtWork } from './journaled.ts';
 import { byId, type Check, type Step, type StepId } from './step.ts';
 
 export type State =
@@ -64,7 +65,7 @@ export async function runSteps(
     const known = ends.get(id);
     if (known) return known;
     const row = rows.get(id);
-    const made = row ? runOne(stepOf(id), row) : isDoneAlready(stepOf(id), ctx, journal);
+    const made = row ? stepAtWork.run(id, () => runOne(stepOf(id), row)) : isDoneAlready(stepOf(id), ctx, journal);
     ends.set(id, made);
     return made;
   };

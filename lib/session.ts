@@ -1,6 +1,7 @@
 /** What every command of the program starts with: settings, the outside, the screen and the journal. */
 import { makeContext, realOutside, type Context } from './context.ts';
 import { openJournal, type Journal } from './journal.ts';
+import { journaled } from './journaled.ts';
 import { loadSettings } from './settings.ts';
 import { screen, type Screen } from './show.ts';
 
@@ -18,5 +19,5 @@ export function openSession(looking: boolean): Session {
   const out = screen();
   const settings = loadSettings();
   const journal = openJournal(settings.file, out.line);
-  return { ctx: makeContext(settings, realOutside(settings), looking), out, journal };
+  return { ctx: makeContext(settings, journaled(realOutside(settings), journal), looking), out, journal };
 }
