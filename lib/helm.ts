@@ -1,6 +1,7 @@
 /** helm, always with context and namespace, values by stdin. Waiting is the runbook's own: helm's says only that time ran out. */
 import { parseAllDocuments } from 'yaml';
 import { CommandFailed, type Run } from './command.ts';
+import { recoverPending, type Teller } from './helm-pending.ts';
 import type { KubeObject } from './kubectl.ts';
 import { targetFlags, type Target } from './target.ts';
 
@@ -49,8 +50,21 @@ export class Helm {
     return objectsOf((await this.#read(['get', 'manifest', name])).stdout);
   }
 
-  /** Installs or upgrades; returns when the objects are accepted, not when they run. */
-  async upgrade({ release, chart, version, values }: ReleaseSpec): Promise<void> {
+  /**
+   * Installs or upgrades; returns when the objects are accepted, not when they run. A record that a killed helm left
+   * pending is recovered first: call it only while holding the lock.
+   */
+  async upgrade(spec: ReleaseSpec, teller: Teller): Promise<void> {
+    try {
+      await this.#upgrade(spec);
+    } catch (error) {
+      if (!(error instanceof CommandFailed && /another operation .* is in progress/.test(error.stderr))) throw error;
+      await recoverPending(this.#run, this.target, spec.release, teller);
+      await this.#upgrade(spec);
+    }
+  }
+
+  async #upgrade({ release, chart, version, values }: ReleaseSpec): Promise<void> {
     const args = [
       'upgrade',
       '--install',

@@ -198,7 +198,7 @@ export async function applyRelease(ctx: Context, placed: Placed): Promise<void> 
   const kept = await fitted(ctx, placed);
   await ctx
     .helm(target)
-    .upgrade({ release: meaning.release, chart: chartPath(ctx.settings.repo), values: kept.values });
+    .upgrade({ release: meaning.release, chart: chartPath(ctx.settings.repo), values: kept.values }, ctx);
   const kube = ctx.kube(target);
   await kube.apply(await aroundObjects(ctx, placed, kept), 'partial');
   for (const a of kept.around)
