@@ -9,6 +9,8 @@ export const LEASE_MS = 60_000;
 
 /** What a holder says of itself. */
 export interface Claim {
+  /** Of this one claim: a process may claim again before its last Lease is gone. */
+  id: string;
   owner: Owner;
   /** What it runs, such as `deploy`. */
   what: string;
@@ -101,9 +103,9 @@ export class Lease {
     });
   }
 
-  #object({ owner, what, step, since, renewed, transitions }: Claim): KubeObject {
+  #object({ id, owner, what, step, since, renewed, transitions }: Claim): KubeObject {
     const { user, host, pid, run, place, started } = owner;
-    const said = { user, host, pid: String(pid), run, place, started, what, step };
+    const said = { id, user, host, pid: String(pid), run, place, started, what, step };
     return {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
@@ -131,6 +133,7 @@ function claimOf(text: string): HeldClaim {
   };
   const said = (key: string): string => metadata.annotations?.[ANNOTATION + key] ?? '';
   return {
+    id: said('id'),
     owner: {
       user: said('user') || (spec?.holderIdentity ?? 'somebody'),
       host: said('host'),

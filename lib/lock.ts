@@ -1,4 +1,5 @@
 /** Two runs on one deployment never overlap, on one machine or two: whoever changes something holds the Lease meanwhile. */
+import { randomUUID } from 'node:crypto';
 import { childrenEnded } from './command.ts';
 import { BadInput, Failure } from './failure.ts';
 import { LEASE_MS, Lease, type Claim, type HeldClaim } from './lease.ts';
@@ -65,7 +66,7 @@ export function waitOf(text: string | undefined): number {
 export async function withLock<T>(session: Session, wish: Wish, work: (tell: TellStep) => Promise<T>): Promise<T> {
   const { outside, ctx, journal, stop } = session;
   const lease = new Lease(outside.run, ctx.settings.gke.context, wish.lease ?? leaseName(ctx.settings));
-  const mine = { owner: thisOwner(), what: wish.what };
+  const mine = { id: randomUUID(), owner: thisOwner(), what: wish.what };
   let kept: Kept | undefined;
   try {
     const { held, dead } = await acquire(lease, mine, wish.waitMs, session);
@@ -78,13 +79,13 @@ export async function withLock<T>(session: Session, wish: Wish, work: (tell: Tel
     const last = await kept?.end();
     stop.deadline = Infinity;
     if (kept ?? stop.reason)
-      await free(lease, last, mine.owner.run).catch((error: unknown) =>
+      await free(lease, last, mine.id).catch((error: unknown) =>
         journal({ event: 'lock', state: 'not freed', reason: error instanceof Error ? error.message : String(error) }),
       );
   }
 }
 
-type Mine = Pick<Claim, 'owner' | 'what'>;
+type Mine = Pick<Claim, 'id' | 'owner' | 'what'>;
 
 /** The Lease in our name. `dead`: whose it was, when it was taken over. */
 async function acquire(
@@ -108,7 +109,7 @@ async function acquire(
     free = other === undefined;
     if (!other) continue;
     // The answer to our own create was lost on its way.
-    if (other.owner.run === mine.owner.run) return { held: other };
+    if (other.id === mine.id) return { held: other };
     const now = clock.now();
     if (seen.version !== other.version) seen = { version: other.version, at: now };
     const life = lifeOf(other.owner);
@@ -152,7 +153,7 @@ function keep(lease: Lease, first: HeldClaim, stop: Stop, now: () => number): Ke
     const sentAt = now();
     const renewed = await lease.replace(held, { ...held, step, renewed: new Date(sentAt).toISOString() });
     const found = renewed ?? (await lease.read());
-    held = found?.owner.run === first.owner.run ? found : undefined;
+    held = found?.id === first.id ? found : undefined;
     if (held) {
       sure(sentAt);
       return;
@@ -186,10 +187,10 @@ function keep(lease: Lease, first: HeldClaim, stop: Stop, now: () => number): Ke
 }
 
 /** Frees what is ours; a claim that another has is left alone. */
-async function free(lease: Lease, last: HeldClaim | undefined, run: string): Promise<void> {
+async function free(lease: Lease, last: HeldClaim | undefined, id: string): Promise<void> {
   if (last && (await lease.remove(last))) return;
   const now = await lease.read();
-  if (now?.owner.run === run) await lease.remove(now);
+  if (now?.id === id) await lease.remove(now);
 }
 
 /** A child of the killed run (helm) may still work: waited for, then ended, never raced. */
