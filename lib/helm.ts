@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { CommandFailed, type Run } from './command.ts';
+import { recoverPending, type Teller } from './helm-pending.ts';
 import type { KubeObject } from './kubectl.ts';
 import { targetFlags, type Target } from './target.ts';
 
@@ -52,8 +53,21 @@ export class Helm {
     return objectsOf((await this.#read(['get', 'manifest', name])).stdout);
   }
 
-  /** Installs or upgrades; returns when the objects are accepted, not when they run. */
-  async upgrade({ release, chart, version, values, postRender }: ReleaseSpec): Promise<void> {
+  /**
+   * Installs or upgrades; returns when the objects are accepted, not when they run. A record that a killed helm left
+   * pending is recovered first: call it only while holding the lock.
+   */
+  async upgrade(spec: ReleaseSpec, teller: Teller): Promise<void> {
+    try {
+      await this.#upgrade(spec);
+    } catch (error) {
+      if (!(error instanceof CommandFailed && /another operation .* is in progress/.test(error.stderr))) throw error;
+      await recoverPending(this.#run, this.target, spec.release, teller);
+      await this.#upgrade(spec);
+    }
+  }
+
+  async #upgrade({ release, chart, version, values, postRender }: ReleaseSpec): Promise<void> {
     const args = [
       'upgrade',
       '--install',

@@ -136,6 +136,19 @@ export class Kubectl {
     });
   }
 
+  /** Replaces the object as it was read: refused where it has changed since. */
+  async replace(object: KubeObject): Promise<void> {
+    const text = JSON.stringify(object);
+    const sensitive = object.kind === 'Secret';
+    await this.#run({
+      binary: 'kubectl',
+      args: ['replace', '-f', '-', ...targetFlags(this.target)],
+      mutates: true,
+      input: sensitive ? new Secret(text) : text,
+      ...(sensitive ? { sensitive: 'both' } : {}),
+    });
+  }
+
   /** Deletes what is there, tolerant of what is already gone, and waits until it is gone. */
   async delete(kind: string, name: string, timeoutMs = 120_000): Promise<void> {
     const args = [

@@ -203,12 +203,9 @@ export async function applyRelease(ctx: Context, placed: Placed): Promise<void> 
   const kept = await fitted(ctx, placed);
   const beside = aroundObjects(ctx, placed, kept);
   if (beside.length > 0) await ctx.kube(target).apply(beside);
-  await ctx.helm(target).upgrade({
-    release: meaning.release,
-    chart: chartPath(ctx.settings.repo),
-    values: kept.values,
-    postRender: await keepKustomization(ctx, placed, kept),
-  });
+  const chart = chartPath(ctx.settings.repo);
+  const postRender = await keepKustomization(ctx, placed, kept);
+  await ctx.helm(target).upgrade({ release: meaning.release, chart, values: kept.values, postRender }, ctx);
 }
 
 /** Writes the kustomization of the release beside its values, whole or not at all. @returns its path */
