@@ -24,7 +24,7 @@ export function openSession(looking: boolean): Session {
   const out = screen();
   const settings = loadSettings();
   const journal = openJournal(settings.file, out.line);
-  const outside = journaled(realOutside(settings), journal);
-  const ctx = makeContext(settings, stoppable(outside, processStop), looking);
+  const outside = realOutside(settings);
+  const ctx = makeContext(settings, stoppable(journaled(outside, journal), processStop), looking);
   return { ctx, outside, stop: processStop, out, journal };
 }
