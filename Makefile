@@ -7,6 +7,7 @@ NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
 flag = $(if $(filter command line,$(origin $(1))),--$(2) $($(1)))
 CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only)
+JSON_FLAG = $(if $(filter command line,$(origin JSON)),--json)
 ifdef ENV_FILE
 export ENV_FILE
 endif
@@ -40,11 +41,11 @@ phase3: tools ## the executors in the remote clusters
 phase4: tools ## tests of the whole
 	@./runbook phase4 $(CHOICE)
 
-status: tools ## every step's check at once, nothing changed
-	@./runbook status
+status: tools ## every step's check at once, certificate, connections, versions: JSON=1 for programs
+	@./runbook status $(JSON_FLAG)
 
-plan: tools ## what a deploy would do, nothing changed
-	@./runbook deploy --plan $(CHOICE)
+plan: tools ## what a deploy would do, nothing changed: JSON=1 for programs
+	@./runbook deploy --plan $(CHOICE) $(JSON_FLAG)
 
 verify: tools ## the 13 success criteria, each with its evidence
 	@./runbook verify

@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { STEPS } from '../scripts/steps.ts';
 import { proveAll, verdict, type Outcome } from './criterion.ts';
 import { BadInput, explain } from './failure.ts';
+import { look } from './look.ts';
 import { preflight } from './preflight.ts';
 import { STATUS } from './status.ts';
 import { runSteps } from './run.ts';
@@ -10,17 +11,23 @@ import { select, type Selection } from './select.ts';
 import { openSession, type Session } from './session.ts';
 import type { Settings } from './settings.ts';
 import { summarise, watch } from './show.ts';
-import type { Check, Step } from './step.ts';
+import type { Step } from './step.ts';
 
 /** Does what the command line says. @throws BadInput, Failure */
-export async function operate(what: string, flags: Selection & { plan?: true }): Promise<number> {
+export async function operate(what: string, flags: Selection & { plan?: true; json?: true }): Promise<number> {
   const looking = flags.plan === true || what === 'status' || what === 'doctor';
-  const session = openSession(looking);
+  const json = flags.json === true;
+  if (json && what !== 'status' && flags.plan !== true)
+    throw new BadInput([
+      { about: '--json', message: `does not go with ${what}`, remedy: 'it goes with status and --plan' },
+    ]);
+  const session = openSession(looking, json ? process.stderr : process.stdout);
   if (what === 'doctor') return doctor(session);
-  if (what === 'status') return look(session, STEPS);
+  if (what === 'status') return look(session, { kind: 'status', steps: STEPS, catalogue: STEPS, json });
   if (what === 'verify') return verify(session);
   const chosen = select(STEPS, what, flags);
-  return flags.plan ? look(session, chosen) : run(session, what, chosen);
+  if (flags.plan) return look(session, { kind: 'plan', steps: chosen, catalogue: STEPS, json });
+  return run(session, what, chosen);
 }
 
 async function run({ ctx, out, journal }: Session, what: string, chosen: readonly Step[]): Promise<number> {
@@ -45,37 +52,6 @@ async function run({ ctx, out, journal }: Session, what: string, chosen: readonl
   );
   journal({ event: 'run', reason: what, state: failed ? 'failed' : 'done', durationMs: Date.now() - started });
   return failed ? STATUS.failed : STATUS.done;
-}
-
-/** Every step's check at once, nothing changed. */
-async function look({ ctx, out, journal }: Session, steps: readonly Step[]): Promise<number> {
-  const { chalk } = out;
-  const rows = await Promise.all(
-    steps.map(async (step) => {
-      if (step.kind === 'proof') return { step, state: 'proof', reason: 'proven by running it' } as const;
-      const found: Check | { state: 'failed'; reason: string } = await step
-        .check(ctx)
-        .catch((error: unknown) => ({ state: 'failed', reason: explain(error).split('\n')[0] ?? '' }));
-      return { step, ...found };
-    }),
-  );
-  const marks = {
-    done: chalk.green('✓'),
-    absent: chalk.cyan('+'),
-    differs: chalk.yellow('~'),
-    unknown: chalk.gray('?'),
-    failed: chalk.red('✗'),
-    proof: chalk.gray('·'),
-  };
-  for (const { step, state, reason } of rows) {
-    out.line(`${marks[state]} ${step.id} ${step.title.padEnd(46)} ${state.padEnd(8)} ${chalk.gray(reason)}`);
-    journal({ event: 'look', step: step.id, state, reason });
-  }
-  const open = rows.filter((r) => r.state !== 'done' && r.state !== 'proof');
-  out.line(
-    open.length === 0 ? 'everything is as meant' : `${open.length} to do: ${open.map((r) => r.step.id).join(', ')}`,
-  );
-  return rows.some((r) => r.state === 'failed') ? STATUS.failed : open.length > 0 ? STATUS.somethingToDo : STATUS.done;
 }
 
 async function verify({ ctx, out, journal }: Session): Promise<number> {

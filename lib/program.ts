@@ -9,6 +9,7 @@ interface Flags {
   from?: string;
   until?: string;
   only?: string;
+  json?: true;
 }
 
 const HELP_END = `
@@ -33,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option('--from <step>', 'start at this step; what it needs is checked again')
     .option('--until <step>', 'stop after this step')
     .option('--only <steps>', 'these steps alone, separated by commas')
+    .option('--json', 'with status and --plan: one JSON document on standard output')
     .addHelpText('after', HELP_END)
     .addHelpText('after', () => stepList);
   const { STEPS } =

@@ -11,6 +11,12 @@ export function selector(release: string, component: 'api' | 'executor' | 'redis
   return `app.kubernetes.io/instance=${release},app.kubernetes.io/component=${component}`;
 }
 
+/** True where a Redis pod of the release can be asked. */
+export async function redisRuns({ kube, settings }: Context): Promise<boolean> {
+  const pods = await kube(settings.gke).list('Pod', selector(settings.release, 'redis'));
+  return pods.some((p) => (p['status'] as { phase?: string } | undefined)?.phase === 'Running');
+}
+
 /** Name of the Redis pod. @throws Failure when none runs */
 export async function redisPod({ kube, settings }: Context): Promise<string> {
   const [pod] = await kube(settings.gke).list('Pod', selector(settings.release, 'redis'));
