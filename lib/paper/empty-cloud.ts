@@ -14,6 +14,9 @@ export const ADDRESS = '203.0.113.10';
 /** Stands for what `gcloud auth print-access-token` prints. */
 export const ACCESS_TOKEN = 'an-access-token-of-the-recording';
 
+/** Stands for an image's digest. */
+export const NO_DIGEST = `sha256:${'0'.repeat(64)}`;
+
 const NAME_SERVERS = ['ns-cloud-a1.googledomains.com.', 'ns-cloud-a2.googledomains.com.'];
 
 export interface EmptyCloud {
@@ -183,11 +186,10 @@ function api(settings: Settings, request: HttpRequest, ids: string[], pods: stri
 }
 
 function registry(pathname: string, pushed: boolean, revision: string): HttpAnswer {
-  const digest = `sha256:${'0'.repeat(64)}`;
   if (pathname === '/v2/') return json({});
   if (!pushed) return json({}, 404);
   return pathname.includes('/manifests/')
-    ? { ...json({ config: { digest } }), headers: { 'docker-content-digest': digest } }
+    ? { ...json({ config: { digest: NO_DIGEST } }), headers: { 'docker-content-digest': NO_DIGEST } }
     : json({ config: { Labels: { 'org.opencontainers.image.revision': revision } } });
 }
 

@@ -19,7 +19,7 @@ export interface RecordedStep {
   /** What apply changes, in order; files that it writes come first. */
   files: { path: string; text: string }[];
   applied: Asked[];
-  /** What verify asks, and what it says when it is content. */
+  /** What apply waits for at its end and verify asks, and what it says when it is content. */
   proven: Asked[];
   evidence: string;
   undone: Asked[];
@@ -79,12 +79,14 @@ export async function recordDeploy(settings: Settings, steps: readonly Step[], r
       take();
       if (found.state === 'done') row.nothingToDo = found.reason;
       else await step.apply(ctx);
-      row.applied = take().filter(changes);
+      const asked = take();
+      const waits = asked.slice(asked.findLastIndex(changes) + 1);
+      row.applied = asked.filter(changes);
       const after = await filesOf(join(folder, 'made'));
       row.files = [...after].flatMap(([path, text]) => (before.get(path) === text ? [] : [{ path, text }]));
       before = after;
       row.evidence = await step.verify(ctx);
-      row.proven = take();
+      row.proven = [...(row.applied.length > 0 ? waits : []), ...take()];
     }
     const standIns: StandIn[] = [
       ...secrets,
@@ -131,7 +133,9 @@ function onPaper(
     secrets.push({ value, variable });
     return new Secret(value);
   };
-  const { CLOUDSDK_AUTH_ACCESS_TOKEN_FILE: _, ...environment } = settings.childEnvironment;
+  const environment = { ...settings.childEnvironment };
+  // The real token is not the recording's to read.
+  delete environment['CLOUDSDK_AUTH_ACCESS_TOKEN_FILE'];
   return {
     secrets,
     paper: {

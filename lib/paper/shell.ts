@@ -7,6 +7,7 @@ import type { Command } from '../command.ts';
 import type { HttpRequest } from '../http.ts';
 import type { KubeObject } from '../kubectl.ts';
 import { Secret } from '../secret.ts';
+import { NO_DIGEST } from './empty-cloud.ts';
 import { textOf } from './empty-cluster.ts';
 import type { Asked } from './recording.ts';
 
@@ -15,6 +16,8 @@ interface Variable {
   /** The command whose output it is; without one it comes from the settings file. */
   source?: string;
 }
+
+const NEW_FOLDER = 'mktemp -d';
 
 /** Marks stand for shell expressions while the text around them is still quoted or written as YAML. */
 const MARK = /\uE000(\d+)\uE001/;
@@ -44,15 +47,17 @@ export class Shell {
     this.#moved.set(from, to);
   }
 
-  /** The lines that write a file; commands whose input is the same text read it. */
+  /** The lines that write a file; commands whose input is the same text read it. A file with secrets is never overwritten. */
   file(path: string, text: string): string[] {
     this.#files.set(path, parse(text));
-    const body = this.#heredoc(this.#marked(text));
-    return [
-      ...this.#definitions(),
-      `mkdir -p ${this.word(join(path, '..'))}`,
-      `(umask 077; cat >${this.word(path)} ${body}\n)`,
+    const marked = this.#marked(text);
+    const keep = MARK.test(marked) ? 'set -o noclobber; ' : '';
+    const where = this.word(path);
+    const lines = [
+      `mkdir -p ${this.word(join(this.#there(path), '..'))}`,
+      `(umask 077; ${keep}cat >${where} ${this.#heredoc(marked)}\n)`,
     ];
+    return [...this.#definitions(), ...lines];
   }
 
   /** The lines for a question or a change. */
@@ -99,7 +104,7 @@ export class Shell {
     const environment = Object.entries(command.env ?? {}).map(([name, value]) => {
       const text = value instanceof Secret ? value.reveal() : value;
       if (text.startsWith(join(tmpdir(), 'kubently-runbook-')) && !this.#variables.has(text)) {
-        this.know(text, `${name}_FOLDER`, 'mktemp -d');
+        this.know(text, `${name}_FOLDER`, NEW_FOLDER);
         this.#defined.delete(`${name}_FOLDER`);
         this.#folders.push(`${name}_FOLDER`);
       }
@@ -128,6 +133,8 @@ export class Shell {
   #request({ method = 'GET', url, headers = {}, body }: HttpRequest): string {
     if (headers['authorization']?.startsWith('Bearer eyJ'))
       return `# asked as the service account, by a token that its key signs: ${method} ${url}`;
+    if (url.includes(NO_DIGEST))
+      return `# and what that manifest names as its config: ${url.replace(NO_DIGEST, 'DIGEST')}`;
     const ca = this.#caFile !== undefined && url.startsWith('https:') ? `--cacert ${this.word(this.#caFile)} ` : '';
     const words = [
       `curl --silent --show-error ${method === 'GET' ? '' : `--fail-with-body --request ${method} `}${ca}${this.word(url)}`,
@@ -146,10 +153,16 @@ export class Shell {
     const lines = this.#needed.flatMap(({ name, source }) => {
       if (source === undefined || this.#defined.has(name)) return [];
       this.#defined.add(name);
-      return [`${name}=$(${source})`];
+      // A value that the tokens file or the shell has already is kept.
+      return [source === NEW_FOLDER ? `${name}=$(${source})` : `: "\${${name}:=$(${source})}"`];
     });
     this.#needed = [];
     return lines;
+  }
+
+  /** Paths of the recording, as they really are. */
+  #there(text: string): string {
+    return [...this.#moved].reduce((t, [from, to]) => t.replaceAll(from, to), text);
   }
 
   #mark(expression: string): string {
@@ -158,8 +171,7 @@ export class Shell {
   }
 
   #marked(text: string): string {
-    let marked = text;
-    for (const [from, to] of this.#moved) marked = marked.replaceAll(from, to);
+    let marked = this.#there(text);
     for (const [value, variable] of [...this.#variables].sort(([a], [b]) => b.length - a.length)) {
       if (!marked.includes(value)) continue;
       this.#needed.push(variable);

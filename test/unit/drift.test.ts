@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { drift, fullKind, isNone } from '../../lib/drift.ts';
-import { differenceLines, fieldDifferences, objectLines } from '../../lib/field-differences.ts';
+import { differenceLines } from '../../lib/field-differences.ts';
 import { secretObject, type KubeObject } from '../../lib/kubectl.ts';
 import { Secret } from '../../lib/secret.ts';
 import { checkOf } from '../../lib/step.ts';
