@@ -12,6 +12,8 @@ export interface Difference {
 }
 
 const HIDDEN = '(hidden)';
+const SHOWN = 80;
+const CONTEXT = 20;
 
 /** Fields that the server writes. */
 const SERVERS_OWN = new Set(['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink']);
@@ -56,11 +58,10 @@ export function fieldDifferences(object: string, wanted: unknown, found: unknown
 
 /** "Deployment/traefik spec.replicas: 1 → 2", a line each. */
 export function differenceLines(changed: readonly Difference[]): string[] {
-  return changed.map(({ object, path, wanted, found }) =>
-    wanted === HIDDEN && found === HIDDEN
-      ? `${object} ${path}: (secret, differs)`
-      : `${object} ${path}: ${short(found)} → ${short(wanted)}`,
-  );
+  return changed.map(({ object, path, wanted, found }) => {
+    const change = wanted === HIDDEN && found === HIDDEN ? '(secret, differs)' : shortBoth(found, wanted).join(' → ');
+    return `${object} ${path}: ${change}`;
+  });
 }
 
 /** What installing the objects would add, change or remove, a line each; values of Secrets are left out. */
@@ -99,7 +100,20 @@ function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function short(value: unknown): string {
+/** Both values in a line; what long texts begin with in common is left out. */
+function shortBoth(found: unknown, wanted: unknown): [string, string] {
+  const [f, w] = [inOneLine(found), inOneLine(wanted)];
+  let same = 0;
+  while (same < Math.min(f.length, w.length) && f[same] === w[same]) same++;
+  const start = Math.max(f.length, w.length) > SHOWN ? Math.max(0, same - CONTEXT) : 0;
+  const cut = (text: string): string => {
+    const rest = `${start > 0 ? '…' : ''}${text.slice(start)}`;
+    return rest.length > SHOWN ? `${rest.slice(0, SHOWN - 1)}…` : rest;
+  };
+  return [cut(f), cut(w)];
+}
+
+function inOneLine(value: unknown): string {
   const text = value === undefined ? 'nothing' : typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+  return text.replaceAll('\n', '\\n');
 }

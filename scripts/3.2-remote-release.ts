@@ -7,7 +7,7 @@ import { remoteSecret, tokenOf } from '../lib/deployment.ts';
 import { drift, isNone } from '../lib/drift.ts';
 import { differenceLines } from '../lib/field-differences.ts';
 import { namespaceObject } from '../lib/infrastructure.ts';
-import { redisRuns, registered, selector } from '../lib/redis.ts';
+import { registered, runningRedis, selector } from '../lib/redis.ts';
 import { applyRelease, checkRelease, releaseWorkloads, remoteRelease } from '../lib/release.ts';
 import { waitForRollout, type Workload } from '../lib/rollout.ts';
 import type { Remote } from '../lib/target.ts';
@@ -59,11 +59,14 @@ async function checkOne(ctx: Context, remote: Remote): Promise<Check> {
   const tokens = readTokens(ctx.settings.tokensFile);
   const token = tokens[tokenName(remote.id)];
   if (!token || !tokens['REDIS_PASSWORD']) return unknownBefore('2.1', 'its token is known after 2.1');
-  const secret = await drift(ctx.kube(remote), [remoteSecret(remote, tokens)]);
+  const [secret, redis] = await Promise.all([
+    drift(ctx.kube(remote), [remoteSecret(remote, tokens)]),
+    runningRedis(ctx),
+  ]);
   if (secret.absent.length > 0) return absent('no token Secret');
   if (!isNone(secret)) return differs('its token Secret is not as meant', differenceLines(secret.changed));
-  if (!(await redisRuns(ctx))) return unknownBefore('2.5', 'what is registered is known after 2.5');
-  const known = await registered(ctx, new Map([[remote.id, token]]));
+  if (redis === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
+  const known = await registered(ctx, new Map([[remote.id, token]]), redis);
   if (known.get(remote.id) !== 'registered') return differs('its token is not the registered one');
   return checkRelease(ctx, await remoteRelease(ctx, remote));
 }

@@ -71,6 +71,10 @@ test('a Secret hides everything, also what is new', () => {
   expect(lines({ data: { a: 'x' } }, {}, true)).toEqual(['X/x data: (secret, differs)']);
 });
 
-test('a long value is cut', () => {
+test('a long value is cut, and what differs is still seen; lines become one', () => {
   expect(lines({ a: 'x'.repeat(200) }, {})[0]?.length).toBeLessThan(120);
+  const pem = (end: string): string => `-----BEGIN-----\n${'A'.repeat(200)}${end}\n`;
+  expect(lines({ a: pem('new') }, { a: pem('old') })).toEqual([
+    `X/x a: …${'A'.repeat(20)}old\\n → …${'A'.repeat(20)}new\\n`,
+  ]);
 });
