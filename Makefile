@@ -1,12 +1,13 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux lint-chart render sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux lint-chart render runbook-doc sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
 flag = $(if $(filter command line,$(origin $(1))),--$(2) $($(1)))
 CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait)
+JSON_FLAG = $(if $(filter command line,$(origin JSON)),--json)
 ifdef ENV_FILE
 export ENV_FILE
 endif
@@ -40,11 +41,11 @@ phase3: tools ## the executors in the remote clusters
 phase4: tools ## tests of the whole
 	@./runbook phase4 $(CHOICE)
 
-status: tools ## every step's check at once, nothing changed
-	@./runbook status
+status: tools ## every step's check at once, certificate, connections, versions: JSON=1 for programs
+	@./runbook status $(JSON_FLAG)
 
-plan: tools ## what a deploy would do, nothing changed
-	@./runbook deploy --plan $(CHOICE)
+plan: tools ## what a deploy would do, nothing changed: JSON=1 for programs
+	@./runbook deploy --plan $(CHOICE) $(JSON_FLAG)
 
 verify: tools ## the 13 success criteria, each with its evidence
 	@./runbook verify
@@ -63,6 +64,9 @@ lint-chart: tools ## whether the checkout's chart gives complete releases
 
 render: tools ## both releases as files, without a cluster: OUT=folder
 	@$(NODE) scripts/ops/render.ts $(call flag,OUT,out)
+
+runbook-doc: tools ## the deployment as a document to go on with by hand: OUT=file
+	@$(NODE) --disable-warning=DEP0190 scripts/ops/runbook-doc.ts $(call flag,OUT,out)
 
 sandbox: tools ## the rehearsal world up
 	@$(NODE) sandbox/up.ts

@@ -13,7 +13,7 @@ const ENTRY = join('dist', 'index.js');
 /** Path of the built CLI's entry. */
 export async function builtCli({ run, settings, note }: Context): Promise<string> {
   const { full } = await headCommit(run, settings.repo);
-  const folder = join(homedir(), '.cache', 'kubently-runbook', 'cli', full);
+  const folder = join(settings.childEnvironment['HOME'] ?? homedir(), '.cache', 'kubently-runbook', 'cli', full);
   if (existsSync(join(folder, ENTRY))) return join(folder, ENTRY);
   note('builds the CLI');
   await mkdir(join(folder, '..'), { recursive: true });

@@ -9,6 +9,7 @@ import { Helm } from './helm.ts';
 import { realHttp, type Http } from './http.ts';
 import { Kubectl } from './kubectl.ts';
 import { RUN_ID, RUN_VARIABLE } from './owner.ts';
+import type { Fitted } from './release.ts';
 import type { Settings } from './settings.ts';
 import type { Target } from './target.ts';
 import { realServedCertificate, type ServedCertificate } from './tls.ts';
@@ -30,6 +31,8 @@ export interface Context extends Outside {
   helm: (target: Target) => Helm;
   /** The namespace of another part in the GKE cluster. */
   inGke: (namespace: string) => Kubectl;
+  /** While planning: releases fitted in memory, so that what an earlier step would fit is seen now. */
+  foreseen?: Map<string, Promise<Fitted>>;
   /** Tells what the step does or waits for now. */
   note: (text: string) => void;
   /** Tells something that the journal keeps, too. */

@@ -5,6 +5,7 @@ import { proveAll, verdict, type Outcome } from './criterion.ts';
 import { BadInput, explain } from './failure.ts';
 import { journalled } from './journal.ts';
 import { waitOf, withLock } from './lock.ts';
+import { look } from './look.ts';
 import { preflight } from './preflight.ts';
 import { STATUS } from './status.ts';
 import { ENDED, runSteps } from './run.ts';
@@ -12,23 +13,32 @@ import { select, type Selection } from './select.ts';
 import { openSession, type Session } from './session.ts';
 import type { Settings } from './settings.ts';
 import { summarise, watch } from './show.ts';
-import type { Check, Step } from './step.ts';
+import type { Step } from './step.ts';
 
-type Flags = Selection & { plan?: true; wait?: string };
+type Flags = Selection & { plan?: true; json?: true; wait?: string };
 
 /** Does what the command line says. @throws BadInput, Failure, Locked, Stopped */
 export async function operate(what: string, flags: Flags): Promise<number> {
   const looking = flags.plan === true || what === 'status' || what === 'doctor';
+  const json = flags.json === true;
+  if (json && what !== 'status' && flags.plan !== true)
+    throw new BadInput([
+      { about: '--json', message: `does not go with ${what}`, remedy: 'it goes with status and --plan' },
+    ]);
   const waitMs = waitOf(flags.wait);
-  const session = openSession(looking);
+  const session = openSession(looking, json ? process.stderr : process.stdout);
   const choice = choiceOf(flags);
+  const catalogue = STEPS;
   // Looked at again and again (make tmux), it would hide the runs.
-  if (what === 'status') return look({ ...session, journal: () => undefined }, STEPS);
+  if (what === 'status')
+    return look({ ...session, journal: () => undefined }, { kind: 'status', steps: STEPS, catalogue, json });
   return journalled(session.journal, `${flags.plan ? 'plan ' : ''}${what}${choice}`, async () => {
     if (what === 'doctor') return doctor(session);
     if (what === 'verify') return verify(session);
-    const chosen = select(STEPS, what, flags);
-    return flags.plan ? look(session, chosen) : run(session, `${what}${choice}`, chosen, waitMs);
+    const steps = select(STEPS, what, flags);
+    return flags.plan
+      ? look(session, { kind: 'plan', steps, catalogue, json })
+      : run(session, `${what}${choice}`, steps, waitMs);
   });
 }
 
@@ -75,37 +85,6 @@ function again(what: string, settings: Settings): string {
   return /^\d/.test(what)
     ? `${suffix.trimStart()} ./runbook ${what.split(' ')[0] ?? ''}`.trimStart()
     : `make ${what}${suffix}`;
-}
-
-/** Every step's check at once, nothing changed. */
-async function look({ ctx, out, journal }: Session, steps: readonly Step[]): Promise<number> {
-  const { chalk } = out;
-  const rows = await Promise.all(
-    steps.map(async (step) => {
-      if (step.kind === 'proof') return { step, state: 'proof', reason: 'proven by running it' } as const;
-      const found: Check | { state: 'failed'; reason: string } = await step
-        .check(ctx)
-        .catch((error: unknown) => ({ state: 'failed', reason: explain(error).split('\n')[0] ?? '' }));
-      return { step, ...found };
-    }),
-  );
-  const marks = {
-    done: chalk.green('✓'),
-    absent: chalk.cyan('+'),
-    differs: chalk.yellow('~'),
-    unknown: chalk.gray('?'),
-    failed: chalk.red('✗'),
-    proof: chalk.gray('·'),
-  };
-  for (const { step, state, reason } of rows) {
-    out.line(`${marks[state]} ${step.id} ${step.title.padEnd(46)} ${state.padEnd(8)} ${chalk.gray(reason)}`);
-    journal({ event: 'look', step: step.id, state, reason });
-  }
-  const open = rows.filter((r) => r.state !== 'done' && r.state !== 'proof');
-  out.line(
-    open.length === 0 ? 'everything is as meant' : `${open.length} to do: ${open.map((r) => r.step.id).join(', ')}`,
-  );
-  return rows.some((r) => r.state === 'failed') ? STATUS.failed : open.length > 0 ? STATUS.somethingToDo : STATUS.done;
 }
 
 async function verify({ ctx, out, journal }: Session): Promise<number> {

@@ -11,6 +11,7 @@ interface Flags {
   until?: string;
   only?: string;
   wait?: string;
+  json?: true;
 }
 
 const HELP_END = `
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option('--until <step>', 'stop after this step')
     .option('--only <steps>', 'these steps alone, separated by commas')
     .option('--wait <time>', 'where another run holds the lock, wait so long for it: 90s, 10m, 1h')
+    .option('--json', 'with status and --plan: one JSON document on standard output')
     .addHelpText('after', HELP_END)
     .addHelpText('after', () => stepList);
   const { STEPS } =

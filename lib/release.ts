@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
 import { aroundObjects, isScaled, kustomization } from './around.ts';
 import type { Around, Finding } from './chart/fit.ts';
@@ -12,13 +11,13 @@ import { chartPath, headCommit } from './checkout.ts';
 import type { Context } from './context.ts';
 import { TLS_SECRET } from './deployment.ts';
 import { drift } from './drift.ts';
+import { differenceLines, fieldDifferences, objectLines } from './field-differences.ts';
 import { Failure } from './failure.ts';
 import { helmTemplate, objectsOf } from './helm.ts';
 import { INGRESS_CLASS } from './infrastructure.ts';
 import type { KubeObject } from './kubectl.ts';
-import { RUNBOOK_FOLDER } from './journal.ts';
 import { rolloutGap } from './rollout.ts';
-import { absent, checkOf, differs, done, type Check } from './step.ts';
+import { absent, checkOf, differs, done, unknownBefore, type Check } from './step.ts';
 import type { Remote, Target } from './target.ts';
 
 /** What fitting found, as it lies in .runbook: values to read and diff, the rest beside them. */
@@ -29,6 +28,9 @@ export interface Fitted {
   around: Around[];
   findings: Finding[];
 }
+
+/** helm reads YAML 1.1, where a bare `on` is a boolean. */
+export const YAML_1_1 = { version: '1.1' } as const;
 
 /** A release and where it goes. */
 export interface Placed {
@@ -78,14 +80,14 @@ export async function remoteRelease({ settings, run }: Context, remote: Remote):
 
 /** Path of a release's values file: <deployment>/<cluster id>.values.yaml in .runbook. */
 export function valuesPath({ settings }: Context, { meaning }: Placed): string {
-  return join(RUNBOOK_FOLDER, settings.host, `${meaning.clusterId}.values.yaml`);
+  return join(settings.folder, `${meaning.clusterId}.values.yaml`);
 }
 
-/** Fits the release to the chart and writes the outcome. @throws Failure with the findings that are errors */
-export async function fitAndKeep(ctx: Context, placed: Placed): Promise<Fitted> {
+/** Fits the release to the chart; nothing is written. @throws Failure with the findings that are errors */
+async function fit(ctx: Context, placed: Placed): Promise<Fitted> {
   const { fitRelease } = await import('./chart/fit.ts');
-  const fit = await fitRelease(placed.meaning, chartPath(ctx.settings.repo), (r) => helmTemplate(ctx.run, r));
-  const errors = fit.findings.filter((f) => f.grade === 'error');
+  const found = await fitRelease(placed.meaning, chartPath(ctx.settings.repo), (r) => helmTemplate(ctx.run, r));
+  const errors = found.findings.filter((f) => f.grade === 'error');
   if (errors.length > 0) {
     const detail = errors.map((f) => `${f.id} ${f.object ?? f.path ?? ''}: ${f.message}\n  ${f.remedy}`).join('\n');
     throw new Failure({
@@ -94,17 +96,18 @@ export async function fitAndKeep(ctx: Context, placed: Placed): Promise<Fitted> 
       next: 'make lint-chart',
     });
   }
-  const fitted: Fitted = {
-    key: await fitKey(ctx, placed),
-    values: fit.values,
-    around: fit.around,
-    findings: fit.findings,
-  };
+  const { values, around, findings } = found;
+  return { key: await fitKey(ctx, placed), values, around, findings };
+}
+
+/** Fits the release to the chart and writes the outcome. @throws Failure with the findings that are errors */
+export async function fitAndKeep(ctx: Context, placed: Placed): Promise<Fitted> {
+  const fitted = await fit(ctx, placed);
   const path = valuesPath(ctx, placed);
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   await writeFile(
     path,
-    `# Values of release ${placed.meaning.release}, fitted to the chart by the runbook. Changes are lost.\n${stringify(fit.values)}`,
+    `# Values of release ${placed.meaning.release}, fitted to the chart by the runbook. Changes are lost.\n${stringify(fitted.values, YAML_1_1)}`,
   );
   await writeFile(fittedPath(path), JSON.stringify(fitted));
   return fitted;
@@ -116,6 +119,16 @@ export async function keptFit(ctx: Context, placed: Placed): Promise<Fitted | un
   if (!existsSync(path)) return undefined;
   const kept = JSON.parse(readFileSync(path, 'utf8')) as Fitted;
   return kept.key === (await fitKey(ctx, placed)) ? kept : undefined;
+}
+
+/** The kept outcome, or while planning the one that an earlier step would keep. @throws Failure with the findings that are errors */
+export async function knownFit(ctx: Context, placed: Placed): Promise<Fitted | undefined> {
+  const kept = await keptFit(ctx, placed);
+  if (kept || !ctx.foreseen) return kept;
+  const name = `${placed.target.context}/${placed.meaning.release}`;
+  const foreseen = ctx.foreseen.get(name) ?? fit(ctx, placed);
+  ctx.foreseen.set(name, foreseen);
+  return foreseen;
 }
 
 /** The kept outcome. @throws Failure naming the step that makes it */
@@ -152,9 +165,9 @@ async function fitKey({ settings }: Context, { meaning }: Placed): Promise<strin
 /** Live truth of a release against what is meant: Helm's record, the objects around it, and its pods. */
 export async function checkRelease(ctx: Context, placed: Placed): Promise<Check> {
   const { meaning, target } = placed;
-  const kept = await keptFit(ctx, placed);
+  const kept = await knownFit(ctx, placed);
   const after = meaning.side === 'gke' ? '2.4' : '3.1';
-  if (!kept) return { state: 'unknown', reason: `the values are known after ${after}`, after };
+  if (!kept) return unknownBefore(after, `the values are known after ${after}`);
   const helm = ctx.helm(target);
   const release = await helm.release(meaning.release);
   if (!release) return absent(`no release ${meaning.release} in ${target.namespace}`);
@@ -172,11 +185,12 @@ export async function checkRelease(ctx: Context, placed: Placed): Promise<Check>
       }),
     ),
   ]);
-  if (!isDeepStrictEqual(values, kept.values))
-    return differs(`release ${meaning.release} was installed with other values`);
+  const valueLines = differenceLines(fieldDifferences('values', kept.values, values));
   const meant = rendered.ok ? objectsOf(rendered.text) : [];
-  if (!isDeepStrictEqual(sorted(manifest), sorted(meant)))
-    return differs(`release ${meaning.release} was rendered by another chart, or before a Secret changed`);
+  const lines = [...valueLines, ...(rendered.ok ? objectLines(meant, manifest) : [])];
+  if (valueLines.length > 0) return differs(`release ${meaning.release} was installed with other values`, lines);
+  if (!rendered.ok || lines.length > 0)
+    return differs(`release ${meaning.release} was rendered by another chart, or before a Secret changed`, lines);
   const kube = ctx.kube(target);
   const [live, workloads] = await Promise.all([
     drift(kube, [...aroundObjects(ctx, placed, kept), ...meant.map((o) => withoutReplicas(meant, o))]),
@@ -212,6 +226,7 @@ export async function applyRelease(ctx: Context, placed: Placed): Promise<void> 
 async function keepKustomization(ctx: Context, placed: Placed, kept: Fitted): Promise<string> {
   const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.kustomization.yaml');
   const fresh = `${path}.${process.pid}`;
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   await writeFile(fresh, await kustomization(ctx, placed, kept));
   await rename(fresh, path);
   return path;
@@ -226,8 +241,4 @@ function workloadsOf(manifest: readonly KubeObject[]): [string, string][] {
   return manifest.flatMap(({ kind, metadata }): [string, string][] =>
     kind === 'Deployment' || kind === 'StatefulSet' ? [[`${kind}.apps`, metadata.name]] : [],
   );
-}
-
-function sorted<T extends { kind: string; metadata: { name: string } }>(objects: readonly T[]): T[] {
-  return [...objects].sort((a, b) => `${a.kind}/${a.metadata.name}`.localeCompare(`${b.kind}/${b.metadata.name}`));
 }

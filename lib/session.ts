@@ -18,10 +18,11 @@ export interface Session {
 
 /**
  * @param looking true when nothing may be changed: a command that mutates is refused
+ * @param stream where lines for people go
  * @throws BadInput with every problem of the settings
  */
-export function openSession(looking: boolean): Session {
-  const out = screen();
+export function openSession(looking: boolean, stream: NodeJS.WriteStream = process.stdout): Session {
+  const out = screen(stream);
   const settings = loadSettings();
   const journal = openJournal(settings.file, out.line);
   const outside = realOutside(settings);

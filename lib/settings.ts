@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { parse } from 'dotenv';
 import { z } from 'zod';
 import { BadInput, type Problem } from './failure.ts';
+import { RUNBOOK_FOLDER } from './journal.ts';
 import { optionalSecret, type Secret } from './secret.ts';
 import { INHERITED, PASSED_ON, ROWS } from './settings-table.ts';
 import type { Remote, Target } from './target.ts';
@@ -37,6 +38,8 @@ export interface Settings {
   dnsServer: string | undefined;
   /** What children of the runbook get as environment. */
   childEnvironment: Record<string, string>;
+  /** Where the runbook keeps what it made of these settings (fitted values). */
+  folder: string;
   /** The file that was read, for the commands that the runbook suggests. */
   file: string;
 }
@@ -264,6 +267,7 @@ function typed(s: z.output<typeof shape>, environment: Record<string, string>, n
     ingressController: s.INGRESS_CONTROLLER,
     dnsServer: s.DNS_SERVER,
     childEnvironment: environment,
+    folder: join(RUNBOOK_FOLDER, s.API_HOST),
     file: name,
   };
 }

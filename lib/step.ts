@@ -1,6 +1,7 @@
 /** What a step is: what it makes true, and its five small parts (design.md "A step"). */
 import type { Context } from './context.ts';
-import { differenceLines, isNone, type Drift } from './drift.ts';
+import { isNone, type Drift } from './drift.ts';
+import { differenceLines } from './field-differences.ts';
 
 /** A step's number in the plan, such as 2.3. */
 export type StepId = `${number}.${number}`;
@@ -35,6 +36,8 @@ export interface ChangeStep extends StepBase {
   verify: (ctx: Context) => Promise<string>;
   /** The inverse of apply, tolerant of what is already gone. */
   undo: (ctx: Context) => Promise<void>;
+  /** What undo leaves on purpose, and why. */
+  keeps?: string;
 }
 
 /** A step that only proves (phase 4): it may make labelled probes, and removes them. */
@@ -63,11 +66,16 @@ export function conflict(reason: string, next: string): Check {
   return { state: 'differs', reason, converge: false, next };
 }
 
+/** What only an earlier step makes known. */
+export function unknownBefore(after: StepId, reason: string): Check {
+  return { state: 'unknown', reason, after };
+}
+
 /** A drift as a check: the objects are there and equal, missing, or different. */
 export function checkOf(drift: Drift, asMeant: string): Check {
   if (isNone(drift)) return done(asMeant);
   if (drift.changed.length === 0) return absent(`missing: ${drift.absent.join(', ')}`);
-  const lines = differenceLines(drift.changed);
+  const lines = [...differenceLines(drift.changed), ...drift.absent.map((o) => `${o}: nothing → created`)];
   return differs(`${lines[0] ?? ''}${lines.length > 1 ? ` (and ${lines.length - 1} more)` : ''}`, lines);
 }
 

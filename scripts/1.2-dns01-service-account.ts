@@ -110,8 +110,17 @@ async function keyInCluster(ctx: Context): Promise<{ secret: Secret; id: string 
     await ctx.inGke(CERT_MANAGER_NAMESPACE).get('Secret', DNS01_SECRET.name),
     DNS01_SECRET.key,
   );
-  const id = secret && (JSON.parse(secret.reveal()) as { private_key_id?: string }).private_key_id;
+  const id = secret && keyId(secret);
   return secret && id ? { secret, id } : undefined;
+}
+
+/** The id of a service account's key; undefined where the text is no such key. */
+function keyId(key: Secret): string | undefined {
+  try {
+    return (JSON.parse(key.reveal()) as { private_key_id?: string } | null)?.private_key_id;
+  } catch {
+    return undefined;
+  }
 }
 
 async function identityOf(ctx: Context): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 /** Plan step 2.1: every token is generated once, kept in TOKENS_FILE, and restored from the cluster while a copy lives. */
-import { absent, conflict, differs, done, type ChangeStep } from '../lib/step.ts';
+import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { API_KEYS_SECRET, executorTokenSecret, REDIS_SECRET } from '../lib/deployment.ts';
 import { secretValue } from '../lib/kubectl.ts';
 import { Secret } from '../lib/secret.ts';
@@ -28,7 +28,8 @@ export const step: ChangeStep = {
     if (restorable.length > 0)
       return differs(`${settings.tokensFile} lacks ${restorable.join(', ')}, which the clusters still have`);
     if (missing.length > 0) return absent(`${settings.tokensFile} lacks ${missing.join(', ')}`);
-    if (readIngressIp(settings.tokensFile) !== address?.address)
+    if (!address) return unknownBefore('1.0', 'INGRESS_IP of the file is known after 1.0');
+    if (readIngressIp(settings.tokensFile) !== address.address)
       return differs('INGRESS_IP in the file is not the reserved address');
     return done(`${settings.tokensFile} holds all ${names.length} tokens`);
   },
@@ -50,7 +51,7 @@ export const step: ChangeStep = {
       : Promise.reject(new Error(`the file lacks ${missing.join(', ')}`));
   },
 
-  // The file is the operator's: removal keeps it and says so.
+  keeps: "TOKENS_FILE is the operator's",
   undo: () => Promise.resolve(),
 };
 

@@ -90,7 +90,7 @@ export const step: ChangeStep = {
     return `tag ${commit.short}: api ${digests[0] ?? ''}, executor ${digests[1] ?? ''}`;
   },
 
-  // Pushed images stay: a registry has no undo, and other deployments may run them.
+  keeps: 'pushed images: a registry has no undo, and other deployments may run them',
   undo: () => Promise.resolve(),
 };
 

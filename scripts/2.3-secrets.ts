@@ -1,8 +1,8 @@
 /** Plan step 2.3: the namespace and every Secret that the release reads. */
-import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
+import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { gkeSecrets } from '../lib/deployment.ts';
 import { namespaceObject } from '../lib/infrastructure.ts';
-import { readTokens } from '../lib/tokens.ts';
+import { readTokens, tokenNames } from '../lib/tokens.ts';
 import type { Context } from '../lib/context.ts';
 import type { KubeObject } from '../lib/kubectl.ts';
 
@@ -14,12 +14,16 @@ export const step: ChangeStep = {
 
   async check(ctx) {
     const wanted = secretsOf(ctx);
-    if (!wanted) return { state: 'unknown', reason: 'the tokens are known after 2.1', after: '2.1' };
+    if (!wanted) return unknownBefore('2.1', 'the tokens are known after 2.1');
     const live = await Promise.all(wanted.map((s) => ctx.kube(ctx.settings.gke).get('Secret', s.metadata.name)));
     const missing = wanted.filter((_, i) => !live[i]);
     if (missing.length > 0) return absent(`missing: ${missing.map((s) => s.metadata.name).join(', ')}`);
-    const other = wanted.filter((s, i) => !sameData(s, live[i]));
-    if (other.length > 0) return differs(`not as meant: ${other.map((s) => s.metadata.name).join(', ')}`);
+    const other = wanted.filter((s, i) => otherKeys(s, live[i]).length > 0);
+    if (other.length > 0)
+      return differs(
+        `not as meant: ${other.map((s) => s.metadata.name).join(', ')}`,
+        wanted.flatMap((s, i) => otherKeys(s, live[i])),
+      );
     return done(`${wanted.map((s) => s.metadata.name).join(', ')} are as meant`);
   },
 
@@ -43,13 +47,15 @@ export const step: ChangeStep = {
 
 function secretsOf({ settings }: Context): KubeObject[] | undefined {
   const tokens = readTokens(settings.tokensFile);
-  return tokens['API_KEY'] ? gkeSecrets(settings, tokens) : undefined;
+  return tokenNames(settings).every((name) => tokens[name]) ? gkeSecrets(settings, tokens) : undefined;
 }
 
-/** True when every key that is meant has its value; keys that others added are theirs. */
-function sameData(wanted: KubeObject, live: KubeObject | undefined): boolean {
+/** The keys that have another value than meant, a line each; keys that others added are theirs. */
+function otherKeys(wanted: KubeObject, live: KubeObject | undefined): string[] {
   const found = (live?.['data'] ?? {}) as Record<string, string>;
-  return Object.entries(wanted['data'] as Record<string, string>).every(([key, value]) => found[key] === value);
+  return Object.entries(wanted['data'] as Record<string, string>).flatMap(([key, value]) =>
+    found[key] === value ? [] : [`Secret/${wanted.metadata.name} data.${key}: (secret, differs)`],
+  );
 }
 
 if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

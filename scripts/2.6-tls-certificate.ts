@@ -4,6 +4,7 @@ import { certificateObject, issue, liveCertificate, servedAsIssued, wantedIssuer
 import { saying, condition } from '../lib/conditions.ts';
 import { TLS_SECRET } from '../lib/deployment.ts';
 import { drift } from '../lib/drift.ts';
+import { differenceLines } from '../lib/field-differences.ts';
 import { Failure } from '../lib/failure.ts';
 import { ISSUER_NAMES } from '../lib/infrastructure.ts';
 
@@ -22,7 +23,9 @@ export const step: ChangeStep = {
     if (live.issuer !== wanted) return differs(`issuer is ${live.issuer ?? 'another'}, wanted ${wanted}`);
     if (!live.ready) return differs(`not issued yet: ${saying(condition(live.object, 'Ready'))}`);
     const { changed } = await drift(ctx.kube(ctx.settings.gke), [certificateObject(ctx.settings, wanted)]);
-    return changed[0] ? differs(`${changed[0].path} is not as meant`) : done(`issued by ${ISSUER_NAMES[wanted]}`);
+    return changed[0]
+      ? differs(`${changed[0].path} is not as meant`, differenceLines(changed))
+      : done(`issued by ${ISSUER_NAMES[wanted]}`);
   },
 
   async apply(ctx) {

@@ -24,7 +24,7 @@ export const step: ChangeStep = {
 
   verify: servedAsIssued,
 
-  // 2.6 removes the Certificate itself.
+  keeps: 'the Certificate, which the undo of 2.6 removes',
   undo: () => Promise.resolve(),
 };
 

@@ -1,10 +1,10 @@
 /** Plan section "Network Policies": only the API reaches Redis, with selectors that match. */
-import { checkOf, type ChangeStep } from '../lib/step.ts';
+import { checkOf, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import type { Context } from '../lib/context.ts';
 import { drift } from '../lib/drift.ts';
 import { Failure } from '../lib/failure.ts';
 import { OURS, type KubeObject } from '../lib/kubectl.ts';
-import { fitted, gkeRelease } from '../lib/release.ts';
+import { fitted, gkeRelease, knownFit, type Fitted } from '../lib/release.ts';
 
 export const step: ChangeStep = {
   id: '2.8',
@@ -14,7 +14,9 @@ export const step: ChangeStep = {
   needsToVerify: ['2.5'],
 
   async check(ctx) {
-    const policy = await policyObject(ctx);
+    const fit = await knownFit(ctx, await gkeRelease(ctx));
+    if (!fit) return unknownBefore('2.4', 'the selectors are known after 2.4');
+    const policy = policyOf(ctx, fit);
     return checkOf(
       await drift(ctx.kube(ctx.settings.gke), [policy]),
       `NetworkPolicy ${policy.metadata.name} is as meant`,
@@ -47,7 +49,11 @@ export const step: ChangeStep = {
 
 /** The policy with the selectors that the render shows. */
 async function policyObject(ctx: Context): Promise<KubeObject> {
-  const around = (await fitted(ctx, await gkeRelease(ctx))).around.find((a) => a.kind === 'network-policy');
+  return policyOf(ctx, await fitted(ctx, await gkeRelease(ctx)));
+}
+
+function policyOf(ctx: Context, fit: Fitted): KubeObject {
+  const around = fit.around.find((a) => a.kind === 'network-policy');
   if (!around)
     throw new Failure({
       what: 'the chart renders no Redis of its own, so there is nothing to protect',

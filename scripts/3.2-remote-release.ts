@@ -1,12 +1,13 @@
 /** Plan step 3.2: every remote executor is registered, runs, and is connected. */
 import pLimit from 'p-limit';
-import { absent, differs, done, type ChangeStep, type Check } from '../lib/step.ts';
+import { absent, differs, done, unknownBefore, type ChangeStep, type Check } from '../lib/step.ts';
 import { kubentlyApi } from '../lib/api.ts';
 import type { Context } from '../lib/context.ts';
 import { remoteSecret, tokenOf } from '../lib/deployment.ts';
 import { drift, isNone } from '../lib/drift.ts';
+import { differenceLines } from '../lib/field-differences.ts';
 import { namespaceObject } from '../lib/infrastructure.ts';
-import { registered, selector } from '../lib/redis.ts';
+import { registered, runningRedis, selector } from '../lib/redis.ts';
 import { applyRelease, checkRelease, releaseWorkloads, remoteRelease } from '../lib/release.ts';
 import { waitForRollout, type Workload } from '../lib/rollout.ts';
 import type { Remote } from '../lib/target.ts';
@@ -28,7 +29,13 @@ export const step: ChangeStep = {
     const unmet = found.flatMap((f, i) => (f.state === 'done' ? [] : [{ id: remotes[i]?.id ?? '', f }]));
     if (unmet.length === 0) return done(`${remotes.map((r) => r.id).join(', ')}: registered, released, complete`);
     const reason = unmet.map(({ id, f }) => `${id}: ${f.reason}`).join('; ');
-    return unmet.every(({ f }) => f.state === 'absent') ? absent(reason) : differs(reason);
+    const unknown = unmet.flatMap(({ f }) => (f.state === 'unknown' ? [f] : []));
+    if (unknown[0] && unknown.length === unmet.length) return unknownBefore(unknown[0].after, reason);
+    if (unmet.every(({ f }) => f.state === 'absent')) return absent(reason);
+    return differs(
+      reason,
+      unmet.flatMap(({ id, f }) => (f.state === 'differs' ? (f.lines ?? []).map((line) => `${id}: ${line}`) : [])),
+    );
   },
 
   async apply(ctx) {
@@ -49,13 +56,17 @@ export const step: ChangeStep = {
 };
 
 async function checkOne(ctx: Context, remote: Remote): Promise<Check> {
-  const token = tokenOf(readTokens(ctx.settings.tokensFile), tokenName(remote.id));
-  const [secret, known] = await Promise.all([
-    drift(ctx.kube(remote), [remoteSecret(remote, readTokens(ctx.settings.tokensFile))]),
-    registered(ctx, new Map([[remote.id, token]])),
+  const tokens = readTokens(ctx.settings.tokensFile);
+  const token = tokens[tokenName(remote.id)];
+  if (!token || !tokens['REDIS_PASSWORD']) return unknownBefore('2.1', 'its token is known after 2.1');
+  const [secret, redis] = await Promise.all([
+    drift(ctx.kube(remote), [remoteSecret(remote, tokens)]),
+    runningRedis(ctx),
   ]);
   if (secret.absent.length > 0) return absent('no token Secret');
-  if (!isNone(secret)) return differs('its token Secret is not as meant');
+  if (!isNone(secret)) return differs('its token Secret is not as meant', differenceLines(secret.changed));
+  if (redis === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
+  const known = await registered(ctx, new Map([[remote.id, token]]), redis);
   if (known.get(remote.id) !== 'registered') return differs('its token is not the registered one');
   return checkRelease(ctx, await remoteRelease(ctx, remote));
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { differenceLines, drift, fullKind, isNone } from '../../lib/drift.ts';
+import { drift, fullKind, isNone } from '../../lib/drift.ts';
+import { differenceLines } from '../../lib/field-differences.ts';
 import { secretObject, type KubeObject } from '../../lib/kubectl.ts';
 import { Secret } from '../../lib/secret.ts';
 import { checkOf } from '../../lib/step.ts';
@@ -29,10 +30,7 @@ test('what is missing is absent, and no dry run is asked for it', async () => {
 
 test('each field that differs, with both values', async () => {
   const { changed } = await found([map({ a: '1', b: '2' })], [map({ a: '9', b: '2', c: '3' })]);
-  expect(differenceLines(changed)).toEqual([
-    'ConfigMap/m data.a: 1, wanted 9',
-    'ConfigMap/m data.c: nothing, wanted 3',
-  ]);
+  expect(differenceLines(changed)).toEqual(['ConfigMap/m data.a: 1 → 9', 'ConfigMap/m data.c: nothing → 3']);
 });
 
 test('what others added, and what the server writes, is no difference', async () => {
@@ -67,7 +65,7 @@ test('several objects keep their own differences', async () => {
     [gone, map({ a: '1' }), { ...two, data: { a: '2' } }],
   );
   expect(absent).toEqual(['ConfigMap/gone']);
-  expect(differenceLines(changed)).toEqual(['ConfigMap/n data.a: 1, wanted 2']);
+  expect(differenceLines(changed)).toEqual(['ConfigMap/n data.a: 1 → 2']);
 });
 
 test('as a check: none, missing, different', () => {
@@ -77,7 +75,7 @@ test('as a check: none, missing, different', () => {
   expect(checkOf({ absent: ['A/c'], changed: [difference, difference] }, '')).toMatchObject({
     state: 'differs',
     converge: true,
-    reason: 'A/b spec.x: 2, wanted 1 (and 1 more)',
+    reason: 'A/b spec.x: 2 → 1 (and 2 more)',
   });
 });
 

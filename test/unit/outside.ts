@@ -187,6 +187,7 @@ export function settings(changed: Partial<Settings> = {}): Settings {
     ingressController: 'traefik',
     dnsServer: undefined,
     childEnvironment: { PATH: process.env['PATH'] ?? '', HOME: folder },
+    folder: join(folder, '.runbook'),
     file: join(folder, '.env'),
     ...changed,
   };

@@ -1,11 +1,8 @@
 /** A checkout with a chart of two files, and its fit: what the steps after 2.4 start from. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 import type { Around } from '../../lib/chart/around.ts';
 import { chartPath } from '../../lib/checkout.ts';
-import { RUNBOOK_FOLDER } from '../../lib/journal.ts';
 import type { Settings } from '../../lib/settings.ts';
 import { settings, type Row } from './outside.ts';
 
@@ -39,13 +36,12 @@ export const AROUND: Around[] = [
 
 let n = 0;
 
-/** Settings of a deployment with a checkout; what the runbook writes about it goes when the test ends. */
+/** Settings of a deployment with a checkout; what the runbook writes about it goes with the test's folder. */
 export function checkedOut(changed: Partial<Settings> = {}): Settings {
   const given = settings({ host: `unit-${process.pid}-${n++}.kubently.io`, ...changed });
   mkdirSync(join(chartPath(given.repo), 'templates'), { recursive: true });
   writeFileSync(join(chartPath(given.repo), 'Chart.yaml'), 'name: kubently\n');
   writeFileSync(join(chartPath(given.repo), 'templates', 'api.yaml'), 'kind: Deployment\n');
-  onTestFinished(() => rm(join(RUNBOOK_FOLDER, given.host), { recursive: true, force: true }));
   return given;
 }
 

@@ -60,7 +60,7 @@ test('an edited controller differs, field by field, and is put right', async () 
   expect(await step.check(ctx)).toMatchObject({
     state: 'differs',
     converge: true,
-    reason: 'Deployment/traefik spec.replicas: 3, wanted 1',
+    reason: 'Deployment/traefik spec.replicas: 3 → 1',
   });
   await step.apply(ctx);
   expect(await step.check(ctx)).toMatchObject({ state: 'done' });

@@ -78,7 +78,7 @@ test('another e-mail address differs', async () => {
   expect(await step.check(changed)).toMatchObject({
     state: 'differs',
     converge: true,
-    reason: 'ClusterIssuer/letsencrypt-staging spec.acme.email: ops@kubently.io, wanted new@kubently.io (and 1 more)',
+    reason: 'ClusterIssuer/letsencrypt-staging spec.acme.email: ops@kubently.io → new@kubently.io (and 1 more)',
   });
 });
 

@@ -82,6 +82,7 @@ test('a changed value differs and is set again; its text is not told', async () 
     state: 'differs',
     converge: true,
     reason: 'not as meant: kubently-redis-password',
+    lines: ['Secret/kubently-redis-password data.password: (secret, differs)'],
   });
   await expect(step.verify(ctx)).rejects.toThrow('kubently-redis-password');
   await step.apply(ctx);

@@ -1,0 +1,33 @@
+/** Writes the deployment as a document to go on with by hand, from the steps' own code: `--out FILE`, else standard output. */
+import { writeFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { realRun } from '../../lib/command.ts';
+import { documentOf } from '../../lib/paper/document.ts';
+import { recordDeploy } from '../../lib/paper/record-deploy.ts';
+import { runProgram } from '../../lib/program.ts';
+import { scrub } from '../../lib/secret.ts';
+import { loadSettings, type Settings } from '../../lib/settings.ts';
+import { STATUS } from '../../lib/status.ts';
+import { STEPS } from '../steps.ts';
+
+const program = new Command('runbook-doc')
+  .description(
+    'The whole deployment as Markdown: what each step makes true, what it runs, how it is proven and undone.',
+  )
+  .option('--out <file>', 'write it there instead of to standard output');
+
+/** The document of these settings. */
+export async function runbookDocument(settings: Settings): Promise<string> {
+  return documentOf(await recordDeploy(settings, STEPS, realRun(settings.childEnvironment)), settings);
+}
+
+/** @returns the exit status */
+export async function writeRunbookDocument({ out }: { out?: string }): Promise<number> {
+  const text = scrub(await runbookDocument(loadSettings()));
+  if (out === undefined) process.stdout.write(text);
+  else await writeFile(out, text);
+  return STATUS.done;
+}
+
+if (import.meta.main)
+  void runProgram(program, process.argv.slice(2), () => writeRunbookDocument(program.opts<{ out?: string }>()));
