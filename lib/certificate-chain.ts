@@ -22,8 +22,6 @@ interface AcmeStatus {
 
 /** cert-manager tries again after 5, 10, 20 s: what passes by itself has passed by then. IAM was proven by step 1.2. */
 const PRESENT_MS = 45_000;
-/** A failed Order fails its Request and its Certificate within a second; this is only for when that does not come. */
-const FOLLOWS_MS = 15_000;
 const ISSUER_MS = 45_000;
 /** Long enough for the TXT record to reach all name servers of a zone that is delegated well. */
 const DELEGATION_MS = 15_000;
@@ -70,16 +68,15 @@ function line(o: KubeObject): string {
   return `${o.kind} ${o.metadata.name} is ${state ?? 'not taken up yet'}${reason ? `: ${reason}` : ''}`;
 }
 
-/** What may keep the certificate from being issued. @throws Failure when the zone is gone */
+/** What may keep the certificate from being issued; what has failed already is the Certificate's own to say. @throws Failure when the zone is gone */
 export async function chainSuspects(ctx: Context, chain: Chain): Promise<Suspect[]> {
   const { request, order, challenges } = chain;
   const found: Suspect[] = [];
   const add = (o: KubeObject, reason: string, graceMs: number, next?: string): void =>
     void found.push({ key: `${o.kind}/${o.metadata.name}/${graceMs}`, reason, next, graceMs });
   for (const c of challenges) {
-    const { state = '', reason = '', presented } = acme(c);
-    if (['invalid', 'expired', 'errored'].includes(state)) add(c, line(c), FOLLOWS_MS);
-    else if (reason && !presented)
+    const { reason = '', presented } = acme(c);
+    if (reason && !presented)
       add(
         c,
         line(c),
@@ -93,7 +90,6 @@ export async function chainSuspects(ctx: Context, chain: Chain): Promise<Suspect
       if (now.state === 'wrong') add(c, why, DELEGATION_MS, next);
     }
   }
-  if (order && ['invalid', 'expired', 'errored'].includes(acme(order).state ?? '')) add(order, line(order), FOLLOWS_MS);
   if (order && !acme(order).state) {
     const said = await controllerSays(ctx, order);
     if (said) add(order, `Order ${order.metadata.name}: ${said}`, Infinity);
@@ -133,7 +129,7 @@ export function issuerSuspect(issuer: KubeObject): Suspect {
   const reason = `${issuer.metadata.name}: ${saying(ready)}`;
   const key = `${issuer.metadata.name}/${ready?.reason ?? ''}`;
   const message = ready?.message ?? '';
-  if (ready?.status !== 'False') return { key, reason, graceMs: Infinity };
+  if (ready?.status !== 'False' || message === '') return { key, reason, graceMs: Infinity };
   if (
     /\b4\d\d urn:|HTTP 4\d\d/.test(message) ||
     ['InvalidConfig', 'InvalidURL', 'InvalidSolver'].includes(ready.reason ?? '')
