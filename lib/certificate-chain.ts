@@ -50,7 +50,7 @@ function ownedBy(owner: KubeObject | undefined, objects: readonly KubeObject[]):
 }
 
 function acme(o: KubeObject | undefined): AcmeStatus {
-  return (o?.['status'] ?? {});
+  return o?.['status'] ?? {};
 }
 
 /** The deepest object that has something to say, in words. */

@@ -3,6 +3,7 @@ import { kubentlyApi } from './api.ts';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
 import { selector } from './redis.ts';
+import { podSuspects } from './stuck-pod.ts';
 import type { Remote } from './target.ts';
 import { patience, waitFor, type Suspect } from './wait.ts';
 
@@ -24,7 +25,9 @@ export async function executorAnswers(ctx: Context, remote: Remote): Promise<str
       probe: async () => {
         const command = await tryCommand(ctx, remote.id);
         if (command === undefined) return { state: 'ready', value: `${remote.id} answers a command` };
-        return judge(logSuspects(await log(), ctx), command);
+        const [pods, words] = await Promise.all([kube.list('Pod', selector(remote.release, 'executor')), log()]);
+        // Without a readiness probe its rollout is complete between two crashes.
+        return judge([...podSuspects(pods, []), ...logSuspects(words, ctx)], command);
       },
       diagnose: async () => (await log()).trimEnd(),
       next: `kubectl --context ${remote.context} --namespace ${remote.namespace} logs --selector ${selector(remote.release, 'executor')}`,

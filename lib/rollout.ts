@@ -37,8 +37,8 @@ export async function waitForRollout(
         if (selector === '') return { state: 'pending', reason: missing };
         const late = ctx.clock.now() - started >= EVENTS_AFTER_MS;
         const [pods, events] = await Promise.all([kube.list('Pod', selector), late ? kube.list('Event') : []]);
-        const said = eventsOf(events);
-        return judge([...podSuspects(pods, said), ...createSuspects(object, said, started)], missing);
+        const heard = eventsOf(events);
+        return judge([...podSuspects(pods, heard), ...createSuspects(object, heard, started)], missing);
       },
       diagnose: () => diagnose(kube, name, selector),
       next: `kubectl --context ${kube.target.context} --namespace ${kube.target.namespace} describe ${workload}`,
@@ -102,10 +102,23 @@ async function diagnose(kube: Kubectl, workload: string, selector: string): Prom
 
 async function logTail(kube: Kubectl, pods: readonly KubeObject[], selector: string): Promise<string> {
   for (const pod of pods) {
-    const container = crashedContainer(pod);
-    if (container === undefined) continue;
-    const of = [pod.metadata.name, '--container', container];
-    return (await kube.logs([...of, '--previous'], LOG_LINES)).trimEnd() || (await kube.logs(of, LOG_LINES)).trimEnd();
+    const crashed = crashedContainer(pod);
+    if (!crashed) continue;
+    const of = [pod.metadata.name, '--container', crashed.name];
+    const both = crashed.runs ? [[...of, '--previous'], of] : [of, [...of, '--previous']];
+    for (const log of both) {
+      const text = said(await kube.logs(log, LOG_LINES));
+      if (text !== '') return text;
+    }
   }
-  return (await kube.logs(['--selector', selector, '--all-containers'], LOG_LINES)).trimEnd();
+  return said(await kube.logs(['--selector', selector, '--all-containers'], LOG_LINES));
+}
+
+/** The log without kubectl's own words about a container that has none. */
+function said(log: string): string {
+  const none = /^Error from server|unable to retrieve container logs|^error: /;
+  return log
+    .split('\n')
+    .filter((l) => l.trim() !== '' && !none.test(l))
+    .join('\n');
 }

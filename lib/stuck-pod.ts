@@ -66,11 +66,12 @@ export function podSuspects(pods: readonly KubeObject[], events: readonly KubeEv
     .sort((a, b) => a.graceMs - b.graceMs);
 }
 
-/** Name of the container that crashed in this pod, whose log says why. */
-export function crashedContainer(pod: KubeObject): string | undefined {
+/** The container that crashed in this pod, and whether it runs again: then the log that says why is the previous one's. */
+export function crashedContainer(pod: KubeObject): { name: string; runs: boolean } | undefined {
   const { initContainerStatuses = [], containerStatuses = [] } = (pod['status'] ?? {}) as PodStatus;
   const crashed = (c: ContainerStatus): boolean => c.restartCount > 0 || (ended(c)?.exitCode ?? 0) !== 0;
-  return [...initContainerStatuses, ...containerStatuses].find(crashed)?.name;
+  const found = [...initContainerStatuses, ...containerStatuses].find(crashed);
+  return found && { name: found.name, runs: found.state?.running !== undefined };
 }
 
 function containerSuspects(pod: string, c: ContainerStatus, events: readonly KubeEvent[]): Suspect[] {

@@ -93,7 +93,19 @@ test('a crash loop is told with the log of the run before', async () => {
     message: 'Deployment.apps/api in kubently: pod p, container c crashed 3 times, last with status 3',
     parts: { detail: 'last words' },
   });
-  expect(logs).toEqual(['p --container c --previous']);
+  expect(logs).toEqual(['p --container c']);
+});
+
+test('a container that runs again is told by its previous log, and what kubectl says of missing logs is left out', async () => {
+  const terminated = { exitCode: 3, reason: 'Error' };
+  const status = {
+    containerStatuses: [{ name: 'c', restartCount: 1, state: { running: {} }, lastState: { terminated } }],
+  };
+  const { ended, logs } = await waits(stuck(status), ({ args }) =>
+    args.includes('--previous') ? '[pod/p/c] unable to retrieve container logs for containerd://1\n' : 'last words\n',
+  );
+  expect(ended).toMatchObject({ name: 'TimedOut', parts: { detail: 'last words' } });
+  expect(logs).toEqual(['p --container c --previous', 'p --container c']);
 });
 
 test('what may pass is given its time, and then named', async () => {

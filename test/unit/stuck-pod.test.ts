@@ -164,6 +164,6 @@ test('the log to read is that of the container that crashed', () => {
   const init = {
     initContainerStatuses: [{ name: 'sync', restartCount: 2, state: { waiting: { reason: 'CrashLoopBackOff' } } }],
   };
-  expect(crashedContainer(pod(init))).toBe('sync');
+  expect(crashedContainer(pod(init))).toEqual({ name: 'sync', runs: false });
   expect(crashedContainer(pod(waiting('ContainerCreating')))).toBeUndefined();
 });

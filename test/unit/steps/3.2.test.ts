@@ -137,6 +137,18 @@ test('a 401 from before the connection is no 401', async () => {
   });
 });
 
+test('an executor that crashes is told as that', async () => {
+  await deployed();
+  api.execute = silent;
+  const labels = { 'app.kubernetes.io/instance': NAME, 'app.kubernetes.io/component': 'executor' };
+  const terminated = { exitCode: 1, reason: 'Error' };
+  const status = { containerStatuses: [{ name: 'executor', restartCount: 2, state: { terminated } }] };
+  remote.objects.push({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'e', namespace: NAME, labels }, status });
+  await expect(step.verify(make().ctx)).rejects.toMatchObject({
+    message: 'executor of kind-remote: pod e, container executor crashed 3 times, last with status 1',
+  });
+});
+
 test('an API that restarts is waited for', async () => {
   await deployed();
   let calls = 0;
