@@ -20,6 +20,7 @@ help: ## this list
 
 install: node_modules/.installed ## the pinned Node, libraries and test tools, from npm
 node_modules/.installed: package-lock.json
+	@command -v npm >/dev/null || { echo 'npm: is not on PATH; nothing was changed (apt-get install npm; it brings the pinned Node)' >&2; exit 2; }
 	npm ci
 	@touch $@
 

@@ -1,13 +1,15 @@
 /** The certificate of the API: one Certificate of the runbook's, whose issuerRef says which issuer is wanted (design.md rule 10). */
-import { condition, isReady, saying } from './conditions.ts';
+import { afterFailure, endBackoff, failedIssuance } from './certificate-backoff.ts';
+import { chainReason, chainSuspects, describeChain, readChain } from './certificate-chain.ts';
+import { isReady } from './conditions.ts';
 import type { Context } from './context.ts';
 import { TLS_SECRET } from './deployment.ts';
 import { Failure } from './failure.ts';
 import { ISSUER_NAMES } from './infrastructure.ts';
-import { OURS, type KubeObject } from './kubectl.ts';
+import { OURS, type Kubectl, type KubeObject } from './kubectl.ts';
 import type { Issuer, Settings } from './settings.ts';
 import type { Served } from './tls.ts';
-import { waitFor } from './wait.ts';
+import { patience, waitFor } from './wait.ts';
 
 const KIND = 'Certificate.cert-manager.io';
 /** DNS-01 waits out the TXT record's TTL (60 s) after it has seen it. */
@@ -46,57 +48,44 @@ export function wantedIssuer({ tls }: Settings, live: LiveCertificate): Issuer {
   return tls.issuer ?? live.issuer ?? 'staging';
 }
 
-/** Requests the certificate from an issuer and waits until it is issued. */
+/** Requests the certificate from an issuer and waits until it is issued. @throws Failure when the ACME server refuses it */
 export async function issue(ctx: Context, issuer: Issuer): Promise<void> {
-  const kube = ctx.kube(ctx.settings.gke);
-  await kube.apply([certificateObject(ctx.settings, issuer)]);
-  const before = ctx.clock.now();
+  await requestCertificate(ctx, ctx.kube(ctx.settings.gke), certificateObject(ctx.settings, issuer));
+}
+
+/** Applies a Certificate and waits until it is issued as it says now. @throws Failure when the ACME server refuses it */
+export async function requestCertificate(ctx: Context, kube: Kubectl, wanted: KubeObject): Promise<void> {
+  const { name } = wanted.metadata;
+  const { issuerRef, secretName } = wanted['spec'] as { issuerRef: { name: string }; secretName: string };
+  await kube.apply([wanted]);
+  const before = await kube.get(KIND, name);
+  await endBackoff(ctx, kube, before);
+  const judge = patience(ctx.clock);
   await waitFor(
     {
-      what: `Certificate ${TLS_SECRET} by ${ISSUER_NAMES[issuer]}`,
+      what: `Certificate ${name} by ${issuerRef.name}`,
       timeoutMs: ISSUE_TIMEOUT_MS,
       everyMs: 2000,
       probe: async () => {
-        const live = await kube.get(KIND, TLS_SECRET);
-        const revisionIssuer = await issuedBy(ctx);
-        if (isReady(live) && revisionIssuer === ISSUER_NAMES[issuer]) return { state: 'ready', value: undefined };
-        const failed = condition(live, 'Issuing');
-        const since = Date.parse((failed as { lastTransitionTime?: string } | undefined)?.lastTransitionTime ?? '');
-        // A failure older than this request is what cert-manager is about to retry.
-        if (failed?.status === 'False' && failed.reason === 'Failed' && since >= before)
-          return { state: 'failed', reason: saying(failed) };
-        return { state: 'pending', reason: await chainReason(ctx, saying(condition(live, 'Ready'))) };
+        const chain = await readChain(kube, name);
+        const by = issuerOf(await kube.get('Secret', secretName));
+        if (isReady(chain.certificate) && by === issuerRef.name) return { state: 'ready', value: undefined };
+        const failed = failedIssuance(chain.certificate);
+        // By cert-manager's own time: the failure before this request is not this one's.
+        if (failed && failed.at !== failedIssuance(before)?.at)
+          return { state: 'failed', reason: failed.message, next: afterFailure(failed) };
+        return judge(await chainSuspects(ctx, chain), chainReason(chain));
       },
-      diagnose: async () => chainReason(ctx, ''),
+      diagnose: () => describeChain(kube, name),
       next: `kubectl --context ${kube.target.context} --namespace ${kube.target.namespace} describe certificaterequest,order,challenge`,
     },
     ctx,
   );
 }
 
-/** Name of the issuer that the issued Secret came from. */
-async function issuedBy(ctx: Context): Promise<string | undefined> {
-  return (await ctx.kube(ctx.settings.gke).get('Secret', TLS_SECRET))?.metadata.annotations?.[
-    'cert-manager.io/issuer-name'
-  ];
-}
-
-/** The deepest thing in Certificate → Order → Challenge that has something to say. */
-async function chainReason(ctx: Context, otherwise: string): Promise<string> {
-  const kube = ctx.kube(ctx.settings.gke);
-  const [challenges, orders] = await Promise.all([
-    kube.list('Challenge.acme.cert-manager.io'),
-    kube.list('Order.acme.cert-manager.io'),
-  ]);
-  const says = (o: KubeObject | undefined): string | undefined => {
-    const status = o?.['status'] as { state?: string; reason?: string; presented?: boolean } | undefined;
-    return status?.reason || (status?.state ? `${o?.kind ?? ''} is ${status.state}` : undefined);
-  };
-  return (
-    says(challenges.at(-1)) ??
-    says(orders.filter((o) => (o['status'] as { state?: string } | undefined)?.state !== 'valid').at(-1)) ??
-    otherwise
-  );
+/** Name of the issuer that an issued Secret came from. */
+function issuerOf(secret: KubeObject | undefined): string | undefined {
+  return secret?.metadata.annotations?.['cert-manager.io/issuer-name'];
 }
 
 /** Waits until the host serves, trusted, a certificate with the serial number in the cluster. @returns the evidence */
@@ -109,7 +98,7 @@ export async function servedAsIssued(ctx: Context): Promise<string> {
       probe: async () => {
         const seen = await ctx.served(host).catch((error: unknown) => String(error));
         if (typeof seen === 'string') return { state: 'pending', reason: seen };
-        const issuer = await issuedBy(ctx);
+        const issuer = issuerOf(await ctx.kube(ctx.settings.gke).get('Secret', TLS_SECRET));
         if (!seen.subjectAltNames.includes(host))
           return { state: 'pending', reason: `the certificate served is for ${seen.subjectAltNames.join(', ')}` };
         const untrustedStaging = !seen.trusted && issuer === ISSUER_NAMES.staging && !ctx.settings.tls.caFile;

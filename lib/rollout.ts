@@ -1,27 +1,18 @@
 /** Whether a workload really runs as its newest generation says, and why not (design.md rules 4 and 5). */
+import { condition } from './conditions.ts';
 import type { Context } from './context.ts';
+import { eventsOf, warningLines, type KubeEvent } from './events.ts';
 import type { Kubectl, KubeObject } from './kubectl.ts';
-import { waitFor, type Probe } from './wait.ts';
+import { crashedContainer, podSuspects } from './stuck-pod.ts';
+import { patience, waitFor, type Probe, type Suspect } from './wait.ts';
 
 export type Workload = `${'Deployment.apps' | 'StatefulSet.apps'}/${string}`;
 
-interface ContainerStatus {
-  name: string;
-  restartCount: number;
-  state?: { waiting?: { reason?: string; message?: string } };
-  lastState?: { terminated?: { exitCode: number; reason?: string } };
-}
-
-/** Reasons of a waiting container that more waiting does not mend. */
-const TERMINAL = new Set([
-  'ErrImageNeverPull',
-  'InvalidImageName',
-  'ImagePullBackOff',
-  'CreateContainerConfigError',
-  'CreateContainerError',
-  'RunContainerError',
-]);
-const CRASHES = 3;
+/** Most rollouts are over by then, and events are a call more at each look. */
+const EVENTS_AFTER_MS = 8_000;
+/** Quota that pods going away give back, a ServiceAccount that is made a moment later. */
+const CREATE_MS = 20_000;
+const LOG_LINES = 8;
 
 /** Waits until the workload's newest generation is fully available. @throws Failure with pods, events and log tail */
 export async function waitForRollout(
@@ -31,6 +22,8 @@ export async function waitForRollout(
   timeoutMs = 300_000,
 ): Promise<void> {
   const [kind = '', name = ''] = workload.split('/');
+  const started = ctx.clock.now();
+  const judge = patience(ctx.clock);
   let selector = '';
   await waitFor(
     {
@@ -41,10 +34,13 @@ export async function waitForRollout(
         const missing = rolloutGap(object);
         if (missing === undefined) return { state: 'ready', value: undefined };
         selector = selectorOf(object);
-        const stuck = selector ? terminalPod(await kube.list('Pod', selector)) : undefined;
-        return stuck ? { state: 'failed', reason: stuck } : { state: 'pending', reason: missing };
+        if (selector === '') return { state: 'pending', reason: missing };
+        const late = ctx.clock.now() - started >= EVENTS_AFTER_MS;
+        const [pods, events] = await Promise.all([kube.list('Pod', selector), late ? kube.list('Event') : []]);
+        const heard = eventsOf(events);
+        return judge([...podSuspects(pods, heard), ...createSuspects(object, heard, started)], missing);
       },
-      diagnose: () => diagnose(kube, selector),
+      diagnose: () => diagnose(kube, name, selector),
       next: `kubectl --context ${kube.target.context} --namespace ${kube.target.namespace} describe ${workload}`,
     },
     ctx,
@@ -71,6 +67,21 @@ export function rolloutGap(object: KubeObject | undefined): string | undefined {
   return undefined;
 }
 
+/** Pods that may not even be created: quota, missing ServiceAccount, pod security. A StatefulSet says so in events only. */
+function createSuspects(object: KubeObject | undefined, events: readonly KubeEvent[], started: number): Suspect[] {
+  const name = object?.metadata.name ?? '';
+  const refused = condition(object, 'ReplicaFailure');
+  const event = events.findLast(
+    (e) => e.kind === 'StatefulSet' && e.name === name && e.reason === 'FailedCreate' && e.at >= started,
+  );
+  const message = refused?.status === 'True' ? refused.message : event?.message;
+  if (message === undefined) return [];
+  const next = message.includes('quota')
+    ? 'raise the quota (kubectl describe resourcequota), then the same command again'
+    : 'mend what is named there, then the same command again';
+  return [{ key: `${name}/create`, reason: `its pods cannot be created: ${message}`, next, graceMs: CREATE_MS }];
+}
+
 /** `a=b,c=d` of the workload's pod selector. */
 function selectorOf(object: KubeObject | undefined): string {
   const spec = object?.['spec'] as { selector?: { matchLabels?: Record<string, string> } } | undefined;
@@ -79,45 +90,35 @@ function selectorOf(object: KubeObject | undefined): string {
     .join(',');
 }
 
-/** A pod that cannot come up by waiting: bad image, missing Secret key, crash loop, unschedulable. */
-export function terminalPod(pods: readonly KubeObject[]): string | undefined {
-  for (const pod of pods) {
-    if (pod.metadata.deletionTimestamp) continue;
-    const status = pod['status'] as {
-      containerStatuses?: ContainerStatus[];
-      initContainerStatuses?: ContainerStatus[];
-      conditions?: { type: string; status: string; reason?: string; message?: string }[];
-    };
-    const schedule = status.conditions?.find(
-      (c) => c.type === 'PodScheduled' && c.status === 'False' && c.reason === 'Unschedulable',
-    );
-    if (
-      schedule &&
-      !/unbound immediate PersistentVolumeClaims|untolerated taint.*not-ready/.test(schedule.message ?? '')
-    ) {
-      return `pod ${pod.metadata.name} cannot be scheduled: ${schedule.message ?? ''}`;
-    }
-    for (const c of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]) {
-      const { reason = '', message = '' } = c.state?.waiting ?? {};
-      if (TERMINAL.has(reason)) return `pod ${pod.metadata.name}, container ${c.name}: ${reason} ${message}`.trim();
-      if (reason === 'CrashLoopBackOff' && c.restartCount >= CRASHES) {
-        return `pod ${pod.metadata.name}, container ${c.name} crashed ${c.restartCount} times, last with status ${c.lastState?.terminated?.exitCode ?? '?'}`;
-      }
-    }
-  }
-  return undefined;
+/** Warning events of the workload and its pods, and the log: of the crashed container where there is one. */
+async function diagnose(kube: Kubectl, workload: string, selector: string): Promise<string> {
+  if (selector === '') return '';
+  const [pods, events] = await Promise.all([kube.list('Pod', selector), kube.list('Event')]);
+  const names = new Set(pods.map((p) => p.metadata.name));
+  const own = (e: KubeEvent): boolean =>
+    e.kind === 'Pod' ? names.has(e.name) : e.name === workload || e.name.startsWith(`${workload}-`);
+  return [...warningLines(eventsOf(events), own), await logTail(kube, pods, selector)].filter(Boolean).join('\n');
 }
 
-/** Warning events and the log tail of the pods. */
-async function diagnose(kube: Kubectl, selector: string): Promise<string> {
-  if (selector === '') return '';
-  const pods = await kube.list('Pod', selector);
-  const names = new Set(pods.map((p) => p.metadata.name));
-  const events = await kube.list('Event');
-  const warnings = events
-    .filter((e) => e['type'] === 'Warning' && names.has((e['involvedObject'] as { name: string }).name))
-    .slice(-5)
-    .map((e) => `event ${String(e['reason'])}: ${String(e['message'])}`);
-  const log = await kube.logs(['--selector', selector, '--all-containers'], 8);
-  return [...warnings, log.trimEnd()].filter(Boolean).join('\n');
+async function logTail(kube: Kubectl, pods: readonly KubeObject[], selector: string): Promise<string> {
+  for (const pod of pods) {
+    const crashed = crashedContainer(pod);
+    if (!crashed) continue;
+    const of = [pod.metadata.name, '--container', crashed.name];
+    const both = crashed.runs ? [[...of, '--previous'], of] : [of, [...of, '--previous']];
+    for (const log of both) {
+      const text = said(await kube.logs(log, LOG_LINES));
+      if (text !== '') return text;
+    }
+  }
+  return said(await kube.logs(['--selector', selector, '--all-containers'], LOG_LINES));
+}
+
+/** The log without kubectl's own words about a container that has none. */
+function said(log: string): string {
+  const none = /^Error from server|unable to retrieve container logs|^error: /;
+  return log
+    .split('\n')
+    .filter((l) => l.trim() !== '' && !none.test(l))
+    .join('\n');
 }

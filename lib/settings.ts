@@ -48,7 +48,7 @@ const dnsName = z
   .string()
   .regex(
     /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/,
-    'is not a DNS name such as test-api.kubently.io',
+    'is not a DNS name such as test-api.kubently.io (lower case, no scheme, port or path)',
   );
 const label = z
   .string()
@@ -62,7 +62,17 @@ const release = label
 const https = z.url({ protocol: /^https$/, error: 'must be an https:// URL' });
 const home = (path: string): string => resolve(path.replace(/^~(?=\/|$)/, homedir()));
 const path = z.string().min(1, 'is not set').transform(home);
-const file = path.refine((f) => existsSync(f), 'names a file that does not exist');
+const isFile = (f: string): boolean => statSync(f, { throwIfNoEntry: false })?.isFile() === true;
+const certificates = path
+  .refine(isFile, { error: 'names a file that does not exist', abort: true })
+  .refine(
+    (f) => readFileSync(f, 'utf8').includes('-----BEGIN CERTIFICATE-----'),
+    'names a file without a PEM certificate',
+  );
+const word = (what: string) => z.string().regex(/^\S+$/, `must be ${what}, one word`);
+const key = z.string().regex(/^\S*$/, 'holds a blank or a line break: look at its quotes');
+const oneOf = <const T extends [string, ...string[]]>(options: T) =>
+  z.enum(options, { error: `must be ${options.join(' or ')}` });
 const optional = <T extends z.ZodType>(type: T) => z.preprocess((v) => (v === '' ? undefined : v), type.optional());
 
 const remote = z.string().transform((text, ctx): Remote => {
@@ -83,11 +93,11 @@ const shape = z
     DNS_ZONE: label,
     API_HOST: dnsName,
     STATIC_IP_NAME: label,
-    DNS01_AUTH: z.enum(['key', 'workload-identity']),
+    DNS01_AUTH: oneOf(['key', 'workload-identity']),
     DNS01_ACCOUNT: z
       .string()
       .regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a service account id (6 to 30 characters)'),
-    GKE_CONTEXT: z.string().min(1),
+    GKE_CONTEXT: word('a context as `kubectl config get-contexts -o name` prints it'),
     NAMESPACE: label,
     RELEASE: release,
     GKE_CLUSTER_ID: label,
@@ -107,27 +117,35 @@ const shape = z
         /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+$/,
         'must be host/path without a scheme, such as ghcr.io/kubently/kubently',
       ),
-    IMAGE_REGISTRY_USER: z.string().min(1),
-    GITHUB_TOKEN: z.string(),
-    API_REPLICAS: z.coerce.number<string>().int().min(1).max(10),
-    LLM_PROVIDER: z.enum(['anthropic-claude', 'google-gemini', 'openai']),
-    LLM_MODEL: z.string().min(1),
-    ANTHROPIC_API_KEY: z.string(),
-    GOOGLE_API_KEY: z.string(),
-    OPENAI_API_KEY: z.string(),
-    TOKENS_FILE: path,
+    IMAGE_REGISTRY_USER: word('a user name'),
+    GITHUB_TOKEN: key,
+    API_REPLICAS: z
+      .string()
+      .regex(/^([1-9]|10)$/, 'must be a whole number from 1 to 10')
+      .transform(Number),
+    LLM_PROVIDER: oneOf(['anthropic-claude', 'google-gemini', 'openai']),
+    LLM_MODEL: word('a model name'),
+    ANTHROPIC_API_KEY: key,
+    GOOGLE_API_KEY: key,
+    OPENAI_API_KEY: key,
+    TOKENS_FILE: path.refine((f) => !existsSync(f) || isFile(f), 'names a folder, not a file'),
     ACME_EMAIL: z
       .email('is not an e-mail address')
       .refine((m) => !m.endsWith('@example.com'), 'is still the placeholder'),
-    TLS_ISSUER: optional(z.enum(['staging', 'production'])),
+    TLS_ISSUER: optional(oneOf(['staging', 'production'])),
     ACME_STAGING_SERVER: https,
     ACME_PRODUCTION_SERVER: https,
-    ACME_CA_FILE: optional(file),
-    TLS_CA_FILE: optional(file),
+    ACME_CA_FILE: optional(certificates),
+    TLS_CA_FILE: optional(certificates),
     CERT_MANAGER_CHART: z
       .string()
-      .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, 'must be an oci:// or https:// URL, or a path'),
-    INGRESS_CONTROLLER: z.enum(['traefik', 'existing']),
+      .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, {
+        error: 'must be an oci:// or https:// URL, or a path',
+        abort: true,
+      })
+      .transform((place) => (/^(oci|https):/.test(place) ? place : home(place)))
+      .refine((place) => /^(oci|https):/.test(place) || existsSync(place), 'names a path that does not exist'),
+    INGRESS_CONTROLLER: oneOf(['traefik', 'existing']),
     DNS_SERVER: optional(z.union([z.ipv4(), z.ipv6()], 'must be an IP address')),
   })
   .superRefine((s, ctx) => {
@@ -147,7 +165,7 @@ const shape = z
 
 /** Where a setting's file is named. */
 export function settingsFile(env: NodeJS.ProcessEnv): string {
-  return resolve(env['ENV_FILE'] ?? '.env');
+  return resolve(env['ENV_FILE'] || '.env');
 }
 
 /**
@@ -156,11 +174,12 @@ export function settingsFile(env: NodeJS.ProcessEnv): string {
  */
 export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const name = settingsFile(env);
-  if (!statSync(name, { throwIfNoEntry: false })?.isFile()) {
+  const there = statSync(name, { throwIfNoEntry: false });
+  if (!there?.isFile()) {
     throw new BadInput([
       {
         about: name,
-        message: 'there is no such settings file',
+        message: there ? 'is no file, and settings are read from one' : 'there is no such settings file',
         remedy: 'cp .env.example .env and edit it, or name one by ENV_FILE=path; `make rehearse` needs none',
       },
     ]);
@@ -168,6 +187,7 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const text = readFileSync(name, 'utf8');
   const fromFile = parse(text);
   const problems = [...fileProblems(text, fromFile)];
+  const inFile = new Set(problems);
   const value = (key: string): string | undefined => env[key] ?? fromFile[key];
   const raw = Object.fromEntries(
     ROWS.map((r) => [
@@ -176,7 +196,11 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     ]),
   );
   const result = shape.safeParse(raw);
-  if (!result.success) problems.push(...result.error.issues.map((i) => problemOf(i, raw)));
+  for (const problem of (result.error?.issues ?? []).map((i) => problemOf(i, raw))) {
+    // One cause a line: what the file says of a setting explains its value, and an empty one breaks several rules.
+    const told = problems.some((p) => p.about === problem.about && (inFile.has(p) || p.message === problem.message));
+    if (!told) problems.push(problem);
+  }
   if (!result.success || problems.length > 0) throw new BadInput(problems);
   return typed(result.data, childEnvironment(env, fromFile), name);
 }
@@ -191,10 +215,25 @@ function* fileProblems(text: string, parsed: Record<string, string>): Generator<
       remedy: 'remove the line, or look up its name in .env.example',
     };
   }
+  for (const [line, problem] of oddLines(text))
+    yield { about: line, message: problem, remedy: "a line is NAME=value, or NAME='value', or # and a comment" };
   const seen = new Set<string>();
   for (const [, key = ''] of text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=/gm)) {
     if (seen.has(key)) yield { about: key, message: 'is set twice in the file', remedy: 'keep one of the lines' };
     seen.add(key);
+  }
+}
+
+/** Lines that dotenv would leave out or cut without a word, by their name where they have one. */
+function* oddLines(text: string): Generator<[string, string]> {
+  // Values in quotes may hold anything, line breaks too.
+  const unquoted = text.replace(/(=[ \t]*)(["'`])(?:(?!\2)[^\\]|\\[^])*\2/g, '$1');
+  for (const [n, line] of unquoted.split(/\r?\n/).entries()) {
+    if (/^\s*(#|$)/.test(line)) continue;
+    const [, name, value = ''] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=(.*)$/.exec(line) ?? [];
+    if (name === undefined) yield [`line ${n + 1}`, 'is no setting: it has no NAME='];
+    else if (/^\s*["'`]/.test(value)) yield [name, 'has a quote that is not closed'];
+    else if (/\S#/.test(value)) yield [name, 'holds a # without quotes, which would cut the value there'];
   }
 }
 
@@ -203,10 +242,11 @@ function problemOf(issue: z.core.$ZodIssue, raw: Record<string, string | undefin
   const row = ROWS.find((r) => r.name === about);
   const missing = raw[about] === undefined || raw[about] === '';
   const shown = row?.secret ? 'the value' : `"${raw[about] ?? ''}"`;
-  const message =
-    missing && row?.kind === 'required'
-      ? 'is not set'
-      : `${issue.message.startsWith('"') || issue.message.startsWith('has ') ? '' : `${shown} `}${issue.message}`;
+  const message = missing
+    ? row?.kind === 'default'
+      ? 'is empty; without the line it has its default'
+      : 'is not set'
+    : `${issue.message.startsWith('"') || issue.message.startsWith('has ') ? '' : `${shown} `}${issue.message}`;
   return {
     about,
     message,

@@ -27,6 +27,34 @@ export interface Waiter {
   note: (text: string) => void;
 }
 
+/** Something that may keep a wait from ever ending well: terminal once it has stayed for its grace. */
+export interface Suspect {
+  /** Object and kind of trouble: what is known by the same key from one look to the next. */
+  key: string;
+  /** Object, condition, message. */
+  reason: string;
+  next?: string | undefined;
+  /** How long it may last and still pass by itself; Infinity: it is only told. */
+  graceMs: number;
+}
+
+type Pending = Exclude<Probe<never>, { state: 'ready' }>;
+
+/**
+ * Judges suspects over the looks of one wait: failed with the first whose grace is over, else pending, with the first
+ * suspect beside the ordinary reason. A suspect that was gone in between starts anew.
+ */
+export function patience(clock: Clock): (suspects: readonly Suspect[], reason: string) => Pending {
+  let since = new Map<string, number>();
+  return (suspects, reason) => {
+    const now = clock.now();
+    since = new Map(suspects.map(({ key }) => [key, since.get(key) ?? now]));
+    const over = suspects.find(({ key, graceMs }) => now - (since.get(key) ?? now) >= graceMs);
+    if (over) return { state: 'failed', reason: over.reason, ...(over.next ? { next: over.next } : {}) };
+    return { state: 'pending', reason: suspects[0] ? `${reason}; ${suspects[0].reason}` : reason };
+  };
+}
+
 /**
  * The probe's value once it is ready. Never sleeps past the deadline, nor after the last try.
  * @throws Failure on a terminal condition, TimedOut at the deadline; both with the diagnosis.

@@ -49,6 +49,10 @@ async function down(): Promise<void> {
   rmSync(ENV_FILE, { force: true });
 }
 
+if (process.getuid?.() !== 0) {
+  console.error('root: the rehearsal world is root’s; nothing was changed\n  run it as root: sudo make sandbox-down');
+  process.exit(2);
+}
 const up = pidOf('up');
 if (up !== undefined) {
   console.error(`sandbox-up is at work (pid ${up}); wait for it or end it`);

@@ -4,6 +4,7 @@
  */
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { explain } from '../lib/failure.ts';
 import { ensureAcme } from './acme/pebble.ts';
 import { build, pullBaseImages } from './build/build.ts';
 import { ensureDocker } from './build/docker.ts';
@@ -17,6 +18,7 @@ import { gcloudEnvironment } from './google/gcloud.ts';
 import { ensureNetwork } from './network/bridge.ts';
 import { TABLE } from './network/policy-rules.ts';
 import { ensureDaemon, pidOf, remember, type Daemon } from './processes.ts';
+import { checkPrerequisites } from './prerequisites.ts';
 import { part, say } from './progress.ts';
 import { ensureRegistry } from './registry.ts';
 import { succeeds } from './run.ts';
@@ -95,6 +97,12 @@ async function up(): Promise<void> {
   });
 }
 
+try {
+  await checkPrerequisites();
+} catch (error) {
+  console.error(explain(error));
+  process.exit(2);
+}
 const other = pidOf('up');
 if (other !== undefined) {
   console.error(`another sandbox-up is at work (pid ${other}); wait for it or end it`);

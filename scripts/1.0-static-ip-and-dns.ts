@@ -1,7 +1,8 @@
 /** Plan step 1.0: the static IP is reserved and the A record points to it. */
 import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
+import { delegation, delegationText } from '../lib/delegation.ts';
 import { Failure } from '../lib/failure.ts';
-import { waitFor } from '../lib/wait.ts';
+import { patience, waitFor } from '../lib/wait.ts';
 import type { Context } from '../lib/context.ts';
 
 const TTL_S = 300;
@@ -54,7 +55,7 @@ export const step: ChangeStep = {
     ]);
   },
 
-  verify: servedByTheZone,
+  verify: async (ctx) => `${await servedByTheZone(ctx)}; ${await delegated(ctx)}`,
 
   async undo({ google, settings: { host, dnsZone, staticIpName, region } }) {
     await google.remove(['dns', 'record-sets', 'delete', `${host}.`, `--zone=${dnsZone}`, '--type=A']);
@@ -87,6 +88,28 @@ async function servedByTheZone(ctx: Context): Promise<string> {
         };
       },
       next: `dig ${host} @${zone.nameServers[0] ?? ''}`,
+    },
+    ctx,
+  );
+}
+
+/** The zone's own name servers may answer well while the world is sent to others. */
+async function delegated(ctx: Context): Promise<string> {
+  const judge = patience(ctx.clock);
+  return waitFor(
+    {
+      what: 'delegation of the zone',
+      timeoutMs: 60_000,
+      everyMs: 2000,
+      probe: async () => {
+        const found = await delegation(ctx.google, ctx.dns, ctx.settings.dnsZone);
+        if (found.state === 'whole') return { state: 'ready', value: 'which the world is sent to' };
+        const { reason, next } = delegationText(found);
+        // No resolver mends it while one waits; a second look is for one that failed to answer.
+        const wrong = { key: 'delegation', reason, next, graceMs: 4000 };
+        return judge(found.state === 'wrong' ? [wrong] : [], reason);
+      },
+      next: `dig NS ${ctx.settings.host.split('.').slice(1).join('.')}`,
     },
     ctx,
   );

@@ -85,7 +85,10 @@ async function webhookAnswers(ctx: Context): Promise<string> {
           return { state: 'ready', value: 'the webhook took a dry-run Certificate' };
         } catch (error) {
           if (!(error instanceof CommandFailed)) throw error;
-          return { state: 'pending', reason: error.stderr.trim().split('\n').at(-1) ?? error.message };
+          const reason = error.stderr.trim().split('\n').at(-1) ?? error.message;
+          if (/is forbidden/.test(reason))
+            return { state: 'failed', reason, next: 'give yourself the right that is named' };
+          return { state: 'pending', reason };
         }
       },
       next: `kubectl --context ${kube.target.context} --namespace ${CERT_MANAGER_NAMESPACE} logs deployment/cert-manager-webhook`,

@@ -80,6 +80,8 @@ export const step: ChangeStep = {
           const { status } = await ctx.google.mayManageZone(key.secret, ctx.settings.dnsZone);
           if (status === 200)
             return { state: 'ready', value: `the key in the cluster reads zone ${ctx.settings.dnsZone}` };
+          if (status === 404)
+            return { state: 'failed', reason: `there is no zone ${ctx.settings.dnsZone}`, next: 'look at DNS_ZONE' };
           return { state: 'pending', reason: `Google answers HTTP ${status}; grants take up to some minutes` };
         },
         next: `gcloud projects get-iam-policy ${ctx.settings.project}`,

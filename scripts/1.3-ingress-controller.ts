@@ -3,10 +3,10 @@ import { absent, checkOf, conflict, done, type ChangeStep, type Check } from '..
 import { drift } from '../lib/drift.ts';
 import { Failure } from '../lib/failure.ts';
 import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects } from '../lib/infrastructure.ts';
+import { addressesOf, loadBalancers, waitForBalancer } from '../lib/load-balancer.ts';
 import { rolloutGap, waitForRollout } from '../lib/rollout.ts';
 import { waitFor } from '../lib/wait.ts';
 import type { Context } from '../lib/context.ts';
-import type { KubeObject } from '../lib/kubectl.ts';
 
 export const step: ChangeStep = {
   id: '1.3',
@@ -38,27 +38,7 @@ export const step: ChangeStep = {
 
   async verify(ctx) {
     const address = (await ctx.google.address(ctx.settings.staticIpName))?.address ?? '';
-    await waitFor(
-      {
-        what: `load balancer at ${address}`,
-        timeoutMs: 300_000,
-        probe: async () => {
-          const services = await loadBalancers(ctx);
-          const given = services.flatMap(addressesOf);
-          return given.includes(address)
-            ? { state: 'ready', value: undefined }
-            : { state: 'pending', reason: `the Service has ${given.join(', ') || 'no address yet'}` };
-        },
-        diagnose: async () =>
-          (await ctx.inGke(INGRESS_NAMESPACE).list('Event'))
-            .filter((e) => e['type'] === 'Warning')
-            .slice(-5)
-            .map((e) => `event ${String(e['reason'])}: ${String(e['message'])}`)
-            .join('\n'),
-        next: `kubectl --context ${ctx.settings.gke.context} --namespace ${INGRESS_NAMESPACE} describe service traefik`,
-      },
-      ctx,
-    );
+    await waitForBalancer(ctx, address);
     return waitFor(
       {
         what: `http://${address}`,
@@ -107,18 +87,6 @@ async function existing(ctx: Context, address: string): Promise<Check> {
       "give the controller's Service the annotation networking.gke.io/load-balancer-ip-addresses",
     );
   return done(`the existing controller of class ${INGRESS_CLASS} is at ${address}`);
-}
-
-async function loadBalancers(ctx: Context): Promise<KubeObject[]> {
-  const kube = ctx.inGke(INGRESS_NAMESPACE);
-  const services =
-    ctx.settings.ingressController === 'existing' ? await kube.listAll('Service') : await kube.list('Service');
-  return services.filter((s) => (s['spec'] as { type?: string }).type === 'LoadBalancer');
-}
-
-function addressesOf(service: KubeObject): string[] {
-  const status = service['status'] as { loadBalancer?: { ingress?: { ip?: string }[] } } | undefined;
-  return (status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip ? [i.ip] : []));
 }
 
 if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

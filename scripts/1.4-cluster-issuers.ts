@@ -1,11 +1,12 @@
 /** Plan step 1.4: the staging and the production ClusterIssuer are registered, with DNS-01 as their only solver. */
 import { readFileSync } from 'node:fs';
 import { checkOf, differs, type ChangeStep } from '../lib/step.ts';
+import { issuerSuspect } from '../lib/certificate-chain.ts';
 import { condition, isReady, saying } from '../lib/conditions.ts';
 import { drift } from '../lib/drift.ts';
 import { CERT_MANAGER_NAMESPACE, DNS01_SECRET, ISSUER_NAMES } from '../lib/infrastructure.ts';
 import { OURS, type KubeObject } from '../lib/kubectl.ts';
-import { waitFor } from '../lib/wait.ts';
+import { patience, waitFor } from '../lib/wait.ts';
 import type { Issuer, Settings } from '../lib/settings.ts';
 
 const KIND = 'ClusterIssuer.cert-manager.io';
@@ -39,15 +40,19 @@ export const step: ChangeStep = {
 
   async verify(ctx) {
     const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+    const judge = patience(ctx.clock);
     await waitFor(
       {
         what: 'ClusterIssuers',
         timeoutMs: 120_000,
         probe: async () => {
           const live = await Promise.all(ISSUERS.map((i) => kube.get(KIND, ISSUER_NAMES[i])));
-          const unready = live.find((i) => i !== undefined && !isReady(i));
-          return unready
-            ? { state: 'pending', reason: `${unready.metadata.name}: ${saying(condition(unready, 'Ready'))}` }
+          const missing = ISSUERS.filter((_, i) => !live[i]);
+          if (missing.length > 0)
+            return { state: 'failed', reason: `gone: ${missing.join(', ')}`, next: './runbook 1.4' };
+          const unready = live.filter((i) => i !== undefined).filter((i) => !isReady(i));
+          return unready.length > 0
+            ? judge(unready.map(issuerSuspect), `${live.length - unready.length} of ${live.length} ready`)
             : { state: 'ready', value: undefined };
         },
         next: `kubectl --context ${kube.target.context} describe clusterissuer`,

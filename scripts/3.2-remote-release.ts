@@ -7,12 +7,12 @@ import { remoteSecret, tokenOf } from '../lib/deployment.ts';
 import { drift, isNone } from '../lib/drift.ts';
 import { differenceLines } from '../lib/field-differences.ts';
 import { namespaceObject } from '../lib/infrastructure.ts';
-import { registered, runningRedis, selector } from '../lib/redis.ts';
+import { executorAnswers } from '../lib/executor-connection.ts';
+import { registered, runningRedis } from '../lib/redis.ts';
 import { applyRelease, checkRelease, releaseWorkloads, remoteRelease } from '../lib/release.ts';
 import { waitForRollout, type Workload } from '../lib/rollout.ts';
 import type { Remote } from '../lib/target.ts';
 import { readTokens, tokenName } from '../lib/tokens.ts';
-import { waitFor } from '../lib/wait.ts';
 
 /** Clusters at once: each costs a helm and some kubectl processes. */
 const atOnce = pLimit(4);
@@ -82,30 +82,12 @@ async function applyOne(ctx: Context, remote: Remote): Promise<void> {
   await applyRelease(ctx, await remoteRelease(ctx, remote));
 }
 
-/** The pod runs, and a command comes back through it: a running pod says nothing (contract 4). */
+/** The pod runs, and a command comes back through it. */
 async function verifyOne(ctx: Context, remote: Remote): Promise<string> {
   const kube = ctx.kube(remote);
   const workloads = await releaseWorkloads(ctx, await remoteRelease(ctx, remote));
   await Promise.all(workloads.map(([kind, name]) => waitForRollout(ctx, kube, `${kind}/${name}` as Workload)));
-  const log = (): Promise<string> => kube.logs(['--selector', selector(remote.release, 'executor')], 20);
-  return waitFor(
-    {
-      what: `executor of ${remote.id}`,
-      timeoutMs: 120_000,
-      probe: async () => {
-        const answer = await kubentlyApi(ctx).execute(remote.id, ['namespaces']);
-        if (answer.status === 'success' && answer.output?.includes('kube-system'))
-          return { state: 'ready', value: `${remote.id} answers a command` };
-        const refused = (await log()).split('\n').findLast((l) => l.includes('Failed to connect'));
-        if (refused?.includes(' 401'))
-          return { state: 'failed', reason: 'the API refuses its token (401)', next: './runbook 3.2' };
-        return { state: 'pending', reason: refused ?? `command: ${answer.status}` };
-      },
-      diagnose: log,
-      next: `kubectl --context ${remote.context} --namespace ${remote.namespace} logs --selector ${selector(remote.release, 'executor')}`,
-    },
-    ctx,
-  );
+  return executorAnswers(ctx, remote);
 }
 
 if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -46,6 +46,10 @@ export interface FakeParts {
   http?: Readonly<Record<string, HttpAnswer | (() => HttpAnswer | Promise<HttpAnswer>)>>;
   /** A records at every name server, by host. */
   addresses?: Readonly<Record<string, () => { server: string; addresses: string[] }[]>>;
+  /** NS records by zone, without the closing dot. */
+  nameServers?: Readonly<Record<string, readonly string[]>>;
+  /** A records by the ordinary resolver. */
+  resolved?: Readonly<Record<string, readonly string[]>>;
   served?: Readonly<Record<string, () => Served>>;
 }
 
@@ -55,6 +59,8 @@ export function fakeOutside({
   worlds = [],
   http = {},
   addresses = {},
+  nameServers = {},
+  resolved = {},
   served = {},
 }: FakeParts): FakeOutside {
   const changes: string[] = [];
@@ -92,8 +98,8 @@ export function fakeOutside({
       return typeof answer === 'function' ? answer() : answer;
     },
     dns: {
-      nameServers: (zone) => Promise.reject(new Error(`not listed in the test: NS ${zone}`)),
-      addresses: (name) => Promise.reject(new Error(`not listed in the test: A ${name}`)),
+      nameServers: (zone) => listed(nameServers[zone], `NS ${zone}`),
+      addresses: (name) => listed(resolved[name], `A ${name}`),
       addressesAt: (servers, name) => {
         const answer = addresses[name];
         return answer
@@ -106,6 +112,10 @@ export function fakeOutside({
       return answer ? Promise.resolve(answer()) : Promise.reject(new Error(`not listed in the test: TLS ${host}`));
     },
   };
+}
+
+function listed(answer: readonly string[] | undefined, what: string): Promise<string[]> {
+  return answer ? Promise.resolve([...answer]) : Promise.reject(new Error(`not listed in the test: ${what}`));
 }
 
 /** A clock that stands still until somebody sleeps. */

@@ -1,63 +1,12 @@
 import { expect, test } from 'vitest';
 import type { KubeObject } from '../../lib/kubectl.ts';
-import { rolloutGap, terminalPod, waitForRollout } from '../../lib/rollout.ts';
+import { rolloutGap, waitForRollout } from '../../lib/rollout.ts';
 import { deployment, FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, type Row } from './outside.ts';
 
 function pod(status: object, metadata: object = {}): KubeObject {
   return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'kubently', ...metadata }, status };
 }
-
-const waiting = (reason: string, more: object = {}): object => ({
-  containerStatuses: [{ name: 'c', restartCount: 0, state: { waiting: { reason, message: 'why' } }, ...more }],
-});
-const unschedulable = (message: string): object => ({
-  conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }],
-});
-const crashed = (restartCount: number): object =>
-  waiting('CrashLoopBackOff', { restartCount, lastState: { terminated: { exitCode: 137 } } });
-
-test.each<[string, KubeObject, string | undefined]>([
-  ['an image that may not be pulled', pod(waiting('ErrImageNeverPull')), 'pod p, container c: ErrImageNeverPull why'],
-  ['an image that is not there', pod(waiting('ImagePullBackOff')), 'pod p, container c: ImagePullBackOff why'],
-  ['a wrong image name', pod(waiting('InvalidImageName')), 'pod p, container c: InvalidImageName why'],
-  [
-    'a missing Secret key',
-    pod(waiting('CreateContainerConfigError')),
-    'pod p, container c: CreateContainerConfigError why',
-  ],
-  ['a first failed pull', pod(waiting('ErrImagePull')), undefined],
-  ['starting', pod(waiting('ContainerCreating')), undefined],
-  ['crashed twice', pod(crashed(2)), undefined],
-  ['crashed three times', pod(crashed(3)), 'pod p, container c crashed 3 times, last with status 137'],
-  [
-    'no room',
-    pod(unschedulable('0/1 nodes: Insufficient cpu')),
-    'pod p cannot be scheduled: 0/1 nodes: Insufficient cpu',
-  ],
-  [
-    'a volume that is about to be bound',
-    pod(unschedulable('pod has unbound immediate PersistentVolumeClaims')),
-    undefined,
-  ],
-  [
-    'a node that is about to be ready',
-    pod(unschedulable('1 node had untolerated taint {node.kubernetes.io/not-ready: }')),
-    undefined,
-  ],
-  ['going away', pod(waiting('ImagePullBackOff'), { deletionTimestamp: '2026-01-01T00:00:00Z' }), undefined],
-  ['running', pod({ containerStatuses: [{ name: 'c', restartCount: 9, state: { running: {} } }] }), undefined],
-  [
-    'a failing init container',
-    pod({
-      initContainerStatuses: [{ name: 'sync', restartCount: 4, state: { waiting: { reason: 'CrashLoopBackOff' } } }],
-    }),
-    'pod p, container sync crashed 4 times, last with status ?',
-  ],
-  ['no status yet', pod({}), undefined],
-])('%s', (_, object, expected) => {
-  expect(terminalPod([object])).toBe(expected);
-});
 
 function workload(status: object, replicas = 2, generation = 3): KubeObject {
   return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd', generation }, spec: { replicas }, status };
@@ -81,31 +30,107 @@ test.each<[string, KubeObject | undefined, string | undefined]>([
   expect(rolloutGap(object)).toBe(expected);
 });
 
-test('a pod that cannot come up ends the wait at once, with its events and log', async () => {
-  const stuck = deployment('api', 'kubently');
+/** A Deployment of one pod that does not come up. */
+function stuck(status: object, more: KubeObject[] = [], deploymentStatus: object = {}) {
+  const made = deployment('api', 'kubently');
   const labels = { app: 'api' };
-  const object = { ...stuck, spec: { replicas: 1, selector: { matchLabels: labels } }, status: {} };
-  object.metadata = { ...object.metadata, generation: 2 };
-  const event = {
+  const spec = { replicas: 1, selector: { matchLabels: labels } };
+  const object = { ...made, metadata: { ...made.metadata, generation: 2 }, spec, status: deploymentStatus };
+  return new FakeCluster('gke-context', [object, pod(status, { labels }), ...more]);
+}
+
+function event(kind: string, name: string, reason: string, message: string): KubeObject {
+  const metadata = { name: `${name}.${reason}`, namespace: 'kubently' };
+  return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { name: 'e', namespace: 'kubently' },
+    metadata,
     type: 'Warning',
-    reason: 'Failed',
-    message: 'not present with pull policy of Never',
-    involvedObject: { name: 'p' },
+    reason,
+    message,
+    count: 3,
+    involvedObject: { kind, name },
   };
-  const cluster = new FakeCluster('gke-context', [object, pod(waiting('ErrImageNeverPull'), { labels }), event]);
-  const log: Row = { binary: 'kubectl', args: (a) => a[0] === 'logs', answer: 'last words\n' };
-  const outside = fakeOutside({ worlds: [cluster], rows: [log] });
+}
+
+const waiting = (reason: string, more: object = {}): object => ({
+  containerStatuses: [{ name: 'c', restartCount: 0, state: { waiting: { reason, message: 'why' } }, ...more }],
+});
+
+/** Command lines of the logs that were read, and the wait's end. */
+async function waits(cluster: FakeCluster, log: Row['answer'] = 'last words\n') {
+  const outside = fakeOutside({
+    worlds: [cluster],
+    rows: [{ binary: 'kubectl', args: (a) => a[0] === 'logs', answer: log }],
+  });
   const ctx = contextOf(outside);
-  await expect(waitForRollout(ctx, ctx.kube(ctx.settings.gke), 'Deployment.apps/api')).rejects.toMatchObject({
+  const ended = await waitForRollout(ctx, ctx.kube(ctx.settings.gke), 'Deployment.apps/api').catch((e: unknown) => e);
+  const waitedMs = outside.sleeps.reduce((a, b) => a + b, 0);
+  const logs = outside.commands.filter((c) => c.args[0] === 'logs').map((c) => c.args.slice(1, -7).join(' '));
+  return { ended, waitedMs, logs };
+}
+
+test('a pod that cannot come up ends the wait at once, with its events and log', async () => {
+  const { ended, waitedMs } = await waits(
+    stuck(waiting('ErrImageNeverPull'), [event('Pod', 'p', 'Failed', 'not present with pull policy of Never')]),
+  );
+  expect(ended).toMatchObject({
     name: 'Failure',
     message: 'Deployment.apps/api in kubently: pod p, container c: ErrImageNeverPull why',
     parts: {
-      detail: 'event Failed: not present with pull policy of Never\nlast words',
-      next: 'kubectl --context gke-context --namespace kubently describe Deployment.apps/api',
+      detail: 'event Pod/p Failed (3 times): not present with pull policy of Never\nlast words',
+      next: expect.stringContaining('image’s name and tag') as string,
     },
   });
-  expect(outside.sleeps).toEqual([]);
+  expect(waitedMs).toBe(0);
+});
+
+test('a crash loop is told with the log of the run before', async () => {
+  const terminated = { exitCode: 3, reason: 'Error' };
+  const crash = waiting('CrashLoopBackOff', { restartCount: 2, lastState: { terminated } });
+  const { ended, logs } = await waits(stuck(crash));
+  expect(ended).toMatchObject({
+    message: 'Deployment.apps/api in kubently: pod p, container c crashed 3 times, last with status 3',
+    parts: { detail: 'last words' },
+  });
+  expect(logs).toEqual(['p --container c']);
+});
+
+test('a container that runs again is told by its previous log, and what kubectl says of missing logs is left out', async () => {
+  const terminated = { exitCode: 3, reason: 'Error' };
+  const status = {
+    containerStatuses: [{ name: 'c', restartCount: 1, state: { running: {} }, lastState: { terminated } }],
+  };
+  const { ended, logs } = await waits(stuck(status), ({ args }) =>
+    args.includes('--previous') ? '[pod/p/c] unable to retrieve container logs for containerd://1\n' : 'last words\n',
+  );
+  expect(ended).toMatchObject({ name: 'TimedOut', parts: { detail: 'last words' } });
+  expect(logs).toEqual(['p --container c --previous', 'p --container c']);
+});
+
+test('what may pass is given its time, and then named', async () => {
+  const message = '0/1 nodes: Insufficient cpu';
+  const room = stuck({ conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }] });
+  const { ended, waitedMs } = await waits(room, '');
+  expect(ended).toMatchObject({ name: 'Failure', message: expect.stringContaining(message) as string });
+  expect(waitedMs).toBe(30_000);
+});
+
+test('pods that may not be created: quota', async () => {
+  const refusal = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'exceeded quota: none' };
+  const { ended, waitedMs } = await waits(stuck({}, [], { conditions: [refusal] }), '');
+  expect(ended).toMatchObject({
+    message: 'Deployment.apps/api in kubently: its pods cannot be created: exceeded quota: none',
+    parts: { next: expect.stringContaining('raise the quota') as string },
+  });
+  expect(waitedMs).toBe(20_000);
+});
+
+test('a probe that fails is named in the heartbeat and at the deadline', async () => {
+  const unready = { conditions: [{ type: 'Ready', status: 'False' }] };
+  const { ended } = await waits(stuck(unready, [event('Pod', 'p', 'Unhealthy', 'Readiness probe failed: refused')]));
+  expect(ended).toMatchObject({
+    name: 'TimedOut',
+    parts: { found: expect.stringContaining('pod p: Readiness probe failed: refused') as string },
+  });
 });

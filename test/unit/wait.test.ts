@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { CommandFailed } from '../../lib/command.ts';
 import { Failure, TimedOut } from '../../lib/failure.ts';
-import { waitFor, type Probe } from '../../lib/wait.ts';
+import { patience, waitFor, type Probe, type Suspect } from '../../lib/wait.ts';
 import { fakeClock } from './outside.ts';
 
 const pending: Probe<string> = { state: 'pending', reason: 'not yet' };
@@ -92,4 +92,22 @@ test('a transient error is a reason to wait; any other ends it', async () => {
   await expect(waitFor({ what: 'x', timeoutMs: 5000, probe: probes(forbidden), next: '' }, w)).rejects.toBe(forbidden);
   const fault = new TypeError('a fault of the code');
   await expect(waitFor({ what: 'x', timeoutMs: 5000, probe: probes(fault), next: '' }, w)).rejects.toBe(fault);
+});
+
+test('patience: a suspect that stays for its grace is terminal; one that was gone starts anew', () => {
+  const { clock } = fakeClock();
+  const judge = patience(clock);
+  const down: Suspect = { key: 'p/image', reason: 'registry refuses', next: 'start it', graceMs: 1000 };
+  const told: Suspect = { key: 'p/probe', reason: 'probe fails', graceMs: Infinity };
+  expect(judge([], 'half')).toEqual({ state: 'pending', reason: 'half' });
+  expect(judge([down], 'half')).toEqual({ state: 'pending', reason: 'half; registry refuses' });
+  clock.advance(900);
+  expect(judge([], 'half')).toMatchObject({ state: 'pending' });
+  clock.advance(200);
+  expect(judge([down], 'half')).toMatchObject({ state: 'pending' });
+  clock.advance(1000);
+  expect(judge([told, down], 'half')).toEqual({ state: 'failed', reason: 'registry refuses', next: 'start it' });
+  clock.advance(9e9);
+  expect(judge([told], 'half')).toMatchObject({ state: 'pending' });
+  expect(judge([{ ...down, graceMs: 0 }], 'half')).toMatchObject({ state: 'failed' });
 });

@@ -8,9 +8,10 @@ const CREATE_ADDRESS =
   'gcloud compute addresses create kubently-ingress-ip --region=us-central1 --project unit-project --quiet';
 const CREATE_RECORD = `gcloud dns record-sets create ${HOST}. --zone=kubently-io --type=A --ttl=300 --rrdatas=${IP} --project unit-project --quiet`;
 
-function world(google: FakeGoogle, answers: string[][] = [[IP]]) {
+function world(google: FakeGoogle, answers: string[][] = [[IP]], seen = ['ns2.test.', 'NS1.test']) {
   const outside = fakeOutside({
     worlds: [google],
+    nameServers: { 'kubently.io': seen },
     addresses: {
       [HOST]: () => ['ns1.test.', 'ns2.test.'].map((server) => ({ server, addresses: answers[0] ?? [] })),
     },
@@ -39,7 +40,7 @@ test('present: done, and nothing is changed by check, apply and verify', async (
   const { outside, ctx } = world(new FakeGoogle().reserved());
   expect(await step.check(ctx)).toMatchObject({ state: 'done', reason: `A record is ${IP}, as reserved` });
   await step.apply(ctx);
-  expect(await step.verify(ctx)).toBe(`2 name servers of kubently.io. answer ${IP}`);
+  expect(await step.verify(ctx)).toBe(`2 name servers of kubently.io. answer ${IP}; which the world is sent to`);
   expect(outside.changes).toEqual([]);
 });
 
@@ -70,6 +71,26 @@ test('verify waits for the last name server and says which one is late', async (
     parts: { found: 'ns1.test. answers 198.51.100.1; ns2.test. answers 198.51.100.1' },
   });
   expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBe(180_000);
+});
+
+test('a zone that is delegated to others ends verify within seconds, and names both', async () => {
+  const { outside, ctx } = world(new FakeGoogle().reserved(), [[IP]], ['ns1.registrar.test']);
+  await expect(step.verify(ctx)).rejects.toMatchObject({
+    name: 'Failure',
+    message:
+      'delegation of the zone: kubently.io. is delegated to ns1.registrar.test, and its zone kubently-io is served by ns1.test., ns2.test.',
+    parts: { next: expect.stringContaining('at the registrar of kubently.io.') as string },
+  });
+  expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBe(4000);
+});
+
+test.each([
+  ['nobody answers for the zone', []],
+  ['a change of the delegation is under way', ['ns1.test']],
+])('%s: that is waited for', async (_, seen) => {
+  await expect(step.verify(world(new FakeGoogle().reserved(), [[IP]], seen).ctx)).rejects.toMatchObject({
+    name: 'TimedOut',
+  });
 });
 
 test('undo removes the record before the address', async () => {

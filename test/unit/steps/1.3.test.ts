@@ -71,22 +71,55 @@ test('before 1.0 nothing can be known', async () => {
   expect(await step.check(make().ctx)).toMatchObject({ state: 'unknown', after: '1.0' });
 });
 
-test('verify says which address the Service has instead, with the warnings', async () => {
-  cluster.objects = ingressObjects(given, IP).map((o) =>
-    o.kind === 'Service' ? balancer(o, '198.51.100.9') : rolledOut(o),
-  );
+/** The Service without the address, and what the cloud says about it. */
+function refused(message: string, ip?: string): void {
+  cluster.objects = ingressObjects(given, IP).map((o) => (o.kind === 'Service' && ip ? balancer(o, ip) : rolledOut(o)));
   cluster.objects.push({
     apiVersion: 'v1',
     kind: 'Event',
     metadata: { name: 'e', namespace: 'traefik' },
     type: 'Warning',
     reason: 'SyncLoadBalancerFailed',
-    message: 'address in use',
+    message,
+    lastTimestamp: '2026-01-01T00:00:00Z',
+    involvedObject: { kind: 'Service', name: 'traefik' },
   });
+}
+
+test.each([
+  ["Quota 'IN_USE_ADDRESSES' exceeded", 'raise the quota'],
+  ['requested ip is neither static nor assigned to the LB', './runbook 1.0 reserves it'],
+  ['Specified IP address is in-use and would result in a conflict', './runbook 1.0 reserves it'],
+])('the cloud refuses twice (%s): the end, with what to do', async (message, next) => {
+  refused(message);
+  const { outside, ctx } = make();
+  await expect(step.verify(ctx)).rejects.toMatchObject({
+    name: 'Failure',
+    message: `load balancer at ${IP}: Service traefik: ${message}`,
+    parts: {
+      detail: `event Service/traefik SyncLoadBalancerFailed: ${message}`,
+      next: expect.stringContaining(next) as string,
+    },
+  });
+  expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBe(12_000);
+});
+
+test('a cloud that is busy is waited for, and its words are told', async () => {
+  refused('Error 503: backend error');
   await expect(step.verify(make().ctx)).rejects.toMatchObject({
     name: 'TimedOut',
-    parts: { found: 'the Service has 198.51.100.9', detail: 'event SyncLoadBalancerFailed: address in use' },
+    parts: { found: 'the Service has no address yet; Service traefik: Error 503: backend error' },
   });
+});
+
+test('another address than the reserved one ends verify, once it stays', async () => {
+  refused('busy', '198.51.100.9');
+  const { outside, ctx } = make();
+  await expect(step.verify(ctx)).rejects.toMatchObject({
+    name: 'Failure',
+    message: `load balancer at ${IP}: the Service has 198.51.100.9 and not the reserved ${IP}`,
+  });
+  expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBe(45_000);
 });
 
 test('existing: without the class or without the address it is a conflict, else done and never applied', async () => {

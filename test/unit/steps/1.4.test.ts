@@ -64,8 +64,51 @@ test('an issuer that is not ready is applied again, and verify says why it is no
   expect(await step.check(ctx)).toMatchObject({ state: 'differs', reason: 'letsencrypt-prod is not ready: Pending' });
   await expect(step.verify(ctx)).rejects.toMatchObject({
     name: 'TimedOut',
-    parts: { found: 'letsencrypt-prod: Pending' },
+    parts: { found: '1 of 2 ready; letsencrypt-prod: Pending' },
   });
+});
+
+test.each([
+  [
+    'the ACME server refuses the account',
+    'ErrRegisterACMEAccount',
+    '400 urn:ietf:params:acme:error:invalidContact',
+    5000,
+    'ACME_EMAIL',
+  ],
+  [
+    'the directory is not trusted',
+    'ErrRegisterACMEAccount',
+    'tls: failed to verify certificate: x509: unknown authority',
+    20_000,
+    'ACME_CA_FILE',
+  ],
+  [
+    'nothing answers there',
+    'ErrRegisterACMEAccount',
+    'dial tcp: connect: connection refused',
+    46_000,
+    'whether the cluster reaches it',
+  ],
+])('%s: named within a minute, with the setting', async (_, reason, message, ms, next) => {
+  const outside = fakeOutside({ worlds: [cluster] });
+  const ctx = contextOf(outside);
+  cluster.controllers = (o) =>
+    o.metadata.name === 'letsencrypt-prod'
+      ? { ...o, status: { conditions: [{ type: 'Ready', status: 'False', reason, message }] } }
+      : ready(o);
+  await step.apply(ctx);
+  await expect(step.verify(ctx)).rejects.toMatchObject({
+    name: 'Failure',
+    message: `ClusterIssuers: letsencrypt-prod: ${reason}: ${message}`,
+    parts: { next: expect.stringContaining(next) as string },
+  });
+  expect(Math.abs(outside.sleeps.reduce((a, b) => a + b, 0) - ms)).toBeLessThanOrEqual(1000);
+});
+
+test('an issuer that is gone is not taken for ready', async () => {
+  const ctx = contextOf(fakeOutside({ worlds: [cluster] }));
+  await expect(step.verify(ctx)).rejects.toMatchObject({ message: 'ClusterIssuers: gone: staging, production' });
 });
 
 test('another e-mail address differs', async () => {

@@ -6,6 +6,7 @@ import type { Served } from '../../../lib/tls.ts';
 import { step as issued } from '../../../scripts/2.6-tls-certificate.ts';
 import { step as production } from '../../../scripts/2.7-production-certificate.ts';
 import { FakeCluster, ready } from '../fake-cluster.ts';
+import { FakeGoogle } from '../fake-google.ts';
 import { contextOf, fakeOutside, settings, type World } from '../outside.ts';
 
 const HOST = 'unit-api.kubently.io';
@@ -48,7 +49,15 @@ function make({
   given = settings(),
   seen = {},
   looking = false,
-}: { given?: Settings; seen?: Partial<Served>; looking?: boolean } = {}) {
+  nameServers = {},
+  log = '',
+}: {
+  given?: Settings;
+  seen?: Partial<Served>;
+  looking?: boolean;
+  nameServers?: Record<string, string[]>;
+  log?: string;
+} = {}) {
   const served: Served = {
     trusted: true,
     refusal: undefined,
@@ -68,13 +77,20 @@ function make({
     },
   };
   const outside = fakeOutside({
-    worlds: [slow, cluster],
+    worlds: [slow, cluster, google],
+    nameServers,
+    rows: [
+      { binary: 'kubectl', args: (a) => a[0] === 'logs' && a[1] === 'deployment/cert-manager', answer: log },
+      { binary: 'kubectl', args: (a) => a[0] === 'patch' && a.includes('--subresource=status'), answer: '' },
+    ],
     served: { [HOST]: () => served },
     http: { [`GET http://${HOST}/health`]: REDIRECT },
   });
   return { outside, ctx: contextOf(outside, given, looking) };
 }
 
+/** What was waited, in milliseconds, by sleeping. */
+const waited = ({ sleeps }: { sleeps: number[] }): number => sleeps.reduce((a, b) => a + b, 0);
 const pinned = (issuer: Issuer): Settings => settings({ tls: { issuer, caFile: undefined } });
 const issuerNow = (): unknown =>
   (cluster.get('Certificate', 'kubently-api-tls')?.['spec'] as { issuerRef: unknown }).issuerRef;
@@ -127,21 +143,167 @@ test('2.7: from staging to production, the same object', async () => {
   expect(await production.verify(ctx)).toContain('trusted');
 });
 
-test('an issue that goes on waiting says what the Challenge says', async () => {
-  cluster.controllers = (o) => ready(o, 'False');
-  const metadata = { name: 'c', namespace: 'kubently' };
-  cluster.objects = [
-    {
-      apiVersion: 'acme.cert-manager.io/v1',
-      kind: 'Challenge',
-      metadata,
-      status: { reason: 'Waiting for DNS-01 propagation' },
-    },
-  ];
-  await expect(issued.apply(make().ctx)).rejects.toMatchObject({
-    name: 'TimedOut',
-    parts: { found: 'Waiting for DNS-01 propagation' },
+/** What cert-manager makes of a Certificate that it cannot issue: the chain down to its Challenge. */
+function chain(parts: {
+  issuing?: object;
+  failed?: object;
+  request?: object;
+  order?: object;
+  challenge?: object;
+  changed?: boolean;
+}) {
+  const own = (kind: string, name: string, owner: string, status: object): KubeObject => ({
+    apiVersion: `${kind === 'CertificateRequest' ? '' : 'acme.'}cert-manager.io/v1`,
+    kind,
+    metadata: { name, namespace: 'kubently', uid: kind, ownerReferences: [{ uid: owner }] },
+    status,
   });
+  cluster.objects = cluster.objects.filter((o) => !['CertificateRequest', 'Order', 'Challenge'].includes(o.kind));
+  cluster.objects.push(own('CertificateRequest', 'r', 'Certificate', parts.request ?? {}));
+  // Another Certificate's chain, newer and worse: it must not be taken for this one's.
+  cluster.objects.push(own('Order', 'other', 'another', { state: 'errored', reason: 'not this one' }));
+  if (parts.order) cluster.objects.push(own('Order', 'o', 'CertificateRequest', parts.order));
+  if (parts.challenge) cluster.objects.push(own('Challenge', 'c', 'Order', parts.challenge));
+  cluster.controllers = (o) => ({
+    ...o,
+    metadata: { ...o.metadata, uid: 'Certificate', generation: 1 },
+    status: {
+      ...parts.failed,
+      conditions: [
+        { type: 'Ready', status: 'False', reason: 'DoesNotExist' },
+        ...(parts.issuing ? [{ type: 'Issuing', observedGeneration: 1, ...parts.issuing }] : []),
+      ],
+    },
+  });
+}
+
+const issuing = { status: 'True' };
+const google = new FakeGoogle();
+const pending = (challenge: object, seen?: string[]) => {
+  chain({ issuing, order: { state: 'pending' }, challenge });
+  return make(seen ? { nameServers: { 'kubently.io': seen } } : {});
+};
+
+test('an issue that goes on waiting says what the Challenge says', async () => {
+  const { ctx } = pending({ presented: true, state: 'pending', reason: 'Waiting for DNS-01 propagation' }, [
+    'ns1.test',
+    'ns2.test',
+  ]);
+  await expect(issued.apply(ctx)).rejects.toMatchObject({
+    name: 'TimedOut',
+    parts: { found: 'Challenge c is pending: Waiting for DNS-01 propagation' },
+  });
+});
+
+test('a TXT record that does not show while the zone is delegated to others: that is the cause', async () => {
+  const { ctx, outside } = pending({ presented: true, state: 'pending', reason: 'not yet propagated' }, [
+    'ns1.registrar.test',
+  ]);
+  await expect(issued.apply(ctx)).rejects.toMatchObject({
+    name: 'Failure',
+    message: expect.stringContaining('kubently.io. is delegated to ns1.registrar.test') as string,
+    parts: { detail: expect.stringContaining('Challenge c is pending: not yet propagated') as string },
+  });
+  expect(waited(outside)).toBeLessThan(60_000);
+});
+
+test.each([
+  ['googleapi: Error 403: Forbidden', 'Failure'],
+  ['No matching GoogleCloud domain found for domain x', 'Failure'],
+  ['googleapi: Error 429: quota', 'TimedOut'],
+  ['dial tcp: i/o timeout', 'TimedOut'],
+])('the solver cannot present (%s): %s', async (reason, name) => {
+  const { ctx, outside } = pending({ presented: false, state: 'pending', reason });
+  await expect(issued.apply(ctx)).rejects.toMatchObject({ name });
+  if (name === 'Failure') expect(waited(outside)).toBeLessThan(60_000);
+});
+
+test('an ACME server that does not answer is told from cert-manager’s own log', async () => {
+  chain({ issuing, order: {} });
+  const log = `E1 "re-queuing" err="Get \\"https://acme.test/dir\\": connection refused" key="kubently/o"\n`;
+  await expect(issued.apply(make({ log }).ctx)).rejects.toMatchObject({
+    name: 'TimedOut',
+    parts: { found: 'Order o is not taken up yet; Order o: Get "https://acme.test/dir": connection refused' },
+  });
+});
+
+const REJECTED = 'order is in "errored" state: 400 urn:ietf:params:acme:error:rejectedIdentifier: forbidden by policy';
+const LIMITED =
+  'Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2026-01-03 12:00:00 UTC: see https://letsencrypt.org/docs/rate-limits';
+const failing = (message: string, at: string, attempts = 1) =>
+  chain({
+    issuing: { status: 'False', reason: 'Failed', message },
+    failed: { lastFailureTime: at, failedIssuanceAttempts: attempts },
+    order: { state: 'errored', reason: message },
+  });
+
+/** Sets the failure after the Certificate was seen once, as cert-manager does. */
+function failsLater(message: string): void {
+  chain({ issuing, order: { state: 'pending' } });
+  const applied = cluster.controllers;
+  cluster.controllers = (o) => {
+    setTimeout(() => {
+      failing(message, '2026-01-01T00:00:09Z');
+      cluster.objects = cluster.objects.map((x) => (x.kind === 'Certificate' ? cluster.controllers(x) : x));
+    }, 20);
+    return applied(o);
+  };
+}
+
+test('a rejection ends the wait at once: Certificate, Order and what to do', async () => {
+  failsLater(REJECTED);
+  const { ctx, outside } = make();
+  await expect(issued.apply(ctx)).rejects.toMatchObject({
+    name: 'Failure',
+    message: `Certificate kubently-api-tls by letsencrypt-staging: ${REJECTED}`,
+    parts: {
+      detail: expect.stringContaining(`Order o is errored: ${REJECTED}`) as string,
+      next: expect.stringContaining('mend what is named there') as string,
+    },
+  });
+  expect(outside.changes).toEqual(['apply in kubently: Certificate/kubently-api-tls']);
+});
+
+const RESET =
+  'kubectl patch Certificate.cert-manager.io/kubently-api-tls --subresource=status --type=merge --patch \'{"status":{"lastFailureTime":null,"failedIssuanceAttempts":null}}\' --context gke-context --namespace kubently';
+
+test('a back-off of cert-manager is set aside, once, and told', async () => {
+  failing(REJECTED, '2025-12-31T23:00:00Z', 3);
+  const { ctx, outside } = make();
+  const notes: string[] = [];
+  await expect(issued.apply({ ...ctx, note: (t) => notes.push(t) })).rejects.toMatchObject({ name: 'TimedOut' });
+  expect(outside.changes).toEqual(['apply in kubently: Certificate/kubently-api-tls', RESET]);
+  expect(notes).toContain("sets cert-manager's back-off after 3 failed issuances aside");
+});
+
+test('a rate limit is not asked again before its end, and its end is told', async () => {
+  failing(LIMITED, '2025-12-31T23:30:00Z');
+  const { ctx, outside } = make();
+  await expect(issued.apply(ctx)).rejects.toMatchObject({
+    name: 'Failure',
+    parts: { found: LIMITED, next: expect.stringContaining('wait until 2026-01-03T12:00:00.000Z') as string },
+  });
+  expect(outside.changes).toEqual(['apply in kubently: Certificate/kubently-api-tls']);
+  expect(waited(outside)).toBe(0);
+});
+
+test.each([
+  ['named and over', LIMITED.replace('2026-01-03', '2025-12-30'), '2025-12-29T00:00:00Z'],
+  ['unnamed and an hour old', 'urn:ietf:params:acme:error:rateLimited', '2025-12-31T22:59:00Z'],
+])('a rate limit that is %s is no reason to wait', async (_, message, at) => {
+  failing(message, at);
+  const { ctx, outside } = make();
+  await expect(issued.apply(ctx)).rejects.toMatchObject({ name: 'TimedOut' });
+  expect(outside.changes).toContain(RESET);
+});
+
+test('a failure of the Certificate as it was before this change sets no back-off', async () => {
+  failing(REJECTED, '2025-12-31T23:00:00Z');
+  const old = cluster.controllers;
+  cluster.controllers = (o) => ({ ...old(o), metadata: { ...old(o).metadata, generation: 2 } });
+  const { ctx, outside } = make();
+  await expect(issued.apply(ctx)).rejects.toMatchObject({ name: 'TimedOut' });
+  expect(outside.changes).toEqual(['apply in kubently: Certificate/kubently-api-tls']);
 });
 
 test('a ready Certificate of the previous issuer is not yet the new one', async () => {

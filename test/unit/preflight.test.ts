@@ -1,0 +1,114 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { preflight } from '../../lib/preflight.ts';
+import type { Settings } from '../../lib/settings.ts';
+import { FakeGoogle } from './fake-google.ts';
+import { contextOf, fails, fakeOutside, json, settings, type Row, type World } from './outside.ts';
+
+const VERSIONS: Record<string, string> = {
+  'kubectl version --client -o json': '{"clientVersion":{"gitVersion": "v1.35.0"}}',
+  'helm version --short': 'v4.1.4+gabc',
+  'gcloud version --format=value("Google Cloud SDK")': '528.0.0',
+  'git --version': 'git version 2.39.5',
+  'docker version --format {{.Server.Version}}': '20.10.24',
+  'npm --version': '10.9.0',
+};
+let given: Settings;
+let answers: Record<string, Row['answer']>;
+let google: World;
+
+beforeEach(() => {
+  given = settings();
+  answers = { ...VERSIONS };
+  google = new FakeGoogle();
+  for (const path of [
+    'deployment/helm/kubently/Chart.yaml',
+    'deployment/docker/api/Dockerfile',
+    'deployment/docker/executor/Dockerfile',
+    'kubently-cli/nodejs/package.json',
+  ]) {
+    mkdirSync(dirname(join(given.repo, path)), { recursive: true });
+    writeFileSync(join(given.repo, path), '');
+  }
+  answers[`git -C ${given.repo} status --porcelain`] = '';
+  for (const context of ['gke-context', 'kind-context'])
+    answers[`kubectl get --raw /readyz --context ${context} --namespace default`] = 'ok';
+});
+
+async function found() {
+  const rows = Object.entries(answers).map(([line, answer]): Row => {
+    const [binary = '', ...rest] = line.split(' ');
+    return { binary: binary as Row['binary'], args: (a) => a.join(' ') === rest.join(' '), answer };
+  });
+  const outside = fakeOutside({ worlds: [google], rows });
+  const problems = await preflight(contextOf(outside, given, true));
+  expect(outside.changes).toEqual([]);
+  for (const { remedy } of problems) expect(remedy).toBeTruthy();
+  return problems.map((p) => `${p.about}: ${p.message}`);
+}
+
+test('a machine and a project as they should be: no problem, nothing changed', async () => {
+  expect(await found()).toEqual([]);
+});
+
+const READY = 'kubectl get --raw /readyz --context kind-context --namespace default';
+test.each<[string, () => unknown, string]>([
+  [
+    'a kubectl that is too old',
+    () => (answers['kubectl version --client -o json'] = '"gitVersion": "v1.32.0"'),
+    'kubectl: is version 1.32, wanted at least 1.33',
+  ],
+  ['helm 3', () => (answers['helm version --short'] = 'v3.18.0'), 'helm: is version 3.18, wanted at least 4.0'],
+  [
+    'no Docker',
+    () => (answers['docker version --format {{.Server.Version}}'] = fails('Cannot connect to the Docker daemon')),
+    'docker: does not answer',
+  ],
+  [
+    'no gcloud',
+    () => (answers['gcloud version --format=value("Google Cloud SDK")'] = fails('gcloud: not found', 127)),
+    'gcloud: does not answer',
+  ],
+  [
+    'an unknown context',
+    () => (answers[READY] = fails('error: context "kind-context" does not exist')),
+    'REMOTE_CLUSTERS: ',
+  ],
+  [
+    'another zone',
+    () => (given = { ...given, host: 'api.example.org' }),
+    'API_HOST: "api.example.org" does not lie in zone kubently-io (kubently.io.)',
+  ],
+  [
+    'no zone',
+    () => (given = { ...given, dnsZone: 'none' }),
+    'DNS_ZONE: project unit-project has no managed zone "none"',
+  ],
+  [
+    'a dirty checkout',
+    () => (answers[`git -C ${given.repo} status --porcelain`] = ' M chart\n?? x\n'),
+    'has 2 uncommitted changes (M chart…)',
+  ],
+  [
+    'no git checkout',
+    () => (answers[`git -C ${given.repo} status --porcelain`] = fails('fatal: not a git repository', 128)),
+    'is no git checkout',
+  ],
+  ['no checkout at all', () => (given = { ...given, repo: '/nonexistent' }), 'is no checkout of Kubently: it lacks '],
+])('%s', async (_, change, message) => {
+  change();
+  const none: World = { request: ({ url }) => (url.endsWith('/managedZones/none') ? json({}, 404) : undefined) };
+  const real = google;
+  google = { command: real.command, request: (r) => real.request?.(r) ?? none.request?.(r) } as World;
+  const problems = await found();
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain(message);
+});
+
+test('all problems at once', async () => {
+  answers['npm --version'] = '8.0.0';
+  answers['git --version'] = 'git version 2.20';
+  answers[READY] = fails('connection refused');
+  expect((await found()).map((p) => p.split(':')[0]).sort()).toEqual(['REMOTE_CLUSTERS', 'git', 'npm']);
+});

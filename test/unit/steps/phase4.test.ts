@@ -1,0 +1,143 @@
+/** Steps 4.0 to 4.3: proofs, which change nothing but labelled probes. */
+import { beforeEach, expect, test, vi } from 'vitest';
+import type { Settings } from '../../../lib/settings.ts';
+import { step as registration } from '../../../scripts/4.0-token-registration.ts';
+import { step as api41 } from '../../../scripts/4.1-api.ts';
+import { step as cli } from '../../../scripts/4.2-cli.ts';
+import { step as scenario } from '../../../scripts/4.3-end-to-end.ts';
+import { FakeCluster, rolledOut } from '../fake-cluster.ts';
+import { contextOf, fakeOutside, json, settings, type Row } from '../outside.ts';
+import { FakeKubently, REDIS_POD, withTokens } from '../remote.ts';
+
+vi.mock('../../../lib/cli-build.ts', async (real) => ({
+  ...(await real<typeof import('../../../lib/cli-build.ts')>()),
+  builtCli: () => Promise.resolve('/cache/cli/dist/index.js'),
+}));
+
+let given: Settings;
+let gke: FakeCluster;
+let kind: FakeCluster;
+let api: FakeKubently;
+
+/** A cluster whose Deployments get one pod each. */
+function cluster(context: string): FakeCluster {
+  const made = new FakeCluster(context);
+  made.controllers = (o) => {
+    if (o.kind === 'Deployment')
+      made.objects.push({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: `nginx-${context}`, namespace: 'test-app', labels: { app: 'nginx' } },
+      });
+    return rolledOut(o);
+  };
+  return made;
+}
+
+beforeEach(() => {
+  given = withTokens(settings());
+  gke = cluster('gke-context');
+  gke.objects.push(REDIS_POD);
+  kind = cluster('kind-context');
+  api = new FakeKubently(given.host);
+});
+
+function make(rows: Row[] = []) {
+  const outside = fakeOutside({ worlds: [gke, kind, api], rows: [...api.rows(), ...rows] });
+  return { outside, ctx: contextOf(outside, given) };
+}
+
+test('4.0: the tokens in Redis are the executors’ own', async () => {
+  const { outside, ctx } = make();
+  expect(await registration.prove(ctx)).toBe(
+    'gke, kind-remote: the tokens in Redis are the executors’ own'.replace('’', "'"),
+  );
+  expect(outside.changes).toEqual([]);
+});
+
+test.each([
+  ['gke', 'kubectl logs of the API’s init container sync-executor-tokens'.replace('’', "'")],
+  ['kind-remote', './runbook 3.2'],
+])('4.0: no token for %s says where it comes from', async (id, next) => {
+  Reflect.deleteProperty(api.tokens, id);
+  await expect(registration.prove(make().ctx)).rejects.toMatchObject({ parts: { found: `${id}: no token`, next } });
+});
+
+test('4.1: healthy, lists the clusters, refuses whoever has no key', async () => {
+  const { outside, ctx } = make();
+  expect(await api41.prove(ctx)).toBe('healthy, lists gke, kind-remote, refuses calls without a key (HTTP 401)');
+  expect(outside.changes).toEqual([]);
+});
+
+test.each<[string, (a: FakeKubently) => unknown, string]>([
+  ['an API without its Redis', (a) => (a.health = json({}, 503)), '/health answers HTTP 503'],
+  ['a cluster that is missing', (a) => (a.clusters = ['gke']), 'the API does not list kind-remote'],
+  ['an API that is open to all', (a) => (a.withoutKey = 200), 'the API answers a call without a key with HTTP 200'],
+])('4.1: %s fails', async (_, change, message) => {
+  change(api);
+  await expect(api41.prove(make().ctx)).rejects.toMatchObject({ message });
+});
+
+const cliSays = (text: string): Row => ({
+  binary: 'node',
+  args: (a) => a[0] === '/cache/cli/dist/index.js' && a[1] === 'debug',
+  answer: text,
+});
+
+test('4.2: the CLI answers about each cluster, with the key in its environment only', async () => {
+  const { outside, ctx } = make([cliSays('Pods: kube-proxy-1\n')]);
+  expect(await cli.prove(ctx)).toContain('debug gke, debug kind-remote answered');
+  const calls = outside.commands.filter((c) => c.binary === 'node');
+  expect(calls.map((c) => c.args[2])).toEqual(['gke', 'kind-remote']);
+  for (const { args, env } of calls) {
+    expect(args.join(' ')).not.toContain('unit-api-key');
+    expect(String(env?.['KUBENTLY_API_KEY'])).toBe('[REDACTED]');
+  }
+});
+
+test.each(['Error: 401 Unauthorized kube-', 'fetch failed kube-', 'I have nothing to say'])(
+  '4.2: a CLI that ends with 0 and says "%s" has failed',
+  async (text) => {
+    await expect(cli.prove(make([cliSays(text)]).ctx)).rejects.toMatchObject({
+      message: 'the CLI got no answer about gke',
+    });
+  },
+);
+
+test('4.2: an answer without a command that comes back is no proof', async () => {
+  api.execute = () => json({ status: 'timeout', output: null, error: null });
+  await expect(cli.prove(make([cliSays('kube-proxy')]).ctx)).rejects.toMatchObject({
+    message: 'a command in gke gave no output',
+  });
+});
+
+test('4.3: the agent names the pods of both clusters; everything made is removed', async () => {
+  api.answer = { state: 'completed', text: 'nginx-gke-context and nginx-kind-context' };
+  const { outside, ctx } = make();
+  expect(await scenario.prove(ctx)).toBe('the agent named 2 pods in gke and kind-remote');
+  expect(outside.changes.map((c) => c.split(' ').slice(0, 3).join(' ')).sort()).toEqual([
+    'apply in test-app:',
+    'apply in test-app:',
+    'kubectl delete Namespace/test-app',
+    'kubectl delete Namespace/test-app',
+  ]);
+});
+
+test.each([
+  [{ state: 'failed', text: 'no key' }, "the agent's run ended failed"],
+  [{ state: 'completed', text: 'nginx-gke-context' }, "the agent's answer does not name nginx-kind-context"],
+])('4.3: %j fails, and the probes go all the same', async (answer, message) => {
+  api.answer = answer;
+  const { outside, ctx } = make();
+  await expect(scenario.prove(ctx)).rejects.toMatchObject({ message });
+  expect(outside.changes.filter((c) => c.startsWith('kubectl delete'))).toHaveLength(2);
+});
+
+test('4.3: a namespace test-app of somebody else is left alone', async () => {
+  kind.objects.push({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'test-app' } });
+  const { outside, ctx } = make();
+  await expect(scenario.prove(ctx)).rejects.toMatchObject({
+    message: expect.stringContaining('is not the runbook') as string,
+  });
+  expect(outside.changes).toEqual([]);
+});
