@@ -1,11 +1,12 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor lint-chart render sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
+.PHONY: rollback remove help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor lint-chart render sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
 flag = $(if $(filter command line,$(origin $(1))),--$(2) $($(1)))
+OPS := --disable-warning=DEP0190 scripts/ops
 CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only)
 ifdef ENV_FILE
 export ENV_FILE
@@ -57,6 +58,12 @@ lint-chart: tools ## whether the checkout's chart gives complete releases
 
 render: tools ## both releases as files, without a cluster: OUT=folder
 	@$(NODE) scripts/ops/render.ts $(call flag,OUT,out)
+
+rollback: tools ## the release back to its previous revision, or TO=N; asks unless YES=1
+	@$(NODE) $(OPS)/rollback.ts $(call flag,TO,to) $(call flag,YES,yes)
+
+remove: tools ## the deployment away, on both sides; asks unless YES=1; KEEP=dns,ip,certs,data
+	@$(NODE) $(OPS)/remove.ts $(call flag,KEEP,keep) $(call flag,YES,yes)
 
 sandbox: tools ## the rehearsal world up
 	@$(NODE) sandbox/up.ts

@@ -17,6 +17,7 @@ import { helmTemplate, objectsOf } from './helm.ts';
 import { INGRESS_CLASS } from './infrastructure.ts';
 import { RUNBOOK_FOLDER } from './journal.ts';
 import { rolloutGap } from './rollout.ts';
+import type { Settings } from './settings.ts';
 import { absent, checkOf, differs, done, type Check } from './step.ts';
 import type { Remote, Target } from './target.ts';
 
@@ -127,10 +128,15 @@ export async function fitted(ctx: Context, placed: Placed): Promise<Fitted> {
   });
 }
 
+/** What fitAndKeep writes for a cluster; needs no checkout. */
+export function fitFiles({ host }: Pick<Settings, 'host'>, clusterId: string): string[] {
+  const path = join(RUNBOOK_FOLDER, host, `${clusterId}.values.yaml`);
+  return [path, fittedPath(path)];
+}
+
 /** Removes what fitAndKeep wrote. */
-export async function forgetFit(ctx: Context, placed: Placed): Promise<void> {
-  const path = valuesPath(ctx, placed);
-  for (const file of [path, fittedPath(path)]) await rm(file, { force: true });
+export async function forgetFit({ settings }: Context, clusterId: string): Promise<void> {
+  for (const file of fitFiles(settings, clusterId)) await rm(file, { force: true });
 }
 
 function fittedPath(values: string): string {
@@ -199,7 +205,12 @@ export async function applyRelease(ctx: Context, placed: Placed): Promise<void> 
   await ctx
     .helm(target)
     .upgrade({ release: meaning.release, chart: chartPath(ctx.settings.repo), values: kept.values });
-  const kube = ctx.kube(target);
+  await applyAround(ctx, placed, kept);
+}
+
+/** Does what values cannot: after each install, upgrade and rollback. */
+export async function applyAround(ctx: Context, placed: Placed, kept: Fitted): Promise<void> {
+  const kube = ctx.kube(placed.target);
   await kube.apply(await aroundObjects(ctx, placed, kept), 'partial');
   for (const a of kept.around)
     if (a.kind === 'hpa-remove') await kube.delete('HorizontalPodAutoscaler.autoscaling', a.name);

@@ -1,6 +1,7 @@
 /** What a step is: what it makes true, and its five small parts (design.md "A step"). */
 import type { Context } from './context.ts';
 import { differenceLines, isNone, type Drift } from './drift.ts';
+import type { Spared } from './spared.ts';
 
 /** A step's number in the plan, such as 2.3. */
 export type StepId = `${number}.${number}`;
@@ -33,8 +34,8 @@ export interface ChangeStep extends StepBase {
   apply: (ctx: Context) => Promise<void>;
   /** Proves the effect from outside; the evidence in words. @throws Failure */
   verify: (ctx: Context) => Promise<string>;
-  /** The inverse of apply, tolerant of what is already gone. */
-  undo: (ctx: Context) => Promise<void>;
+  /** The inverse of apply, less what is spared; tolerant of what is already gone. */
+  undo: (ctx: Context, spared: Spared) => Promise<void>;
 }
 
 /** A step that only proves (phase 4): it may make labelled probes, and removes them. */

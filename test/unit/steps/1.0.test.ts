@@ -74,7 +74,7 @@ test('verify waits for the last name server and says which one is late', async (
 
 test('undo removes the record before the address', async () => {
   const { outside, ctx } = world(new FakeGoogle().reserved());
-  await step.undo(ctx);
+  await step.undo(ctx, new Map());
   expect(outside.changes.map((c) => c.split(' ').slice(1, 4).join(' '))).toEqual([
     'dns record-sets delete',
     'compute addresses delete',

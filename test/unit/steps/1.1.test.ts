@@ -88,7 +88,7 @@ test('verify goes on while the webhook’s certificate is made, and then says it
 test('undo takes release and namespace away', async () => {
   install();
   const outside = fakeOutside({ worlds: [cluster] });
-  await step.undo(contextOf(outside));
+  await step.undo(contextOf(outside), new Map());
   expect(outside.changes.map((c) => c.split(' ').slice(0, 3).join(' '))).toEqual([
     'helm uninstall cert-manager',
     'kubectl delete Namespace/cert-manager',

@@ -97,7 +97,7 @@ test('before 2.1 nothing can be known', async () => {
 
 test('undo takes Secrets, then the namespace', async () => {
   const outside = fakeOutside({ worlds: [cluster] });
-  await step.undo(contextOf(outside, given));
+  await step.undo(contextOf(outside, given), new Map());
   expect(outside.changes.map((c) => c.split(' ')[2])).toEqual([
     'Secret/kubently-redis-password',
     'Secret/kubently-api-keys',
