@@ -155,20 +155,30 @@ function whereIs({ part, target }: Place): string {
   return `${part === 'remote' ? `cluster ${target.context}` : 'GKE cluster'}, ${target.namespace}`;
 }
 
-/** The items for a person: by place, a line for each kind; what is kept with the reason. */
+/** What goes, for a person: by place, a line for each kind, every name. */
 export function itemLines(items: readonly Item[]): string[] {
   return group(items, (i) => i.where).flatMap(([where, inside]) => [
     `  ${where}`,
-    ...group(inside, (i) => `${i.kind}\n${reasonOf(i)}`).map(
-      ([key, same]) =>
-        `    ${(key.split('\n')[0] ?? '').padEnd(31)} ${same.map((i) => i.name).join(', ')}${reasonOf(same[0]) ? `: ${reasonOf(same[0])}` : ''}`,
+    ...group(inside, (i) => i.kind).map(
+      ([kind, same]) => `    ${kind.padEnd(31)} ${same.map((i) => i.name).join(', ')}`,
     ),
   ]);
 }
 
-function reasonOf(item: Item | undefined): string {
-  return item?.kept ?? item?.stuck ?? '';
+/** What stays, for a person: by place and reason; many of a kind are counted. */
+export function leftLines(items: readonly Item[]): string[] {
+  return group(items, (i) => i.where).flatMap(([where, inside]) => [
+    `  ${where}`,
+    ...group(inside, (i) => i.kept ?? i.stuck ?? '').map(([reason, same]) => {
+      const names = group(same, (i) => i.kind).map(([kind, of]) =>
+        of.length > MOST_NAMED ? `${of.length} of kind ${kind}` : `${kind} ${of.map((i) => i.name).join(', ')}`,
+      );
+      return `    ${names.join('; ')}\n        ${reason}`;
+    }),
+  ]);
 }
+
+const MOST_NAMED = 3;
 
 function group<T>(list: readonly T[], key: (item: T) => string): [string, T[]][] {
   return [...Map.groupBy(list, key)];

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { confirm } from '../../lib/confirm.ts';
 import { BadInput, explain } from '../../lib/failure.ts';
-import { inventory, itemLines, type Item } from '../../lib/inventory.ts';
+import { inventory, itemLines, leftLines, type Item } from '../../lib/inventory.ts';
 import { runProgram } from '../../lib/program.ts';
 import { undoSteps } from '../../lib/removal.ts';
 import type { Progress } from '../../lib/run.ts';
@@ -26,15 +26,15 @@ export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: str
   const before = await inventory(ctx, spared);
   const kept = before.filter((i) => i.kept !== undefined);
   const goes = before.filter((i) => i.kept === undefined);
-  const show = (title: string, items: readonly Item[]): void => {
-    if (items.length > 0) [out.chalk.bold(title), ...itemLines(items), ''].forEach(out.line);
+  const show = (title: string, items: readonly Item[], lines = leftLines): void => {
+    if (items.length > 0) [out.chalk.bold(title), ...lines(items), ''].forEach(out.line);
   };
   if (goes.length === 0) {
     show('kept on purpose:', kept);
     out.line('there is nothing to remove');
     return STATUS.done;
   }
-  show('to be deleted:', goes);
+  show('to be deleted:', goes, itemLines);
   show('to be kept:', kept);
   await confirm(`Delete this deployment of ${ctx.settings.host}?`, yes);
 
