@@ -12,8 +12,10 @@ const NAMESPACE_TIMEOUT_MS = 300_000;
 export function namespaceKept({ namespace, inside, foreign }: Owned, place: Place, spared: Spared): string | undefined {
   if (!isOurNamespace(namespace)) return 'it was there before the runbook';
   const [other] = foreign;
-  if (other)
-    return `it holds ${foreign.length === 1 ? '' : `${foreign.length} objects that the runbook did not make, such as `}${id(other)}${foreign.length === 1 ? ', which the runbook did not make' : ''}`;
+  if (other) {
+    const more = foreign.length > 1 ? ` and ${foreign.length - 1} more` : '';
+    return `it holds ${id(other)}${more}, which the runbook did not make`;
+  }
   const kept = inside.find((o) => keptBecause(o, place.part, spared));
   return kept && `it holds ${id(kept)}`;
 }

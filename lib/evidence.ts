@@ -62,6 +62,7 @@ async function logsOf(ctx: Context, target: Placed['target'], pod: KubeObject): 
 
 function eventLine(e: KubeObject): string {
   const { kind, name } = e['involvedObject'] as { kind: string; name: string };
-  const at = e['lastTimestamp'] ?? e['eventTime'] ?? e.metadata.creationTimestamp;
-  return `${String(at)} ${String(e['type'])} ${kind}/${name} ${String(e['reason'])}: ${String(e['message'])}`;
+  const { lastTimestamp, eventTime, type, reason, message } = e as unknown as Record<string, string | null | undefined>;
+  const at = lastTimestamp ?? eventTime ?? e.metadata.creationTimestamp ?? '';
+  return `${at} ${type ?? ''} ${kind}/${name} ${reason ?? ''}: ${message ?? ''}`;
 }

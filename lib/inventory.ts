@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 import { explain } from './failure.ts';
 import { deploymentName, dns01Email, dns01Members } from './infrastructure.ts';
 import type { KubeObject } from './kubectl.ts';
-import { owned, places, type Place } from './ownership.ts';
+import { isOurNamespace, owned, places, type Place } from './ownership.ts';
 import { fitFiles } from './release.ts';
 import { keptBecause, type Spared } from './spared.ts';
 import type { StepId } from './step.ts';
@@ -66,11 +66,10 @@ async function inPlace(ctx: Context, place: Place, spared: Spared): Promise<Item
   const own = [...found.inside, ...found.beside].map(item);
   const once = own.filter((a, i) => own.findIndex((b) => b.kind === a.kind && b.name === a.name) === i);
   if (!found.namespace) return once;
-  const kept = namespaceKept(found, place, spared);
   // A namespace that is not the runbook's and holds nothing of it is none of its business.
-  if (kept !== undefined && found.inside.length === 0 && found.foreign.length === 0) return once;
-  const isOthers = kept !== undefined && found.inside.length === 0;
-  return isOthers ? once : [...once, { ...item(found.namespace), kept, stuck: terminating(found.namespace) }];
+  if (!isOurNamespace(found.namespace) && found.inside.length === 0) return once;
+  const kept = namespaceKept(found, place, spared);
+  return [...once, { ...item(found.namespace), kept, stuck: terminating(found.namespace) }];
 }
 
 /** What holds a namespace that is being deleted, in the server's words. */

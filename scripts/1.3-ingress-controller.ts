@@ -80,7 +80,7 @@ export const step: ChangeStep = {
   },
 
   async undo(ctx, spared) {
-    if (spared.has('ingress')) return;
+    if (ctx.settings.ingressController === 'existing' || spared.has('ingress')) return;
     // The Service first: its load balancer must be gone before its address can be released.
     await ctx.inGke(INGRESS_NAMESPACE).delete('Service', 'traefik', 300_000);
     await clear(ctx, placeOf(ctx.settings, 'ingress'), spared);
