@@ -31,7 +31,7 @@ kill_at_next_step() {
 @test "without YES and without a terminal nothing is removed, and the list is exact" {
   run -2 ./node_modules/.bin/node scripts/ops/remove.ts </dev/null
   assert_output --partial 'to be deleted:'
-  assert_output --regexp 'Namespace +kubently$'
+  assert_line --regexp '^ +Namespace +kubently$'
   assert_output --partial 'there is no terminal to ask at'
   run -0 kubectl --context "$GKE" get namespace kubently -o 'jsonpath={.status.phase}'
   assert_output Active
