@@ -60,7 +60,10 @@ export const step: ChangeStep = {
 /** Waits until cert-manager has cleaned up the challenges; where it is gone already, nobody would ever let them go. */
 async function noChallenges(ctx: Context): Promise<void> {
   const kube = ctx.kube(ctx.settings.gke);
-  const left = (): Promise<KubeObject[]> => kube.list('Challenge.acme.cert-manager.io');
+  const left = async (): Promise<KubeObject[]> =>
+    (await kube.list('Challenge.acme.cert-manager.io')).filter(
+      (c) => (c['spec'] as { dnsName?: string }).dnsName === ctx.settings.host,
+    );
   const gone = waitFor(
     {
       what: 'challenges',
