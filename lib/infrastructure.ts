@@ -45,7 +45,7 @@ export function valuesFile(file: string, fill: Readonly<Record<string, string>>)
 }
 
 /** The ingress controller's objects (values/traefik.yaml) with the reserved address. */
-export function ingressObjects(settings: Settings, address: string): KubeObject[] {
+export function ingressObjects(settings: Pick<Settings, 'staticIpName'>, address: string): KubeObject[] {
   return valuesFile('traefik.yaml', { ADDRESS: address, ADDRESS_NAME: settings.staticIpName }) as KubeObject[];
 }
 

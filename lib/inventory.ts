@@ -28,9 +28,15 @@ export interface Item {
 
 /** Everything that is there. A remote cluster that does not answer is an item that is stuck. */
 export async function inventory(ctx: Context, spared: Spared): Promise<Item[]> {
+  const all = places(ctx.settings);
+  const contexts = [...new Set(all.map((p) => p.target.context))];
+  // One read for all places of a cluster.
+  const clusterWide = new Map(
+    contexts.map((context) => [context, ctx.kube({ context, namespace: 'default' }).everything('cluster')]),
+  );
   const found = await Promise.all([
-    ...places(ctx.settings).map((place) =>
-      inPlace(ctx, place, spared).catch((error: unknown): Item[] => {
+    ...all.map((place) =>
+      inPlace(ctx, place, spared, clusterWide.get(place.target.context)).catch((error: unknown): Item[] => {
         if (place.part !== 'remote') throw error;
         const stuck = `the cluster does not answer: ${explain(error).split('\n')[0] ?? ''}; is it gone for good, take it out of REMOTE_CLUSTERS`;
         return [
@@ -51,8 +57,13 @@ export async function inventory(ctx: Context, spared: Spared): Promise<Item[]> {
   return found.flat();
 }
 
-async function inPlace(ctx: Context, place: Place, spared: Spared): Promise<Item[]> {
-  const found = await owned(ctx, place);
+async function inPlace(
+  ctx: Context,
+  place: Place,
+  spared: Spared,
+  clusterWide: Promise<KubeObject[]> | undefined,
+): Promise<Item[]> {
+  const found = await owned(ctx, place, clusterWide);
   const item = (o: KubeObject): Item => {
     const isRelease = o['type'] === 'helm.sh/release.v1';
     return {

@@ -1,7 +1,13 @@
 /** What in the clusters is the deployment's own, by the marks that live objects carry: labels, Helm's annotations, names of what controllers made for it. */
 import type { Context } from './context.ts';
 import { TLS_SECRET } from './deployment.ts';
-import { CERT_MANAGER_NAMESPACE, CERT_MANAGER_RELEASE, INGRESS_NAMESPACE, ISSUER_NAMES } from './infrastructure.ts';
+import {
+  CERT_MANAGER_NAMESPACE,
+  CERT_MANAGER_RELEASE,
+  INGRESS_NAMESPACE,
+  ingressObjects,
+  ISSUER_NAMES,
+} from './infrastructure.ts';
 import { FIELD_MANAGER, type KubeObject } from './kubectl.ts';
 import type { Settings } from './settings.ts';
 import type { StepId } from './step.ts';
@@ -45,6 +51,19 @@ const BY_NAME: Record<Place['part'], ReadonlySet<string>> = {
   ]),
 };
 
+/** What the runbook applies outside all namespaces, by part. */
+const CLUSTER_SCOPED: Record<Place['part'], () => ReadonlySet<string>> = {
+  release: () => new Set(),
+  remote: () => new Set(),
+  ingress: () =>
+    new Set(
+      ingressObjects({ staticIpName: '' }, '')
+        .filter((o) => o.metadata.namespace === undefined)
+        .map(id),
+    ),
+  'cert-manager': () => new Set(Object.values(ISSUER_NAMES).map((name) => `ClusterIssuer/${name}`)),
+};
+
 /** All places of a deployment; remotes that share a namespace are one. */
 export function places({ gke, release, remotes }: Pick<Settings, 'gke' | 'release' | 'remotes'>): Place[] {
   const inGke = (namespace: string): Target => ({ context: gke.context, namespace });
@@ -73,13 +92,21 @@ export function isOurNamespace(namespace: KubeObject | undefined): boolean {
   return namespace?.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
 }
 
-/** What is there of the deployment in one place now. @throws CommandFailed where the cluster does not answer */
-export async function owned(ctx: Context, place: Place): Promise<Owned> {
+/**
+ * What is there of the deployment in one place now.
+ * @param clusterWide the cluster's objects outside all namespaces, where they are read already
+ * @throws CommandFailed where the cluster does not answer
+ */
+export async function owned(
+  ctx: Context,
+  place: Place,
+  clusterWide: Promise<KubeObject[]> = ctx.kube(place.target).everything('cluster'),
+): Promise<Owned> {
   const kube = ctx.kube(place.target);
-  const [namespace, inNamespace, clusterWide, inSystem] = await Promise.all([
+  const [namespace, inNamespace, outside, inSystem] = await Promise.all([
     kube.get('Namespace', place.target.namespace),
     kube.everything('namespace'),
-    kube.everything('cluster'),
+    clusterWide,
     place.part === 'cert-manager'
       ? ctx
           .inGke('kube-system')
@@ -92,7 +119,7 @@ export async function owned(ctx: Context, place: Place): Promise<Owned> {
     inside: candidates.filter((o) => isOurs(o, place)),
     foreign: candidates.filter((o) => !isOurs(o, place)),
     beside: [
-      ...clusterWide.filter((o) => isBeside(o, place)),
+      ...outside.filter((o) => isBeside(o, place)),
       ...inSystem.filter((o) => isHelms(o, place) || BY_NAME[place.part].has(id(o))),
     ],
   };
@@ -130,8 +157,8 @@ function isBeside(o: KubeObject, place: Place): boolean {
   }
   const by = o.metadata.labels?.[MANAGED_BY];
   if (o.kind === 'Namespace') return place.part === 'release' && by === `${FIELD_MANAGER}-probe`;
-  if (by !== FIELD_MANAGER) return false;
-  return place.part === (o.kind === 'ClusterIssuer' ? 'cert-manager' : 'ingress');
+  // By its label and its name: another deployment in the cluster has the label too.
+  return by === FIELD_MANAGER && CLUSTER_SCOPED[place.part]().has(id(o));
 }
 
 /** Made by a controller for another object, or by the cluster for every namespace. */

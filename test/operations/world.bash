@@ -30,10 +30,11 @@ leftovers_in_clusters() {
   for context in "$GKE" "$REMOTE"; do
     kubectl --context "$context" get namespaces -o name | grep -E '/(kubently|kubently-remote|cert-manager|traefik)$'
     kubectl --context "$context" get clusterroles,clusterrolebindings,ingressclasses,customresourcedefinitions,validatingwebhookconfigurations,mutatingwebhookconfigurations -o name |
-      grep -E 'kubently|traefik|cert-manager|/nginx$'
+      grep -E '/(kubently(-remote)?-executor|traefik-ingress|cert-manager.*|.*\.cert-manager\.io|nginx)$'
     kubectl --context "$context" get roles,rolebindings,leases -n kube-system -o name | grep -E 'cert-manager|traefik|kubently'
     kubectl --context "$context" get persistentvolumes -o 'jsonpath={range .items[*]}pv/{.metadata.name} {.spec.claimRef.namespace}{"\n"}{end}' | grep -E ' kubently'
-    kubectl --context "$context" get all,secrets,configmaps,ingresses,networkpolicies,leases -A -l app.kubernetes.io/managed-by=kubently-runbook -o name
+    kubectl --context "$context" get all,secrets,configmaps,ingresses,networkpolicies,leases -A -l app.kubernetes.io/managed-by=kubently-runbook \
+      -o 'jsonpath={range .items[*]}{.metadata.namespace}/{.kind}/{.metadata.name}{"\n"}{end}' | grep -E '^(kubently|kubently-remote|cert-manager|traefik|kube-system)/'
   done
   return 0
 }

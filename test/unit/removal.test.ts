@@ -63,6 +63,8 @@ beforeEach(() => {
       certificate('kubently-api-tls', 'kubently', 'letsencrypt-prod'),
       object('ClusterRole', 'kubently-executor', undefined, helms('kubently', 'kubently')),
       object('ClusterRole', 'somebody-elses'),
+      // Of another deployment in the same cluster.
+      object('IngressClass', 'internal', undefined, { labels: OURS }),
       object('ClusterIssuer', 'letsencrypt-prod', undefined, { labels: OURS }),
       object('Secret', 'letsencrypt-prod', 'cert-manager'),
       object('Secret', 'clouddns-dns01-solver-sa', 'cert-manager', { labels: OURS }),
@@ -128,7 +130,10 @@ async function session(rows: Row[] = []) {
 test('removes all that is the deployment’s, nothing else, and is then content with nothing', async () => {
   const first = await session();
   expect(await remove(first.session, NOTHING, '1')).toBe(0);
-  expect(gke.objects.map((o) => `${o.kind}/${o.metadata.name}`)).toEqual(['ClusterRole/somebody-elses']);
+  expect(gke.objects.map((o) => `${o.kind}/${o.metadata.name}`)).toEqual([
+    'ClusterRole/somebody-elses',
+    'IngressClass/internal',
+  ]);
   expect(kind.objects).toEqual([]);
   expect([google.address, google.record, google.account, google.bindings]).toEqual([
     undefined,
