@@ -1,11 +1,12 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux lint-chart render runbook-doc sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove lint-chart render runbook-doc sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
 flag = $(if $(filter command line,$(origin $(1))),--$(2) $($(1)))
+OPS := --disable-warning=DEP0190 scripts/ops
 CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait)
 JSON_FLAG = $(if $(filter command line,$(origin JSON)),--json)
 ifdef ENV_FILE
@@ -68,6 +69,12 @@ render: tools ## both releases as files, without a cluster: OUT=folder
 
 runbook-doc: tools ## the deployment as a document to go on with by hand: OUT=file
 	@$(NODE) --disable-warning=DEP0190 scripts/ops/runbook-doc.ts $(call flag,OUT,out)
+
+rollback: tools ## the release back to its previous revision, or TO=N; asks unless YES=1
+	@$(NODE) $(OPS)/rollback.ts $(call flag,TO,to) $(call flag,YES,yes)
+
+remove: tools ## the deployment away, on both sides; asks unless YES=1; KEEP=dns,ip,certs,data
+	@$(NODE) $(OPS)/remove.ts $(call flag,KEEP,keep) $(call flag,YES,yes)
 
 sandbox: tools ## the rehearsal world up
 	@$(NODE) sandbox/up.ts

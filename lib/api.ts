@@ -10,6 +10,6 @@ export function kubentlyApi({ http, settings }: Context): Kubently {
 }
 
 /** Ids of all clusters that the deployment connects. */
-export function clusterIds({ settings }: Context): string[] {
+export function clusterIds({ settings }: Pick<Context, 'settings'>): string[] {
   return [settings.gkeClusterId, ...settings.remotes.map((r) => r.id)];
 }

@@ -15,6 +15,15 @@ export interface Release {
   chart: string;
 }
 
+export interface Revision {
+  revision: number;
+  /** ISO 8601. */
+  updated: string;
+  /** deployed, superseded, failed, … */
+  status: string;
+  description: string;
+}
+
 export interface ReleaseSpec {
   release: string;
   /** A directory, a packaged chart or an oci:// reference. */
@@ -48,9 +57,26 @@ export class Helm {
     return JSON.parse((await this.#read(['get', 'values', name, '-o', 'json'])).stdout) as unknown;
   }
 
-  /** The objects of the deployed revision, as rendered then. */
-  async manifest(name: string): Promise<KubeObject[]> {
-    return objectsOf((await this.#read(['get', 'manifest', name])).stdout);
+  /** The objects of the deployed revision, or of an earlier one, as rendered then. */
+  async manifest(name: string, revision?: number): Promise<KubeObject[]> {
+    const of = revision === undefined ? [] : ['--revision', String(revision)];
+    return objectsOf((await this.#read(['get', 'manifest', name, ...of])).stdout);
+  }
+
+  /** The release's revisions that Helm still knows, oldest first; none where there is no release. */
+  async history(name: string): Promise<Revision[]> {
+    if (!(await this.release(name))) return [];
+    return JSON.parse((await this.#read(['history', name, '-o', 'json'])).stdout) as Revision[];
+  }
+
+  /** Makes an earlier revision's objects the release again, as a new revision. */
+  async rollback(name: string, revision: number): Promise<void> {
+    await this.#run({
+      binary: 'helm',
+      args: ['rollback', name, String(revision), '--force-conflicts', ...flags(this.target)],
+      mutates: true,
+      timeoutMs: 300_000,
+    });
   }
 
   /**

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { OURS, type KubeObject } from './kubectl.ts';
+import type { Binding } from './google.ts';
+import { OURS, type Kubectl, type KubeObject } from './kubectl.ts';
 import type { Issuer, Settings } from './settings.ts';
 
 /** Newest supported line (field-notes F9). */
@@ -11,6 +12,7 @@ export const CERT_MANAGER_NAMESPACE = 'cert-manager';
 export const CERT_MANAGER_RELEASE = 'cert-manager';
 
 /** Plan step 1.2. */
+export const DNS01_ROLE = 'roles/dns.admin';
 export const DNS01_SECRET = { name: 'clouddns-dns01-solver-sa', key: 'key.json' } as const;
 
 export const INGRESS_NAMESPACE = 'traefik';
@@ -43,11 +45,26 @@ export function valuesFile(file: string, fill: Readonly<Record<string, string>>)
 }
 
 /** The ingress controller's objects (values/traefik.yaml) with the reserved address. */
-export function ingressObjects(settings: Settings, address: string): KubeObject[] {
+export function ingressObjects(settings: Pick<Settings, 'staticIpName'>, address: string): KubeObject[] {
   return valuesFile('traefik.yaml', { ADDRESS: address, ADDRESS_NAME: settings.staticIpName }) as KubeObject[];
 }
 
-/** A namespace of the runbook's. */
-export function namespaceObject(name: string): KubeObject {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: OURS } };
+/** The namespace to make, marked as the runbook's; none where it is there: what the runbook did not make, it does not remove. */
+export async function newNamespace(kube: Kubectl): Promise<KubeObject[]> {
+  const name = kube.target.namespace;
+  if (await kube.get('Namespace', name)) return [];
+  return [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: OURS } }];
+}
+
+/** Who holds the DNS-01 role in this deployment's name: its account, and accounts of that name that are gone. */
+export function dns01Members(
+  settings: Pick<Settings, 'dns01Account' | 'project'>,
+  bindings: readonly Binding[],
+  accountIsOurs: boolean,
+): string[] {
+  const member = `serviceAccount:${dns01Email(settings)}`;
+  return bindings
+    .filter((b) => b.role === DNS01_ROLE && !b.condition)
+    .flatMap((b) => b.members)
+    .filter((m) => (accountIsOurs && m === member) || m.startsWith(`deleted:${member}?`));
 }

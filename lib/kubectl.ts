@@ -26,6 +26,9 @@ export interface KubeObject {
 /** Who owns the fields that the runbook applies. */
 export const FIELD_MANAGER = 'kubently-runbook';
 
+/** How often kinds may change under a reader. */
+const MOST_TRIES = 5;
+
 /** How long reads of one moment are gathered before they go out together. */
 const GATHER_MS = 3;
 
@@ -89,9 +92,29 @@ export class Kubectl {
     }
   }
 
-  /** All objects of a kind in every namespace. */
+  /** All objects of a kind in every namespace; none where the kind is not known. */
   async listAll(kind: string): Promise<KubeObject[]> {
-    return itemsOf((await this.#read(['get', kind, '--all-namespaces', '-o', 'json'], kind === 'Secret')).stdout);
+    try {
+      return itemsOf((await this.#read(['get', kind, '--all-namespaces', '-o', 'json'], kind === 'Secret')).stdout);
+    } catch (error) {
+      if (isUnknownKind(error)) return [];
+      throw error;
+    }
+  }
+
+  /** Every object that could be deleted, of whatever kind: of the namespace, or of the cluster outside all namespaces. */
+  async everything(scope: 'namespace' | 'cluster'): Promise<KubeObject[]> {
+    for (let tries = 1; ; tries++) {
+      const namespaced = `--namespaced=${scope === 'namespace'}`;
+      const { stdout } = await this.#read(['api-resources', namespaced, '--verbs=list,delete', '-o', 'name']);
+      const kinds = stdout.split('\n').filter((k) => k !== '' && !/^events(\.|$)/.test(k));
+      try {
+        return itemsOf((await this.#read(['get', kinds.join(','), '-o', 'json'], true)).stdout);
+      } catch (error) {
+        // A kind that goes between the two calls (CRDs in a removal).
+        if (tries === MOST_TRIES || !isGoneKind(error)) throw error;
+      }
+    }
   }
 
   /** The API server's answer to GET path (a Service's proxy, /readyz). */
@@ -106,6 +129,11 @@ export class Kubectl {
     } catch (error) {
       return error instanceof CommandFailed ? error.stderr : '';
     }
+  }
+
+  /** What `kubectl describe` says about the objects of the kinds with these labels; it shows no Secret's value. */
+  async describe(kinds: string, selector: string): Promise<string> {
+    return (await this.#read(['describe', kinds, '--selector', selector])).stdout;
   }
 
   /** Server-side apply by stdin, so that no Secret reaches a command line or an annotation. */
@@ -208,6 +236,10 @@ function kindOf(kind: string): string {
 
 function isUnknownKind(error: unknown): boolean {
   return error instanceof CommandFailed && /doesn't have a resource type|no matches for kind/.test(error.stderr);
+}
+
+function isGoneKind(error: unknown): boolean {
+  return isUnknownKind(error) || (error instanceof CommandFailed && /could not find the requested/.test(error.stderr));
 }
 
 function itemsOf(stdout: string): KubeObject[] {

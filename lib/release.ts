@@ -17,6 +17,7 @@ import { helmTemplate, objectsOf } from './helm.ts';
 import { INGRESS_CLASS } from './infrastructure.ts';
 import type { KubeObject } from './kubectl.ts';
 import { rolloutGap } from './rollout.ts';
+import type { Settings } from './settings.ts';
 import { absent, checkOf, differs, done, unknownBefore, type Check } from './step.ts';
 import type { Remote, Target } from './target.ts';
 
@@ -141,10 +142,14 @@ export async function fitted(ctx: Context, placed: Placed): Promise<Fitted> {
   });
 }
 
+/** What fitAndKeep writes for a cluster; needs no checkout. */
+export function fitFiles({ folder }: Pick<Settings, 'folder'>, clusterId: string): string[] {
+  return ['values.yaml', 'fit.json', 'kustomization.yaml'].map((kind) => join(folder, `${clusterId}.${kind}`));
+}
+
 /** Removes what fitAndKeep wrote. */
-export async function forgetFit(ctx: Context, placed: Placed): Promise<void> {
-  const path = valuesPath(ctx, placed);
-  for (const file of [path, fittedPath(path)]) await rm(file, { force: true });
+export async function forgetFit({ settings }: Context, clusterId: string): Promise<void> {
+  for (const file of fitFiles(settings, clusterId)) await rm(file, { force: true });
 }
 
 function fittedPath(values: string): string {

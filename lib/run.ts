@@ -11,10 +11,12 @@ export type State =
   | 'checking'
   | 'applying'
   | 'verifying'
+  | 'undoing'
   /** Ended well: it was changed, it was as meant, it was proven. */
   | 'done'
   | 'unchanged'
   | 'proven'
+  | 'removed'
   /** Ended badly: by itself, or because a step that it needs did. */
   | 'failed'
   | 'blocked'
@@ -32,7 +34,15 @@ export interface Progress {
   error?: unknown;
 }
 
-export const ENDED: ReadonlySet<State> = new Set(['done', 'unchanged', 'proven', 'failed', 'blocked', 'stopped']);
+export const ENDED: ReadonlySet<State> = new Set([
+  'done',
+  'unchanged',
+  'proven',
+  'removed',
+  'failed',
+  'blocked',
+  'stopped',
+]);
 
 export interface Watcher {
   /** Called on each change of state or note. */

@@ -47,10 +47,12 @@ export function mark(state: State, chalk: ChalkInstance): string {
     case 'checking':
     case 'applying':
     case 'verifying':
+    case 'undoing':
       return chalk.cyan('▸');
     case 'done':
     case 'unchanged':
     case 'proven':
+    case 'removed':
       return chalk.green('✓');
     case 'failed':
       return chalk.red('✗');

@@ -2,6 +2,7 @@
 import type { Context } from './context.ts';
 import { isNone, type Drift } from './drift.ts';
 import { differenceLines } from './field-differences.ts';
+import type { Spared } from './spared.ts';
 
 /** A step's number in the plan, such as 2.3. */
 export type StepId = `${number}.${number}`;
@@ -34,8 +35,8 @@ export interface ChangeStep extends StepBase {
   apply: (ctx: Context) => Promise<void>;
   /** Proves the effect from outside; the evidence in words. @throws Failure */
   verify: (ctx: Context) => Promise<string>;
-  /** The inverse of apply, tolerant of what is already gone. */
-  undo: (ctx: Context) => Promise<void>;
+  /** The inverse of apply, less what is spared; tolerant of what is already gone. */
+  undo: (ctx: Context, spared: Spared) => Promise<void>;
   /** What undo leaves on purpose, and why. */
   keeps?: string;
 }

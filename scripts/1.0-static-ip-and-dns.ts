@@ -2,6 +2,7 @@
 import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
 import { delegation, delegationText } from '../lib/delegation.ts';
 import { Failure } from '../lib/failure.ts';
+import { deploymentName } from '../lib/infrastructure.ts';
 import { patience, waitFor } from '../lib/wait.ts';
 import type { Context } from '../lib/context.ts';
 
@@ -36,9 +37,18 @@ export const step: ChangeStep = {
     return done(`A record is ${found}, as reserved`);
   },
 
-  async apply({ google, settings: { host, dnsZone, staticIpName, region } }) {
+  async apply({ google, settings }) {
+    const { host, dnsZone, staticIpName, region } = settings;
     if (!(await google.address(staticIpName)))
-      await google.change(['compute', 'addresses', 'create', staticIpName, `--region=${region}`]);
+      await google.change([
+        'compute',
+        'addresses',
+        'create',
+        staticIpName,
+        `--region=${region}`,
+        // Removal releases only what this deployment reserved.
+        `--description=${deploymentName(settings)}`,
+      ]);
     const address = await google.address(staticIpName);
     if (!address)
       throw new Failure({ what: `the address ${staticIpName} was created and cannot be read`, next: './runbook 1.0' });
@@ -57,11 +67,39 @@ export const step: ChangeStep = {
 
   verify: async (ctx) => `${await servedByTheZone(ctx)}; ${await delegated(ctx)}`,
 
-  async undo({ google, settings: { host, dnsZone, staticIpName, region } }) {
-    await google.remove(['dns', 'record-sets', 'delete', `${host}.`, `--zone=${dnsZone}`, '--type=A']);
+  async undo(ctx, spared) {
+    const { google, settings } = ctx;
+    const { host, dnsZone, staticIpName, region } = settings;
+    const drop = async (name: string, type: string): Promise<void> => {
+      if (await google.record(dnsZone, name, type))
+        await google.remove(['dns', 'record-sets', 'delete', name, `--zone=${dnsZone}`, `--type=${type}`]);
+    };
+    if (!spared.has('record')) await drop(`${host}.`, 'A');
+    // What a challenge left that was cut off.
+    await drop(`_acme-challenge.${host}.`, 'TXT');
+    if (spared.has('address') || !(await google.address(staticIpName))) return;
+    await unused(ctx);
     await google.remove(['compute', 'addresses', 'delete', staticIpName, `--region=${region}`]);
   },
 };
+
+/** Waits until no load balancer holds the address: Google refuses to release it before. */
+async function unused(ctx: Context): Promise<void> {
+  const { google, settings } = ctx;
+  await waitFor(
+    {
+      what: `address ${settings.staticIpName}`,
+      timeoutMs: 180_000,
+      everyMs: 2000,
+      probe: async () =>
+        (await google.address(settings.staticIpName))?.status === 'IN_USE'
+          ? { state: 'pending', reason: 'a load balancer still holds it' }
+          : { state: 'ready', value: undefined },
+      next: `gcloud compute forwarding-rules list --project=${google.project}`,
+    },
+    ctx,
+  );
+}
 
 /** Asks every name server of the zone until all give the reserved address. */
 async function servedByTheZone(ctx: Context): Promise<string> {

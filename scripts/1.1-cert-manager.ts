@@ -4,9 +4,12 @@ import {
   CERT_MANAGER_NAMESPACE,
   CERT_MANAGER_RELEASE,
   CERT_MANAGER_VERSION,
+  newNamespace,
   valuesFile,
 } from '../lib/infrastructure.ts';
+import { clear } from '../lib/clear.ts';
 import { CommandFailed } from '../lib/command.ts';
+import { placeOf } from '../lib/ownership.ts';
 import { rolloutGap, waitForRollout } from '../lib/rollout.ts';
 import { waitFor } from '../lib/wait.ts';
 import type { Context } from '../lib/context.ts';
@@ -42,8 +45,10 @@ export const step: ChangeStep = {
   },
 
   async apply(ctx) {
-    const target = { context: ctx.settings.gke.context, namespace: CERT_MANAGER_NAMESPACE };
-    await ctx.helm(target).upgrade(
+    const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+    const fresh = await newNamespace(kube);
+    if (fresh.length > 0) await kube.apply(fresh);
+    await ctx.helm(kube.target).upgrade(
       {
         release: CERT_MANAGER_RELEASE,
         chart: ctx.settings.certManagerChart,
@@ -52,17 +57,17 @@ export const step: ChangeStep = {
       },
       ctx,
     );
-    await Promise.all(
-      DEPLOYMENTS.map((d) => waitForRollout(ctx, ctx.inGke(CERT_MANAGER_NAMESPACE), `Deployment.apps/${d}`)),
-    );
+    await Promise.all(DEPLOYMENTS.map((d) => waitForRollout(ctx, kube, `Deployment.apps/${d}`)));
   },
 
   verify: webhookAnswers,
 
-  async undo(ctx) {
-    const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
-    await ctx.helm(kube.target).uninstall(CERT_MANAGER_RELEASE);
-    await kube.delete('Namespace', CERT_MANAGER_NAMESPACE);
+  async undo(ctx, spared) {
+    if (spared.has('cert-manager')) return;
+    const place = placeOf(ctx.settings, 'cert-manager');
+    await ctx.helm(place.target).uninstall(CERT_MANAGER_RELEASE);
+    // The CRDs stay behind on purpose (values/cert-manager.yaml); nobody else needs them, or it would be spared.
+    await clear(ctx, place, spared);
   },
 };
 

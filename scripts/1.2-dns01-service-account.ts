@@ -1,13 +1,19 @@
 /** Plan step 1.2: cert-manager may write the zone, by a service account's key in a Secret or by workload identity. */
 import { absent, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
-import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET, dns01Email } from '../lib/infrastructure.ts';
+import {
+  CERT_MANAGER_NAMESPACE,
+  deploymentName,
+  DNS01_ROLE,
+  DNS01_SECRET,
+  dns01Email,
+  dns01Members,
+} from '../lib/infrastructure.ts';
 import { Failure } from '../lib/failure.ts';
 import { secretObject, secretValue } from '../lib/kubectl.ts';
 import { Secret } from '../lib/secret.ts';
 import { waitFor } from '../lib/wait.ts';
 import type { Context } from '../lib/context.ts';
 
-const ROLE = 'roles/dns.admin';
 const IDENTITY_ANNOTATION = 'iam.gke.io/gcp-service-account';
 
 export const step: ChangeStep = {
@@ -28,9 +34,9 @@ export const step: ChangeStep = {
     ]);
     if (!account) return absent(`no service account ${email}`);
     const bound = bindings.some(
-      (b) => b.role === ROLE && !b.condition && b.members.includes(`serviceAccount:${email}`),
+      (b) => b.role === DNS01_ROLE && !b.condition && b.members.includes(`serviceAccount:${email}`),
     );
-    if (!bound) return differs(`${email} is not bound to ${ROLE}`);
+    if (!bound) return differs(`${email} is not bound to ${DNS01_ROLE}`);
     if (settings.dns01Auth === 'workload-identity')
       return identity === email
         ? done(`cert-manager signs in as ${email} without a key`)
@@ -61,7 +67,7 @@ export const step: ChangeStep = {
       'add-iam-policy-binding',
       settings.project,
       `--member=serviceAccount:${email}`,
-      `--role=${ROLE}`,
+      `--role=${DNS01_ROLE}`,
       '--condition=None',
     ]);
     await (settings.dns01Auth === 'key' ? ensureKey(ctx, email) : ensureIdentity(ctx, email));
@@ -90,20 +96,24 @@ export const step: ChangeStep = {
     );
   },
 
-  async undo(ctx) {
+  async undo(ctx, spared) {
+    if (spared.has('issuers')) return;
     const { google, settings } = ctx;
     const email = dns01Email(settings);
     await ctx.inGke(CERT_MANAGER_NAMESPACE).delete('Secret', DNS01_SECRET.name);
-    if ((await google.serviceAccount(email))?.description !== deploymentName(settings)) return;
-    await google.remove([
-      'projects',
-      'remove-iam-policy-binding',
-      settings.project,
-      `--member=serviceAccount:${email}`,
-      `--role=${ROLE}`,
-      '--condition=None',
-    ]);
-    await google.remove(['iam', 'service-accounts', 'delete', email]);
+    const [account, bindings] = await Promise.all([google.serviceAccount(email), google.bindings()]);
+    const ours = account?.description === deploymentName(settings);
+    for (const member of dns01Members(settings, bindings, ours))
+      await google.remove([
+        'projects',
+        'remove-iam-policy-binding',
+        settings.project,
+        `--member=${member}`,
+        `--role=${DNS01_ROLE}`,
+        '--condition=None',
+      ]);
+    // Its keys go with it.
+    if (ours) await google.remove(['iam', 'service-accounts', 'delete', email]);
   },
 };
 

@@ -1,9 +1,11 @@
 /** Plan step 1.3: an ingress controller serves class nginx at the static IP. */
 import { absent, checkOf, conflict, done, type ChangeStep, type Check } from '../lib/step.ts';
+import { clear } from '../lib/clear.ts';
 import { drift } from '../lib/drift.ts';
 import { Failure } from '../lib/failure.ts';
 import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects } from '../lib/infrastructure.ts';
 import { addressesOf, loadBalancers, waitForBalancer } from '../lib/load-balancer.ts';
+import { placeOf } from '../lib/ownership.ts';
 import { rolloutGap, waitForRollout } from '../lib/rollout.ts';
 import { waitFor } from '../lib/wait.ts';
 import type { Context } from '../lib/context.ts';
@@ -57,18 +59,11 @@ export const step: ChangeStep = {
     );
   },
 
-  async undo(ctx) {
-    if (ctx.settings.ingressController === 'existing') return;
-    const kube = ctx.inGke(INGRESS_NAMESPACE);
+  async undo(ctx, spared) {
+    if (ctx.settings.ingressController === 'existing' || spared.has('ingress')) return;
     // The Service first: its load balancer must be gone before its address can be released.
-    await kube.delete('Service', 'traefik', 300_000);
-    for (const [kind, name] of [
-      ['IngressClass.networking.k8s.io', INGRESS_CLASS],
-      ['ClusterRoleBinding.rbac.authorization.k8s.io', 'traefik-ingress'],
-      ['ClusterRole.rbac.authorization.k8s.io', 'traefik-ingress'],
-      ['Namespace', INGRESS_NAMESPACE],
-    ] as const)
-      await kube.delete(kind, name);
+    await ctx.inGke(INGRESS_NAMESPACE).delete('Service', 'traefik', 300_000);
+    await clear(ctx, placeOf(ctx.settings, 'ingress'), spared);
   },
 };
 

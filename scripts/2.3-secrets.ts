@@ -1,7 +1,9 @@
 /** Plan step 2.3: the namespace and every Secret that the release reads. */
 import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { gkeSecrets } from '../lib/deployment.ts';
-import { namespaceObject } from '../lib/infrastructure.ts';
+import { clear } from '../lib/clear.ts';
+import { newNamespace } from '../lib/infrastructure.ts';
+import { placeOf } from '../lib/ownership.ts';
 import { readTokens, tokenNames } from '../lib/tokens.ts';
 import type { Context } from '../lib/context.ts';
 import type { KubeObject } from '../lib/kubectl.ts';
@@ -29,7 +31,7 @@ export const step: ChangeStep = {
 
   async apply(ctx) {
     const kube = ctx.kube(ctx.settings.gke);
-    await kube.apply([namespaceObject(ctx.settings.gke.namespace), ...(secretsOf(ctx) ?? [])]);
+    await kube.apply([...(await newNamespace(kube)), ...(secretsOf(ctx) ?? [])]);
   },
 
   async verify(ctx) {
@@ -38,10 +40,8 @@ export const step: ChangeStep = {
     return found.reason;
   },
 
-  async undo(ctx) {
-    const kube = ctx.kube(ctx.settings.gke);
-    for (const secret of secretsOf(ctx) ?? []) await kube.delete('Secret', secret.metadata.name);
-    await kube.delete('Namespace', ctx.settings.gke.namespace, 300_000);
+  async undo(ctx, spared) {
+    await clear(ctx, placeOf(ctx.settings, 'release'), spared);
   },
 };
 

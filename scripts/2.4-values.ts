@@ -28,7 +28,7 @@ export const step: ChangeStep = {
   },
 
   async undo(ctx) {
-    await forgetFit(ctx, await gkeRelease(ctx));
+    await forgetFit(ctx, ctx.settings.gkeClusterId);
   },
 };
 

@@ -5,7 +5,10 @@ import { saying, condition } from '../lib/conditions.ts';
 import { TLS_SECRET } from '../lib/deployment.ts';
 import { drift } from '../lib/drift.ts';
 import { differenceLines } from '../lib/field-differences.ts';
-import { Failure } from '../lib/failure.ts';
+import { Failure, TimedOut } from '../lib/failure.ts';
+import type { Context } from '../lib/context.ts';
+import type { KubeObject } from '../lib/kubectl.ts';
+import { waitFor } from '../lib/wait.ts';
 import { ISSUER_NAMES } from '../lib/infrastructure.ts';
 
 export const step: ChangeStep = {
@@ -49,11 +52,47 @@ export const step: ChangeStep = {
     return `${evidence}; http answers ${redirect.status} to https`;
   },
 
-  async undo(ctx) {
+  async undo(ctx, spared) {
     const kube = ctx.kube(ctx.settings.gke);
     await kube.delete('Certificate.cert-manager.io', TLS_SECRET);
-    await kube.delete('Secret', TLS_SECRET);
+    await noChallenges(ctx);
+    if (!spared.has('certificates')) await kube.delete('Secret', TLS_SECRET);
   },
 };
+
+/** Waits until cert-manager has cleaned up the challenges; where it is gone already, nobody would ever let them go. */
+async function noChallenges(ctx: Context): Promise<void> {
+  const kube = ctx.kube(ctx.settings.gke);
+  const left = async (): Promise<KubeObject[]> =>
+    (await kube.list('Challenge.acme.cert-manager.io')).filter(
+      (c) => (c['spec'] as { dnsName?: string }).dnsName === ctx.settings.host,
+    );
+  const gone = waitFor(
+    {
+      what: 'challenges',
+      timeoutMs: 60_000,
+      probe: async () => {
+        const some = await left();
+        return some.length === 0
+          ? { state: 'ready', value: undefined }
+          : { state: 'pending', reason: `${some.length} are being cleaned up` };
+      },
+      next: 'make remove',
+    },
+    ctx,
+  );
+  try {
+    await gone;
+  } catch (error) {
+    if (!(error instanceof TimedOut)) throw error;
+    for (const { metadata } of await left())
+      await kube.change([
+        'patch',
+        `challenge.acme.cert-manager.io/${metadata.name}`,
+        '--type=merge',
+        '--patch={"metadata":{"finalizers":null}}',
+      ]);
+  }
+}
 
 if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -6,6 +6,8 @@ import { Failure } from '../lib/failure.ts';
 import { OURS, type KubeObject } from '../lib/kubectl.ts';
 import { fitted, gkeRelease, knownFit, type Fitted } from '../lib/release.ts';
 
+const KIND = 'NetworkPolicy.networking.k8s.io';
+
 export const step: ChangeStep = {
   id: '2.8',
   kind: 'change',
@@ -43,7 +45,9 @@ export const step: ChangeStep = {
   },
 
   async undo(ctx) {
-    await ctx.kube(ctx.settings.gke).delete('NetworkPolicy.networking.k8s.io', (await policyObject(ctx)).metadata.name);
+    const kube = ctx.kube(ctx.settings.gke);
+    const ours = Object.entries(OURS).map(([k, v]) => `${k}=${v}`);
+    for (const { metadata } of await kube.list(KIND, ours.join())) await kube.delete(KIND, metadata.name);
   },
 };
 

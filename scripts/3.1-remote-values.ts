@@ -29,7 +29,7 @@ export const step: ChangeStep = {
   },
 
   async undo(ctx) {
-    for (const placed of await remotes(ctx)) await forgetFit(ctx, placed);
+    for (const { id } of ctx.settings.remotes) await forgetFit(ctx, id);
   },
 };
 

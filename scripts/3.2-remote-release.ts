@@ -5,9 +5,11 @@ import { kubentlyApi } from '../lib/api.ts';
 import type { Context } from '../lib/context.ts';
 import { remoteSecret, tokenOf } from '../lib/deployment.ts';
 import { drift, isNone } from '../lib/drift.ts';
+import { clear } from '../lib/clear.ts';
 import { differenceLines } from '../lib/field-differences.ts';
-import { namespaceObject } from '../lib/infrastructure.ts';
+import { newNamespace } from '../lib/infrastructure.ts';
 import { executorAnswers } from '../lib/executor-connection.ts';
+import { places } from '../lib/ownership.ts';
 import { registered, runningRedis } from '../lib/redis.ts';
 import { applyRelease, checkRelease, releaseWorkloads, remoteRelease } from '../lib/release.ts';
 import { waitForRollout, type Workload } from '../lib/rollout.ts';
@@ -47,13 +49,32 @@ export const step: ChangeStep = {
     return evidence.join('; ');
   },
 
-  async undo(ctx) {
-    for (const remote of ctx.settings.remotes) {
-      await ctx.helm(remote).uninstall(remote.release);
-      await ctx.kube(remote).delete('Namespace', remote.namespace, 300_000);
-    }
+  async undo(ctx, spared) {
+    const { settings } = ctx;
+    const ended = await Promise.allSettled(
+      settings.remotes.map((remote) =>
+        atOnce(async () => {
+          await unregister(ctx, remote);
+          await ctx.helm(remote).uninstall(remote.release);
+        }),
+      ),
+    );
+    const remotePlaces = places(settings).filter((p) => p.part === 'remote');
+    const cleared = await Promise.allSettled(remotePlaces.map((p) => atOnce(() => clear(ctx, p, spared))));
+    const failed = [...ended, ...cleared].find((e) => e.status === 'rejected');
+    if (failed) throw failed.reason;
   },
 };
+
+/** As good as possible: with the API or its Redis the registration goes anyway. */
+async function unregister(ctx: Context, { id }: Remote): Promise<void> {
+  if (!(await ctx.helm(ctx.settings.gke).release(ctx.settings.release))) return;
+  try {
+    await kubentlyApi(ctx).unregister(id);
+  } catch (error) {
+    ctx.note(`${id} stays registered until Redis goes: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
 
 async function checkOne(ctx: Context, remote: Remote): Promise<Check> {
   const tokens = readTokens(ctx.settings.tokensFile);
@@ -78,7 +99,8 @@ async function applyOne(ctx: Context, remote: Remote): Promise<void> {
   const known = (await registered(ctx, new Map([[remote.id, token]]))).get(remote.id);
   if (known === 'other') await api.unregister(remote.id);
   if (known !== 'registered') await api.register(remote.id, token);
-  await ctx.kube(remote).apply([namespaceObject(remote.namespace), remoteSecret(remote, tokens)]);
+  const kube = ctx.kube(remote);
+  await kube.apply([...(await newNamespace(kube)), remoteSecret(remote, tokens)]);
   await applyRelease(ctx, await remoteRelease(ctx, remote));
 }
 

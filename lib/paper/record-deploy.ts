@@ -106,7 +106,7 @@ export async function recordDeploy(settings: Settings, steps: readonly Step[], r
     ];
     for (const row of [...recorded].reverse()) {
       if (row.step.kind === 'proof') continue;
-      await row.step.undo(ctx);
+      await row.step.undo(ctx, new Map());
       row.undone = take().filter(changes);
     }
     return {

@@ -1,6 +1,6 @@
 /** A cluster as kubectl and helm show it: objects in memory, and only the command lines that the runbook may use. */
 import { CommandFailed, type Command } from '../../lib/command.ts';
-import type { Release } from '../../lib/helm.ts';
+import type { Release, Revision } from '../../lib/helm.ts';
 import type { KubeObject } from '../../lib/kubectl.ts';
 import { inputOf, type World } from './outside.ts';
 
@@ -11,6 +11,7 @@ export interface FakeRelease extends Release {
   namespace: string;
   values?: unknown;
   manifest?: string;
+  history?: (Revision & { manifest: string })[];
 }
 
 export class FakeCluster implements World {
@@ -55,15 +56,25 @@ export class FakeCluster implements World {
     }
     if (verb === 'get' && tail(2) === '--all-namespaces -o json')
       return list(this.objects.filter((o) => o.kind === short(subject)));
-    if (verb === 'get' && tail(2) === '-o json') return list(inside.filter((o) => o.kind === short(subject)));
+    if (verb === 'api-resources' && tail(2) === '--verbs=list,delete -o name')
+      return [
+        ...new Set(
+          this.objects.filter((o) => isNamespaced(o) === (subject === '--namespaced=true')).map((o) => o.kind),
+        ),
+      ].join('\n');
+    if (verb === 'get' && tail(2) === '-o json') {
+      const kinds = subject.split(',').map(short);
+      return list(inside.filter((o) => kinds.includes(o.kind)));
+    }
     if (verb === 'get' && args[2] === '--selector' && tail(4) === '-o json')
       return list(inside.filter((o) => o.kind === short(subject) && hasLabels(o, args[3] ?? '')));
     if (verb === 'create' && tail(1) === '--dry-run=server -f -') return '';
     if (verb === 'apply') return this.#apply(command, args);
     if (verb === 'delete' && /^--ignore-not-found --wait --timeout=\d+s$/.test(tail(2))) {
-      this.objects = this.objects.filter(
-        (o) => !inside.includes(o) || `${o.kind}/${o.metadata.name}` !== short(subject),
-      );
+      const named = inside.filter((o) => `${o.kind}/${o.metadata.name}` === short(subject));
+      const within = named.find((o) => o.kind === 'Namespace')?.metadata.name;
+      this.objects = this.objects.filter((o) => !named.includes(o) && (!within || o.metadata.namespace !== within));
+      if (within) this.releases = this.releases.filter((r) => r.namespace !== within);
       return '';
     }
     return undefined;
@@ -100,7 +111,13 @@ export class FakeCluster implements World {
       if (!release) throw new CommandFailed(command, 1, { stdout: '', stderr: 'Error: release: not found' }, false);
       if (own[1] === 'values' && own.slice(3).join(' ') === '-o json') return JSON.stringify(release.values ?? null);
       if (own[1] === 'manifest' && own.length === 3) return release.manifest ?? '';
+      const revision = Number(own[4]);
+      if (own[1] === 'manifest' && own[3] === '--revision')
+        return release.history?.find((r) => r.revision === revision)?.manifest ?? '';
     }
+    if (own[0] === 'history' && own.slice(2).join(' ') === '-o json')
+      return JSON.stringify(here.find((r) => r.name === own[1])?.history ?? []);
+    if (own[0] === 'rollback' && own[3] === '--force-conflicts' && own.length === 4) return '';
     if (
       own[0] === 'upgrade' &&
       /--create-namespace --force-conflicts( --post-renderer around --post-renderer-args \S+)? --values -$/.test(line)
@@ -110,6 +127,9 @@ export class FakeCluster implements World {
     }
     if (own[0] === 'uninstall' && own.slice(2).join(' ') === '--ignore-not-found --wait --timeout 5m') {
       this.releases = this.releases.filter((r) => r.name !== own[1] || r.namespace !== namespace);
+      const kept = (o: KubeObject): boolean =>
+        o.metadata.annotations?.['meta.helm.sh/release-name'] !== own[1] || o.kind === 'CustomResourceDefinition';
+      this.objects = this.objects.filter(kept);
       return '';
     }
     return undefined;
@@ -143,6 +163,10 @@ export function ready(object: KubeObject, status: 'True' | 'False' = 'True'): Ku
 
 function list(items: readonly KubeObject[]): string {
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', metadata: {}, items });
+}
+
+function isNamespaced({ metadata }: KubeObject): boolean {
+  return metadata.namespace !== undefined;
 }
 
 /** `Deployment.apps/x` → `Deployment/x`. */

@@ -8,6 +8,7 @@ export const PROJECT = 'unit-project';
 export const EMAIL = `cert-manager-dns01@${PROJECT}.iam.gserviceaccount.com`;
 export const IP = '203.0.113.7';
 const HOST = 'unit-api.kubently.io.';
+export const DESCRIPTION = 'kubently-runbook unit-api.kubently.io';
 const REGION = `https://compute.googleapis.com/compute/v1/projects/${PROJECT}/regions/us-central1`;
 const ZONE = `https://dns.googleapis.com/dns/v1/projects/${PROJECT}/managedZones/kubently-io`;
 const ACCOUNT = `https://iam.googleapis.com/v1/projects/${PROJECT}/serviceAccounts/${EMAIL}`;
@@ -15,6 +16,8 @@ const ACCOUNT = `https://iam.googleapis.com/v1/projects/${PROJECT}/serviceAccoun
 export class FakeGoogle implements World {
   address: Address | undefined;
   record: RecordSet | undefined;
+  /** What a challenge that was cut off left behind. */
+  challenge: RecordSet | undefined;
   account: ServiceAccount | undefined;
   keys: string[] = [];
   bindings: Binding[] = [];
@@ -38,6 +41,8 @@ export class FakeGoogle implements World {
         return json({ name: 'kubently-io', dnsName: 'kubently.io.', nameServers: ['ns1.test.', 'ns2.test.'] });
       case `GET ${ZONE}/rrsets?name=${HOST}&type=A`:
         return json({ rrsets: this.record ? [this.record] : [] });
+      case `GET ${ZONE}/rrsets?name=_acme-challenge.${HOST}&type=TXT`:
+        return json({ rrsets: this.challenge ? [this.challenge] : [] });
       case `GET ${ACCOUNT}`:
         return found(this.account);
       case `GET ${ACCOUNT}/keys?keyTypes=USER_MANAGED`:
@@ -51,7 +56,7 @@ export class FakeGoogle implements World {
 
   /** The reserved address and its record. */
   reserved(address = IP): this {
-    this.address = { name: 'kubently-ingress-ip', address, status: 'RESERVED' };
+    this.address = { name: 'kubently-ingress-ip', address, status: 'RESERVED', description: DESCRIPTION };
     this.record = { name: HOST, type: 'A', ttl: 300, rrdatas: [address] };
     return this;
   }
@@ -70,9 +75,18 @@ export class FakeGoogle implements World {
       this.keys = this.keys.filter((k) => k !== deleted[1]);
       return '';
     }
+    const unbound = new RegExp(
+      `^projects remove-iam-policy-binding ${PROJECT} --member=(\\S+) --role=roles/dns.admin --condition=None$`,
+    ).exec(line);
+    if (unbound) {
+      this.bindings = this.bindings
+        .map((b) => ({ ...b, members: b.members.filter((m) => m !== unbound[1]) }))
+        .filter((b) => b.members.length > 0);
+      return '';
+    }
     switch (line) {
-      case 'compute addresses create kubently-ingress-ip --region=us-central1':
-        this.address = { name: 'kubently-ingress-ip', address: IP, status: 'RESERVED' };
+      case `compute addresses create kubently-ingress-ip --region=us-central1 --description=${DESCRIPTION}`:
+        this.address = { name: 'kubently-ingress-ip', address: IP, status: 'RESERVED', description: DESCRIPTION };
         return '';
       case 'compute addresses delete kubently-ingress-ip --region=us-central1':
         this.address = undefined;
@@ -83,6 +97,9 @@ export class FakeGoogle implements World {
       case `dns record-sets delete ${HOST} --zone=kubently-io --type=A`:
         this.record = undefined;
         return '';
+      case `dns record-sets delete _acme-challenge.${HOST} --zone=kubently-io --type=TXT`:
+        this.challenge = undefined;
+        return '';
       case 'iam service-accounts create cert-manager-dns01 --display-name=cert-manager DNS-01 solver --description=kubently-runbook unit-api.kubently.io':
         this.account = { email: EMAIL, description: 'kubently-runbook unit-api.kubently.io' };
         return '';
@@ -91,9 +108,6 @@ export class FakeGoogle implements World {
         return '';
       case `projects add-iam-policy-binding ${PROJECT} --member=serviceAccount:${EMAIL} --role=roles/dns.admin --condition=None`:
         this.bindings = [{ role: 'roles/dns.admin', members: [`serviceAccount:${EMAIL}`] }];
-        return '';
-      case `projects remove-iam-policy-binding ${PROJECT} --member=serviceAccount:${EMAIL} --role=roles/dns.admin --condition=None`:
-        this.bindings = [];
         return '';
       case `iam service-accounts keys create - --iam-account=${EMAIL}`:
         this.keys.push(this.newKey.id);

@@ -7,6 +7,7 @@ import { operate } from '../../lib/operations.ts';
 import type { Session } from '../../lib/session.ts';
 import { absent, conflict, done, type ChangeStep, type Check, type ProofStep, type Step } from '../../lib/step.ts';
 import type { Criterion, Proof } from '../../lib/criterion.ts';
+import { Stop } from '../../lib/stop.ts';
 import { contextOf, fakeOutside, settings } from './outside.ts';
 
 const world = vi.hoisted(() => ({
@@ -24,6 +25,11 @@ vi.mock('../../lib/session.ts', () => ({
     world.looking = looking;
     return world.session;
   },
+}));
+
+vi.mock('../../lib/lock.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/lock.ts')>()),
+  withLock: (_: Session, __: unknown, work: (tell: () => void) => unknown) => work(() => undefined),
 }));
 
 let lines: string[];
@@ -67,7 +73,9 @@ beforeEach(() => {
     live: false,
     stream: process.stdout,
   };
-  world.session = { ctx: contextOf(fakeOutside({}), settings()), out, journal: (e) => void entries.push(e) };
+  const outside = fakeOutside({});
+  const ctx = contextOf(outside, settings());
+  world.session = { ctx, outside, stop: new Stop(), out, journal: (e) => void entries.push(e) };
 });
 
 test('deploy: what is absent is made, what is there is left, status 0, then make verify', async () => {

@@ -5,7 +5,7 @@ import { contextOf, fakeOutside } from '../outside.ts';
 
 const HOST = 'unit-api.kubently.io';
 const CREATE_ADDRESS =
-  'gcloud compute addresses create kubently-ingress-ip --region=us-central1 --project unit-project --quiet';
+  "gcloud compute addresses create kubently-ingress-ip --region=us-central1 '--description=kubently-runbook unit-api.kubently.io' --project unit-project --quiet";
 const CREATE_RECORD = `gcloud dns record-sets create ${HOST}. --zone=kubently-io --type=A --ttl=300 --rrdatas=${IP} --project unit-project --quiet`;
 
 function world(google: FakeGoogle, answers: string[][] = [[IP]], seen = ['ns2.test.', 'NS1.test']) {
@@ -93,9 +93,43 @@ test.each([
   });
 });
 
+test('undo leaves what is spared, and asks for nothing where nothing is', async () => {
+  const google = new FakeGoogle().reserved();
+  const { outside, ctx } = world(google);
+  await step.undo(
+    ctx,
+    new Map([
+      ['record', 'KEEP=dns'],
+      ['address', 'KEEP=dns'],
+    ]),
+  );
+  google.record = undefined;
+  google.address = undefined;
+  await step.undo(ctx, new Map());
+  expect(outside.changes).toEqual([]);
+});
+
+test('undo takes the stray record of a challenge too', async () => {
+  const google = new FakeGoogle();
+  google.challenge = { name: `_acme-challenge.${HOST}.`, type: 'TXT', ttl: 60, rrdatas: ['"x"'] };
+  await step.undo(world(google).ctx, new Map());
+  expect(google.challenge).toBeUndefined();
+});
+
+test('undo does not release an address that a load balancer still holds', async () => {
+  const google = new FakeGoogle().reserved();
+  Object.assign(google.address ?? {}, { status: 'IN_USE' });
+  const { outside, ctx } = world(google);
+  await expect(step.undo(ctx, new Map())).rejects.toMatchObject({
+    name: 'TimedOut',
+    parts: { found: 'a load balancer still holds it' },
+  });
+  expect(outside.changes.filter((c) => c.includes('addresses'))).toEqual([]);
+});
+
 test('undo removes the record before the address', async () => {
   const { outside, ctx } = world(new FakeGoogle().reserved());
-  await step.undo(ctx);
+  await step.undo(ctx, new Map());
   expect(outside.changes.map((c) => c.split(' ').slice(1, 4).join(' '))).toEqual([
     'dns record-sets delete',
     'compute addresses delete',

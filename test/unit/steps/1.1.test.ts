@@ -24,8 +24,9 @@ test('absent: one helm upgrade of the pinned version, with the CRDs', async () =
   const ctx = contextOf(outside);
   expect(await step.check(ctx)).toEqual({ state: 'absent', reason: 'no release cert-manager' });
   await step.apply(ctx);
-  expect(outside.changes).toEqual([UPGRADE]);
-  const upgrade = outside.commands.find((c) => c.mutates);
+  // The namespace is marked as the runbook's only where the runbook makes it.
+  expect(outside.changes).toEqual(['apply in cert-manager: Namespace/cert-manager', UPGRADE]);
+  const upgrade = outside.commands.find((c) => c.binary === 'helm' && c.mutates);
   expect(upgrade && JSON.parse(inputOf(upgrade))).toMatchObject({ crds: { enabled: true, keep: true } });
   expect(await step.check(ctx)).toMatchObject({ state: 'done' });
 });
@@ -33,7 +34,7 @@ test('absent: one helm upgrade of the pinned version, with the CRDs', async () =
 test('a chart from a path or mirror that is not OCI gets no --version', async () => {
   const outside = fakeOutside({ worlds: [cluster] });
   await step.apply(contextOf(outside, settings({ certManagerChart: '/charts/cert-manager.tgz' })));
-  expect(outside.changes[0]).toMatch(/cert-manager \/charts\/cert-manager.tgz --create-namespace/);
+  expect(outside.changes[1]).toMatch(/cert-manager \/charts\/cert-manager.tgz --create-namespace/);
 });
 
 test('present: done, proven by a dry-run Certificate, nothing changed', async () => {
@@ -85,12 +86,34 @@ test('verify goes on while the webhook’s certificate is made, and then says it
   });
 });
 
-test('undo takes release and namespace away', async () => {
+test('undo leaves a cert-manager that is spared', async () => {
   install();
   const outside = fakeOutside({ worlds: [cluster] });
-  await step.undo(contextOf(outside));
+  await step.undo(contextOf(outside), new Map([['cert-manager', 'Certificate other/x needs it']]));
+  expect(outside.changes).toEqual([]);
+});
+
+test('undo takes release, CRDs and namespace away', async () => {
+  install();
+  const annotations = { 'meta.helm.sh/release-name': 'cert-manager', 'meta.helm.sh/release-namespace': 'cert-manager' };
+  cluster.objects = cluster.objects.map((o) => ({ ...o, metadata: { ...o.metadata, annotations } }));
+  cluster.objects.push(
+    {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'certificates.cert-manager.io', annotations },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'cert-manager', labels: { 'app.kubernetes.io/managed-by': 'kubently-runbook' } },
+    },
+  );
+  const outside = fakeOutside({ worlds: [cluster] });
+  await step.undo(contextOf(outside), new Map());
   expect(outside.changes.map((c) => c.split(' ').slice(0, 3).join(' '))).toEqual([
     'helm uninstall cert-manager',
+    'kubectl delete CustomResourceDefinition.apiextensions.k8s.io/certificates.cert-manager.io',
     'kubectl delete Namespace/cert-manager',
   ]);
 });

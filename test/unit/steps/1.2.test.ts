@@ -155,11 +155,11 @@ test('undo deletes the account of this deployment only', async () => {
   google.withAccount('made by hand', ['theirs']);
   cluster.objects.push(held(keyFile('theirs')));
   const outside = fakeOutside({ worlds: [google, cluster] });
-  await step.undo(contextOf(outside));
+  await step.undo(contextOf(outside), new Map());
   expect(outside.changes).toHaveLength(1);
   expect(google.account).toBeDefined();
   google.withAccount(OURS);
-  await step.undo(contextOf(outside));
+  await step.undo(contextOf(outside), new Map());
   expect(google.account).toBeUndefined();
   expect(google.bindings).toEqual([]);
 });

@@ -136,14 +136,14 @@ test('existing: without the class or without the address it is a conflict, else 
   };
   cluster.objects.push(balancer(service, IP));
   expect(await step.check(ctx)).toMatchObject({ state: 'done' });
-  await step.undo(ctx);
+  await step.undo(ctx, new Map());
   expect(outside.changes).toEqual([]);
 });
 
 test('undo removes the Service, and with it the load balancer, first', async () => {
   cluster.objects = ingressObjects(given, IP).map(controllers);
   const { outside, ctx } = make();
-  await step.undo(ctx);
+  await step.undo(ctx, new Map());
   expect(outside.changes[0]).toMatch(/^kubectl delete Service\/traefik .*--timeout=300s/);
   expect(outside.changes.at(-1)).toMatch(/^kubectl delete Namespace\/traefik/);
 });

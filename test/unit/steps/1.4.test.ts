@@ -127,7 +127,7 @@ test('another e-mail address differs', async () => {
 
 test('undo removes issuers and their account keys', async () => {
   const outside = fakeOutside({ worlds: [cluster] });
-  await step.undo(contextOf(outside));
+  await step.undo(contextOf(outside), new Map());
   expect(outside.changes.map((c) => c.split(' ')[2])).toEqual([
     'ClusterIssuer.cert-manager.io/letsencrypt-staging',
     'Secret/letsencrypt-staging',

@@ -133,6 +133,6 @@ test('another address is written anew, the tokens are not', async () => {
 test('undo leaves the file to its owner', async () => {
   const { ctx } = make();
   await step.apply(ctx);
-  await step.undo(ctx);
+  await step.undo(ctx, new Map());
   expect(existsSync(given.tokensFile)).toBe(true);
 });

@@ -96,13 +96,20 @@ test('before 2.1 nothing can be known', async () => {
   });
 });
 
-test('undo takes Secrets, then the namespace', async () => {
+test('a namespace that was there before is not marked as the runbook’s', async () => {
+  cluster.objects = [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubently' } }];
   const outside = fakeOutside({ worlds: [cluster] });
-  await step.undo(contextOf(outside, given));
-  expect(outside.changes.map((c) => c.split(' ')[2])).toEqual([
-    'Secret/kubently-redis-password',
-    'Secret/kubently-api-keys',
-    'Secret/kubently-executor-token',
-    'Namespace/kubently',
-  ]);
+  await step.apply(contextOf(outside, given));
+  expect(outside.changes[0]).not.toContain('Namespace');
+});
+
+test('undo takes the namespace with all its Secrets', async () => {
+  const outside = fakeOutside({ worlds: [cluster] });
+  const ctx = contextOf(outside, given);
+  await step.apply(ctx);
+  outside.changes.length = 0;
+  await step.undo(ctx, new Map());
+  expect(outside.changes.map((c) => c.split(' ')[2])).toEqual(['Namespace/kubently']);
+  await step.undo(ctx, new Map());
+  expect(outside.changes).toHaveLength(1);
 });

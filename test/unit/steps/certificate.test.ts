@@ -7,7 +7,7 @@ import { step as issued } from '../../../scripts/2.6-tls-certificate.ts';
 import { step as production } from '../../../scripts/2.7-production-certificate.ts';
 import { FakeCluster, ready } from '../fake-cluster.ts';
 import { FakeGoogle } from '../fake-google.ts';
-import { contextOf, fakeOutside, settings, type World } from '../outside.ts';
+import { contextOf, fakeOutside, settings, type Row, type World } from '../outside.ts';
 
 const HOST = 'unit-api.kubently.io';
 const ISSUERS = { staging: 'letsencrypt-staging', production: 'letsencrypt-prod' };
@@ -51,12 +51,14 @@ function make({
   looking = false,
   nameServers = {},
   log = '',
+  rows = [],
 }: {
   given?: Settings;
   seen?: Partial<Served>;
   looking?: boolean;
   nameServers?: Record<string, string[]>;
   log?: string;
+  rows?: Row[];
 } = {}) {
   const served: Served = {
     trusted: true,
@@ -80,6 +82,7 @@ function make({
     worlds: [slow, cluster, google],
     nameServers,
     rows: [
+      ...rows,
       { binary: 'kubectl', args: (a) => a[0] === 'logs' && a[1] === 'deployment/cert-manager', answer: log },
       { binary: 'kubectl', args: (a) => a[0] === 'patch' && a.includes('--subresource=status'), answer: '' },
     ],
@@ -325,4 +328,30 @@ test('staging’s untrusted chain is taken, and told', async () => {
   await issued.apply(make().ctx);
   const { ctx } = make({ seen: { trusted: false, refusal: 'UNABLE_TO_GET_ISSUER_CERT' } });
   expect(await issued.verify(ctx)).toContain('not publicly trusted, as staging is');
+});
+
+test('undo waits for the challenges; those that nobody cleans up any more are let go', async () => {
+  const { outside, ctx } = make({ rows: [{ binary: 'kubectl', args: (a) => a[0] === 'patch', answer: '' }] });
+  const challenge = (dnsName: string): KubeObject => ({
+    apiVersion: 'acme.cert-manager.io/v1',
+    kind: 'Challenge',
+    metadata: { name: dnsName.split('.')[0] ?? '', namespace: 'kubently' },
+    spec: { dnsName },
+  });
+  cluster.objects = [challenge(HOST), challenge('theirs.kubently.io')];
+  await issued.undo(ctx, new Map());
+  expect(outside.changes.filter((c) => c.includes('patch'))).toEqual([
+    expect.stringContaining('patch challenge.acme.cert-manager.io/unit-api --type=merge'),
+  ]);
+});
+
+test('undo keeps the Secret of KEEP=certs, and its issuer is the wanted one for the next deploy', async () => {
+  const { outside, ctx } = make();
+  await production.apply(ctx);
+  outside.changes.length = 0;
+  await issued.undo(ctx, new Map([['certificates', 'KEEP=certs']]));
+  expect(outside.changes.map((c) => c.split(' ')[2])).toEqual(['Certificate.cert-manager.io/kubently-api-tls']);
+  await issued.apply(ctx);
+  const { issuerRef } = cluster.get('Certificate', 'kubently-api-tls')?.['spec'] as { issuerRef: { name: string } };
+  expect(issuerRef.name).toBe(ISSUERS.production);
 });

@@ -105,7 +105,7 @@ test('2.4: a finding that is an error stops, with its remedy, and keeps nothing'
 test('2.4: after undo it is to be done again', async () => {
   await fitted();
   const { ctx } = make();
-  await values.undo(ctx);
+  await values.undo(ctx, new Map());
   expect(await values.check(ctx)).toMatchObject({ state: 'absent' });
 });
 

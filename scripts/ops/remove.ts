@@ -1,0 +1,94 @@
+/** Takes the whole deployment away, in the reverse order of the plan, and says what is left and why: make remove KEEP=… YES=1 */
+import { Command } from 'commander';
+import { confirm } from '../../lib/confirm.ts';
+import { BadInput, explain } from '../../lib/failure.ts';
+import { inventory, itemLines, leftLines, type Item } from '../../lib/inventory.ts';
+import { withLock } from '../../lib/lock.ts';
+import { runProgram } from '../../lib/program.ts';
+import { undoSteps } from '../../lib/removal.ts';
+import type { Progress } from '../../lib/run.ts';
+import { openSession, type Session } from '../../lib/session.ts';
+import { elapsed, watch } from '../../lib/show.ts';
+import { KEEPABLE, sparedBy, type Keep } from '../../lib/spared.ts';
+import { STATUS } from '../../lib/status.ts';
+import { STEPS } from '../steps.ts';
+
+const program = new Command('remove')
+  .description(
+    'Removes the deployment from both sides: releases, Secrets, namespaces, certificates, DNS, address, service account.',
+  )
+  .option('--keep <parts>', `what stays, separated by commas: ${KEEPABLE.join(', ')}`)
+  .option('--yes <1>', 'do not ask');
+
+/** Removes what the deployment has, less what is kept. @returns 0 when only kept things are left, 1 when something could not be removed */
+export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: string | undefined): Promise<number> {
+  const { ctx, out, journal } = session;
+  const spared = await sparedBy(ctx, keep);
+  const before = await inventory(ctx, spared);
+  const kept = before.filter((i) => i.kept !== undefined);
+  const goes = before.filter((i) => i.kept === undefined);
+  const show = (title: string, items: readonly Item[], lines = leftLines): void => {
+    if (items.length > 0) [out.chalk.bold(title), ...lines(items), ''].forEach(out.line);
+  };
+  if (goes.length === 0) {
+    show('kept on purpose:', kept);
+    out.line('there is nothing to remove');
+    return STATUS.done;
+  }
+  show('to be deleted:', goes, itemLines);
+  show('to be kept:', kept);
+  await confirm(`Delete this deployment of ${ctx.settings.host}?`, yes);
+
+  const started = Date.now();
+  journal({ event: 'remove', reason: `keep ${[...keep].join(', ') || 'nothing'}` });
+  const watcher = watch(out);
+  const steps = STEPS.filter((s) => s.kind === 'change');
+  const rows = await withLock(session, { what: 'remove', waitMs: 0 }, () =>
+    undoSteps(steps, ctx, spared, journal, watcher),
+  );
+  watcher.stop();
+  for (const r of rows)
+    if (r.state === 'failed') out.line(`\n${out.chalk.red('✗')} ${r.id} ${r.title}\n${explain(r.error)}`);
+
+  const left = await inventory(ctx, spared);
+  const stuck = left.filter((i) => i.kept === undefined).map((i) => ({ ...i, stuck: i.stuck ?? because(rows, i) }));
+  out.line('');
+  show(
+    'left, kept on purpose:',
+    left.filter((i) => i.kept !== undefined),
+  );
+  show('left, not removable:', stuck);
+  const failed = stuck.length > 0 || rows.some((r) => r.state === 'failed' || r.state === 'blocked');
+  const end = failed
+    ? 'not everything could be removed; make remove goes on where this ended'
+    : 'removed; nothing else is left';
+  out.line(`${end} (${elapsed(Date.now() - started)})`);
+  journal({ event: 'remove', state: failed ? 'failed' : 'done', durationMs: Date.now() - started });
+  return failed ? STATUS.failed : STATUS.done;
+}
+
+/** Why the item is still there, as far as its step knows. */
+function because(rows: readonly Progress[], { step }: Item): string {
+  return rows.find((r) => r.id === step)?.note || 'it came back, or was made while the removal ran';
+}
+
+/** @throws BadInput on a part that cannot be kept */
+export function keepOf(text: string | undefined): ReadonlySet<Keep> {
+  const words = (text ?? '')
+    .split(',')
+    .map((w) => w.trim())
+    .filter(Boolean);
+  const known = (w: string): w is Keep => KEEPABLE.some((k) => k === w);
+  const unknown = words.filter((w) => !known(w));
+  if (unknown.length > 0)
+    throw new BadInput([
+      { about: 'KEEP', message: `${unknown.join(', ')} cannot be kept`, remedy: `choose of ${KEEPABLE.join(', ')}` },
+    ]);
+  return new Set(words.filter(known));
+}
+
+if (import.meta.main)
+  void runProgram(program, process.argv.slice(2), () => {
+    const { keep, yes } = program.opts<{ keep?: string; yes?: string }>();
+    return remove(openSession(false), keepOf(keep), yes);
+  });

@@ -1,0 +1,87 @@
+/** Takes the releases back to their previous revision, or to TO, saves the evidence first and proves the outcome: make rollback */
+import { relative } from 'node:path';
+import { Command } from 'commander';
+import { liveCertificate } from '../../lib/certificate.ts';
+import { confirm } from '../../lib/confirm.ts';
+import { saveEvidence } from '../../lib/evidence.ts';
+import { ISSUER_NAMES } from '../../lib/infrastructure.ts';
+import { withLock } from '../../lib/lock.ts';
+import { runProgram } from '../../lib/program.ts';
+import { gkeRelease, remoteRelease, type Placed } from '../../lib/release.ts';
+import { NOT_UNDONE, past, planMoves, revisionOf, rollBack, works, type Move, type Past } from '../../lib/rollback.ts';
+import { openSession, type Session } from '../../lib/session.ts';
+import { elapsed } from '../../lib/show.ts';
+import { STATUS } from '../../lib/status.ts';
+
+const program = new Command('rollback')
+  .description('Rolls the release in GKE back, and the remote ones to the same version.')
+  .option('--to <revision>', 'the revision of the release in GKE; else the previous one that worked')
+  .option('--yes <1>', 'do not ask');
+
+/** Rolls back, waits and proves. @throws Failure when it does not come up, BadInput where there is nothing to roll back to */
+export async function rollback(session: Session, to: number | undefined, yes: string | undefined): Promise<number> {
+  const { ctx, out, journal } = session;
+  const { chalk, line } = out;
+  const known = async (placed: Placed): Promise<{ placed: Placed; past: Past[] }> => ({
+    placed,
+    past: await past(ctx, placed),
+  });
+  const [gke, certificate, ...remotes] = await Promise.all([
+    gkeRelease(ctx).then(known),
+    liveCertificate(ctx),
+    ...ctx.settings.remotes.map((r) => remoteRelease(ctx, r).then(known)),
+  ]);
+  for (const { placed, past: revisions } of [gke, ...remotes]) {
+    line(chalk.bold(`${placed.meaning.clusterId}: release ${placed.meaning.release} in ${placed.target.context}`));
+    revisions.forEach((r) => line(`  ${row(r)}`));
+  }
+  line(`TLS issuer in use: ${certificate.issuer ? ISSUER_NAMES[certificate.issuer] : 'none'}\n`);
+  const moves = planMoves(gke, remotes, to);
+  moves.forEach((m) => line(moveLine(m)));
+  line(chalk.bold('\nnot undone by this:'));
+  NOT_UNDONE.forEach((text) => line(`  ${text}`));
+  line('');
+  await confirm('Roll back?', yes);
+
+  const started = Date.now();
+  const moved = moves
+    .map((m) => `${m.placed.meaning.clusterId} ${m.from.revision}→${m.to?.revision ?? 'stays'}`)
+    .join(', ');
+  journal({ event: 'rollback', reason: moved });
+  const folder = await saveEvidence(
+    ctx,
+    [gke, ...remotes].filter((r) => r.past.length > 0).map((r) => r.placed),
+  );
+  line(`evidence saved in ${relative(process.cwd(), folder)}`);
+  try {
+    await withLock(session, { what: 'rollback', waitMs: 0 }, () => rollBack(ctx, moves, line));
+    line(`${chalk.green('✓')} ${await works(ctx)}`);
+  } catch (error) {
+    journal({ event: 'rollback', state: 'failed', reason: moved, durationMs: Date.now() - started });
+    throw error;
+  }
+  journal({ event: 'rollback', state: 'done', reason: moved, durationMs: Date.now() - started });
+  line(
+    `rolled back in ${elapsed(Date.now() - started)}. make status now says that the releases are not as meant: that is right.`,
+  );
+  line('next: make deploy goes forward again to the checkout’s version');
+  return STATUS.done;
+}
+
+function row({ revision, updated, status, tags, description }: Past): string {
+  const at = updated.slice(0, 16).replace('T', ' ');
+  return `${String(revision).padStart(3)}  ${at}  ${status.padEnd(11)} images ${(tags.join(', ') || 'none').padEnd(10)} ${description}`;
+}
+
+function moveLine({ placed, from, to, reason }: Move): string {
+  const { clusterId } = placed.meaning;
+  return to
+    ? `${clusterId}: revision ${from.revision} → ${to.revision} (image ${to.tags.join(', ')})`
+    : `${clusterId}: stays at revision ${from.revision}: ${reason}`;
+}
+
+if (import.meta.main)
+  void runProgram(program, process.argv.slice(2), () => {
+    const { to, yes } = program.opts<{ to?: string; yes?: string }>();
+    return rollback(openSession(false), revisionOf(to), yes);
+  });

@@ -1,0 +1,120 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { Placed } from '../../lib/release.ts';
+import { past, planMoves, revisionOf, rollBack, type Past } from '../../lib/rollback.ts';
+import { deployment, FakeCluster } from './fake-cluster.ts';
+import { contextOf, fakeOutside } from './outside.ts';
+import { checkedOut, checkoutRows, MANIFEST } from './released.ts';
+
+const placed = (clusterId: string, release: string): Placed =>
+  ({
+    meaning: { side: 'gke', clusterId, release, namespace: 'kubently' },
+    target: { context: 'gke-context', namespace: 'kubently' },
+  }) as Placed;
+const GKE = placed('gke', 'kubently');
+const REMOTE = placed('kind-remote', 'kubently-remote');
+
+function revision(n: number, status: string, tag: string): Past {
+  return { revision: n, status, updated: '2026-11-23T12:55:07Z', description: '', tags: [tag] };
+}
+
+const HISTORY = [
+  revision(1, 'superseded', 'aaa1111'),
+  revision(2, 'failed', 'bbb2222'),
+  revision(3, 'deployed', 'ccc3333'),
+];
+
+test('without TO: the last revision that worked; a failed one is passed over', () => {
+  const [move] = planMoves({ placed: GKE, past: HISTORY }, []);
+  expect([move?.from.revision, move?.to?.revision]).toEqual([3, 1]);
+});
+
+test('TO names a revision; one that is not there, or the present one, is refused with the list', () => {
+  expect(planMoves({ placed: GKE, past: HISTORY }, [], 2)[0]?.to?.revision).toBe(2);
+  expect(() => planMoves({ placed: GKE, past: HISTORY }, [], 9)).toThrow('there is no revision 9');
+  expect(() => planMoves({ placed: GKE, past: HISTORY }, [], 3)).toThrow('is the present one');
+  expect(() => planMoves({ placed: GKE, past: HISTORY.slice(2) }, [])).toThrow('no earlier revision');
+  expect(() => planMoves({ placed: GKE, past: [] }, [])).toThrow('there is no release kubently');
+});
+
+test('a remote goes to its newest revision with the same image, or stays and says why', () => {
+  const to = (history: Past[]) => planMoves({ placed: GKE, past: HISTORY }, [{ placed: REMOTE, past: history }])[1];
+  expect(
+    to([revision(4, 'superseded', 'aaa1111'), revision(5, 'superseded', 'aaa1111'), revision(6, 'deployed', 'ccc3333')])
+      ?.to?.revision,
+  ).toBe(5);
+  expect(to([revision(1, 'deployed', 'aaa1111')])).toMatchObject({
+    to: undefined,
+    reason: 'it has image aaa1111 already',
+  });
+  expect(to([revision(1, 'deployed', 'ccc3333')])).toMatchObject({
+    to: undefined,
+    reason: 'it never had image aaa1111',
+  });
+  expect(to([])).toBeUndefined();
+});
+
+test('TO must be a number', () => {
+  expect(revisionOf(undefined)).toBeUndefined();
+  expect(revisionOf('2')).toBe(2);
+  expect(() => revisionOf('last')).toThrow('"last" is no revision');
+  expect(() => revisionOf('0')).toThrow();
+});
+
+let cluster: FakeCluster;
+const image = (name: string, tag: string): string =>
+  `apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: ${name} }\nspec: { template: { spec: { containers: [{ image: 'ghcr.io/k/k/${name}:${tag}' }] } } }\n`;
+
+beforeEach(() => {
+  const history = [1, 2].map((n) => ({
+    revision: n,
+    updated: '2026-11-23T12:55:07Z',
+    status: n === 2 ? 'deployed' : 'superseded',
+    description: 'Upgrade complete',
+    manifest: `${image('executor', `tag${n}`)}---\n${image('api', `tag${n}`)}---\n${image('redis', '7')}`,
+  }));
+  cluster = new FakeCluster(
+    'gke-context',
+    [deployment('kubently-api', 'kubently'), deployment('kubently-redis-master', 'kubently', 'StatefulSet')],
+    [
+      {
+        name: 'kubently',
+        namespace: 'kubently',
+        status: 'deployed',
+        revision: 2,
+        chart: 'kubently-1',
+        manifest: MANIFEST,
+        history,
+      },
+    ],
+  );
+});
+
+test('every revision is shown with the tags of Kubently’s own images; no release has no revisions', async () => {
+  const ctx = contextOf(fakeOutside({ worlds: [cluster] }));
+  expect((await past(ctx, GKE)).map((r) => [r.revision, r.tags])).toEqual([
+    [1, ['tag1']],
+    [2, ['tag2']],
+  ]);
+  expect(await past(ctx, REMOTE)).toEqual([]);
+});
+
+test('rolls back those that move, by helm, and waits for what they run; the others are not touched', async () => {
+  const given = checkedOut();
+  const outside = fakeOutside({ worlds: [cluster], rows: checkoutRows(given) });
+  const notes: string[] = [];
+  const [one, two] = await past(contextOf(outside, given), GKE);
+  if (!one || !two) throw new Error('no history');
+  const moves = [
+    { placed: GKE, from: two, to: one, reason: '' },
+    { placed: REMOTE, from: two, to: undefined, reason: 'it stays' },
+  ];
+  await rollBack(contextOf(outside, given), moves, (text) => void notes.push(text));
+  expect(outside.changes).toEqual([
+    'helm rollback kubently 1 --force-conflicts --kube-context gke-context --namespace kubently',
+  ]);
+  expect(notes).toEqual([
+    'gke: helm rollback kubently 1',
+    'gke: the values are not fitted here, so what is around the release was left as it is',
+    'gke: waits for kubently-api, kubently-redis-master',
+  ]);
+});
