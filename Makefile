@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor lint-chart render sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor lint-chart render rotate backup restore sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
@@ -57,6 +57,15 @@ lint-chart: tools ## whether the checkout's chart gives complete releases
 
 render: tools ## both releases as files, without a cluster: OUT=folder
 	@$(NODE) scripts/ops/render.ts $(call flag,OUT,out)
+
+rotate: tools ## new secrets for old, proven: WHAT=api-key|executor:ID|redis|dns-key|all
+	@$(NODE) --disable-warning=DEP0190 scripts/ops/rotate.ts $(call flag,WHAT,what)
+
+backup: tools ## Redis state, encrypted with age: OUT=file
+	@$(NODE) --disable-warning=DEP0190 scripts/ops/backup.ts $(call flag,OUT,out)
+
+restore: tools ## Redis state from a backup: BACKUP=file
+	@$(NODE) --disable-warning=DEP0190 scripts/ops/restore.ts $(call flag,BACKUP,backup)
 
 sandbox: tools ## the rehearsal world up
 	@$(NODE) sandbox/up.ts

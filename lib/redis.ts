@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Context } from './context.ts';
 import { tokenOf } from './deployment.ts';
 import { Failure } from './failure.ts';
-import type { Secret } from './secret.ts';
+import { Secret } from './secret.ts';
 import { readTokens } from './tokens.ts';
 
 /** Labels of Kubently's pods (contract 1.1). */
@@ -18,11 +18,37 @@ export async function redisPod({ kube, settings }: Context): Promise<string> {
   return pod.metadata.name;
 }
 
-/** redis-cli in the pod, signed in. @returns its stdout */
-export async function redisCli(ctx: Context, argv: readonly string[]): Promise<string> {
-  const password = tokenOf(readTokens(ctx.settings.tokensFile), 'REDIS_PASSWORD');
-  const script = 'read -r REDISCLI_AUTH; export REDISCLI_AUTH; exec redis-cli --no-auth-warning "$@"';
-  return ctx.kube(ctx.settings.gke).exec(await redisPod(ctx), undefined, ['sh', '-c', script, 'sh', ...argv], password);
+const SIGN_IN = 'read -r REDISCLI_AUTH; export REDISCLI_AUTH; ';
+
+/** redis-cli in the pod, signed in by the deployment's password or another. @returns its stdout */
+export async function redisCli(ctx: Context, argv: readonly string[], password?: Secret): Promise<string> {
+  return redisShell(ctx, 'exec redis-cli --no-auth-warning "$@"', argv, { password });
+}
+
+/**
+ * A shell line in the Redis pod in which redis-cli is signed in.
+ * @param input goes to the line's stdin, after the password
+ * @param mutates true when it changes what Redis holds
+ */
+export async function redisShell(
+  ctx: Context,
+  line: string,
+  argv: readonly string[],
+  {
+    password = tokenOf(readTokens(ctx.settings.tokensFile), 'REDIS_PASSWORD'),
+    input,
+    mutates = false,
+    timeoutMs = 30_000,
+  }: { password?: Secret | undefined; input?: Secret; mutates?: boolean; timeoutMs?: number },
+): Promise<string> {
+  const told = input ? new Secret(`${password.reveal()}\n${input.reveal()}`) : password;
+  const argvAll = ['sh', '-c', SIGN_IN + line, 'sh', ...argv];
+  return ctx.kube(ctx.settings.gke).exec(await redisPod(ctx), undefined, argvAll, told, timeoutMs, mutates);
+}
+
+/** True when Redis takes the password. */
+export async function redisTakes(ctx: Context, password: Secret): Promise<boolean> {
+  return (await redisCli(ctx, ['PING'], password)).trim() === 'PONG';
 }
 
 /** Which of the clusters have exactly this token registered (plan step 4.0), compared by hash. */

@@ -15,6 +15,7 @@ import { drift } from './drift.ts';
 import { Failure } from './failure.ts';
 import { helmTemplate, objectsOf } from './helm.ts';
 import { INGRESS_CLASS } from './infrastructure.ts';
+import type { KubeObject } from './kubectl.ts';
 import { RUNBOOK_FOLDER } from './journal.ts';
 import { rolloutGap } from './rollout.ts';
 import { absent, checkOf, differs, done, type Check } from './step.ts';
@@ -200,9 +201,22 @@ export async function applyRelease(ctx: Context, placed: Placed): Promise<void> 
     .helm(target)
     .upgrade({ release: meaning.release, chart: chartPath(ctx.settings.repo), values: kept.values });
   const kube = ctx.kube(target);
-  await kube.apply(await aroundObjects(ctx, placed, kept), 'partial');
+  await applyAround(ctx, placed);
   for (const a of kept.around)
     if (a.kind === 'hpa-remove') await kube.delete('HorizontalPodAutoscaler.autoscaling', a.name);
+}
+
+/**
+ * Applies the objects around the release; pods that read a Secret that has changed are restarted by it.
+ * @param which all of them where nothing is said
+ */
+export async function applyAround(
+  ctx: Context,
+  placed: Placed,
+  which: (object: KubeObject) => boolean = () => true,
+): Promise<void> {
+  const objects = await aroundObjects(ctx, placed, await fitted(ctx, placed));
+  await ctx.kube(placed.target).apply(objects.filter(which), 'partial');
 }
 
 /** Kind and name of the release's Deployments and StatefulSets. */

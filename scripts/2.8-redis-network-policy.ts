@@ -1,70 +1,46 @@
-/** Plan section "Network Policies": only the API reaches Redis, with selectors that match. */
+/** Plan section "Network Policies": nothing comes in but what is needed; only the API reaches Redis, with selectors that match. */
 import { checkOf, type ChangeStep } from '../lib/step.ts';
-import type { Context } from '../lib/context.ts';
 import { drift } from '../lib/drift.ts';
 import { Failure } from '../lib/failure.ts';
-import { OURS, type KubeObject } from '../lib/kubectl.ts';
-import { fitted, gkeRelease } from '../lib/release.ts';
+import { policyFacts, policyNames, policyObjects } from '../lib/network-policies.ts';
 
 export const step: ChangeStep = {
   id: '2.8',
   kind: 'change',
-  title: 'NetworkPolicy: only the API reaches Redis',
-  needs: ['2.3', '2.4'],
+  title: 'NetworkPolicies: only the API reaches Redis',
+  needs: ['1.3', '2.3', '2.4'],
   needsToVerify: ['2.5'],
 
   async check(ctx) {
-    const policy = await policyObject(ctx);
-    return checkOf(
-      await drift(ctx.kube(ctx.settings.gke), [policy]),
-      `NetworkPolicy ${policy.metadata.name} is as meant`,
-    );
+    const policies = await policyObjects(ctx);
+    const names = policies.map((p) => p.metadata.name).join(', ');
+    return checkOf(await drift(ctx.kube(ctx.settings.gke), policies), `NetworkPolicies ${names} are as meant`);
   },
 
   async apply(ctx) {
-    await ctx.kube(ctx.settings.gke).apply([await policyObject(ctx)]);
+    await ctx.kube(ctx.settings.gke).apply(await policyObjects(ctx));
   },
 
   async verify(ctx) {
+    const facts = await policyFacts(ctx);
     const kube = ctx.kube(ctx.settings.gke);
-    const { metadata, spec } = await policyObject(ctx);
-    const { podSelector } = spec as { podSelector: { matchLabels: Record<string, string> } };
-    const pods = await kube.list(
-      'Pod',
-      Object.entries(podSelector.matchLabels)
-        .map(([k, v]) => `${k}=${v}`)
-        .join(','),
+    const selected = await Promise.all(
+      [facts.redis, facts.api].map(async (labels) => {
+        const selector = Object.entries(labels).map(([k, v]) => `${k}=${v}`);
+        return (await kube.list('Pod', selector.join(','))).map((p) => p.metadata.name);
+      }),
     );
-    if (pods.length === 0)
-      throw new Failure({ what: `NetworkPolicy ${metadata.name} selects no pod`, next: 'make lint-chart' });
-    return `NetworkPolicy ${metadata.name} selects ${pods.map((p) => p.metadata.name).join(', ')}; make verify probes it`;
+    const names = policyNames(facts, ctx.settings.release);
+    const empty = selected.findIndex((pods) => pods.length === 0);
+    if (empty >= 0)
+      throw new Failure({ what: `NetworkPolicy ${names[empty] ?? ''} selects no pod`, next: 'make lint-chart' });
+    return `${names.join(', ')}: they select ${selected.flat().join(', ')}; make verify probes them`;
   },
 
   async undo(ctx) {
-    await ctx.kube(ctx.settings.gke).delete('NetworkPolicy.networking.k8s.io', (await policyObject(ctx)).metadata.name);
+    for (const name of policyNames(await policyFacts(ctx), ctx.settings.release))
+      await ctx.kube(ctx.settings.gke).delete('NetworkPolicy.networking.k8s.io', name);
   },
 };
-
-/** The policy with the selectors that the render shows. */
-async function policyObject(ctx: Context): Promise<KubeObject> {
-  const around = (await fitted(ctx, await gkeRelease(ctx))).around.find((a) => a.kind === 'network-policy');
-  if (!around)
-    throw new Failure({
-      what: 'the chart renders no Redis of its own, so there is nothing to protect',
-      next: 'make lint-chart',
-    });
-  return {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { name: around.name, namespace: ctx.settings.gke.namespace, labels: OURS },
-    spec: {
-      podSelector: { matchLabels: around.redis },
-      policyTypes: ['Ingress'],
-      ingress: [
-        { from: [{ podSelector: { matchLabels: around.api } }], ports: [{ protocol: 'TCP', port: around.port }] },
-      ],
-    },
-  };
-}
 
 if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
