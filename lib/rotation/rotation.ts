@@ -1,6 +1,7 @@
 /** What can be rotated, and all of it in one go (make rotate). */
 import type { Context } from '../context.ts';
 import { BadInput } from '../failure.ts';
+import { fitted, gkeRelease, remoteRelease, type Placed } from '../release.ts';
 import type { Settings } from '../settings.ts';
 import { tokenName } from '../tokens.ts';
 import { rotateApiKey } from './api-key.ts';
@@ -31,9 +32,11 @@ export function subjectsOf(what: string | undefined, settings: Settings): Subjec
 
 /**
  * Those that are to be done now, each with its new token on disk: what an earlier run began and did not end, or,
- * where there is nothing of that kind, all of them anew.
+ * where there is nothing of that kind, all of them anew. @throws Failure before the first change where a release's
+ * values are not known
  */
 export async function beginAll(ctx: Context, subjects: readonly Subject[]): Promise<Subject[]> {
+  for (const placed of await releasesOf(ctx, subjects)) await fitted(ctx, placed);
   const unfinished = await Promise.all(
     subjects.map(async (s) => isUnfinished(ctx, nameOf(s)) || (s === 'dns-key' && (await isDnsKeyUnfinished(ctx)))),
   );
@@ -55,6 +58,13 @@ export function rotate(ctx: Context, subject: Subject): Promise<string> {
     default:
       return rotateExecutor(ctx, clusterOf(subject));
   }
+}
+
+/** The releases whose pods restart. */
+async function releasesOf(ctx: Context, subjects: readonly Subject[]): Promise<Placed[]> {
+  if (subjects.every((s) => s === 'dns-key')) return [];
+  const remotes = ctx.settings.remotes.filter((r) => subjects.includes(`executor:${r.id}`));
+  return Promise.all([gkeRelease(ctx), ...remotes.map((r) => remoteRelease(ctx, r))]);
 }
 
 /** The subject's name in TOKENS_FILE. */
