@@ -33,7 +33,7 @@ keep() { sed -n "s/^$1=/$3/p" "$TOKENS" >"$BATS_TEST_TMPDIR/$2"; }
 api() {
   local header=$1 method=$2 path=$3; shift 3
   curl -sS --max-time 20 -o "$BATS_TEST_TMPDIR/body" -w '%{http_code}' -X "$method" --cacert "$STATE/acme-roots.pem" \
-    --resolve test-api.kubently.io:443:198.18.255.10 -H "@$BATS_TEST_TMPDIR/$header" "$@" "https://test-api.kubently.io$path"
+    --resolve "test-api.kubently.io:443:$(sed -n 's/^INGRESS_IP=//p' "$TOKENS")" -H "@$BATS_TEST_TMPDIR/$header" "$@" "https://test-api.kubently.io$path"
 }
 
 # No rotation stands open in the tokens file.
