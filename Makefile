@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove lint-chart render runbook-doc sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore lint-chart render runbook-doc sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
@@ -75,6 +75,15 @@ rollback: tools ## the release back to its previous revision, or TO=N; asks unle
 
 remove: tools ## the deployment away, on both sides; asks unless YES=1; KEEP=dns,ip,certs,data
 	@$(NODE) $(OPS)/remove.ts $(call flag,KEEP,keep) $(call flag,YES,yes)
+
+rotate: tools ## new secrets for old, proven: WHAT=api-key|executor:ID|redis|dns-key|all
+	@$(NODE) $(OPS)/rotate.ts $(call flag,WHAT,what)
+
+backup: tools ## Redis state, encrypted with age: OUT=file
+	@$(NODE) $(OPS)/backup.ts $(call flag,OUT,out)
+
+restore: tools ## Redis state from a backup: BACKUP=file
+	@$(NODE) $(OPS)/restore.ts $(call flag,BACKUP,backup)
 
 sandbox: tools ## the rehearsal world up
 	@$(NODE) sandbox/up.ts

@@ -44,19 +44,13 @@ export function aroundObjects(ctx: Context, { target: { namespace } }: Placed, {
 }
 
 /** The kustomization that helm's post-renderer applies (lib/helm-plugins/around), as YAML. */
-export async function kustomization(ctx: Context, { target }: Placed, { around }: Fitted): Promise<string> {
+export async function kustomization(ctx: Context, placed: Placed, fit: Fitted): Promise<string> {
   const patches: Patch[] = [];
-  for (const a of around) {
+  for (const a of fit.around) {
     switch (a.kind) {
       case 'executor-ca':
         patches.push(patch('apps/v1', 'Deployment', a.deployment, { spec: a.patch.spec }));
         break;
-      case 'restart-on-secret-change': {
-        const [kind = '', name = ''] = a.workload.split('/');
-        const annotations = { [SECRETS_ANNOTATION]: await hashOfSecrets(ctx, target, a.secrets) };
-        patches.push(patch('apps/v1', kind, name, { spec: { template: { metadata: { annotations } } } }));
-        break;
-      }
       case 'hpa-adopt':
         patches.push(
           patch('autoscaling/v2', 'HorizontalPodAutoscaler', a.name, {
@@ -67,6 +61,7 @@ export async function kustomization(ctx: Context, { target }: Placed, { around }
       case 'hpa-remove':
         patches.push(patch('autoscaling/v2', 'HorizontalPodAutoscaler', a.name, { $patch: 'delete' }));
         break;
+      case 'restart-on-secret-change':
       case 'pod-disruption-budget':
       case 'certificate':
       case 'network-policy':
@@ -74,7 +69,26 @@ export async function kustomization(ctx: Context, { target }: Placed, { around }
         break;
     }
   }
+  for (const { kind, name, body } of await secretStamps(ctx, placed, fit))
+    patches.push(patch('apps/v1', kind, name, body));
   return stringify({ resources: ['rendered.yaml'], patches });
+}
+
+/** What stamps each workload with the Secrets that its pods read: a changed stamp restarts them. */
+export async function secretStamps(
+  ctx: Context,
+  { target }: Placed,
+  { around }: Fitted,
+): Promise<{ kind: 'Deployment' | 'StatefulSet'; name: string; body: object }[]> {
+  const readers = around.flatMap((a) => (a.kind === 'restart-on-secret-change' ? [a] : []));
+  return Promise.all(
+    readers.map(async ({ workload, secrets }) => {
+      const [kind, name = ''] = workload.split('/');
+      const annotations = { [SECRETS_ANNOTATION]: await hashOfSecrets(ctx, target, secrets) };
+      const body = { spec: { template: { metadata: { annotations } } } };
+      return { kind: kind === 'StatefulSet' ? kind : 'Deployment', name, body };
+    }),
+  );
 }
 
 /** Whom an HPA scales is scaled by nobody else: its replicas are not the manifest's. */

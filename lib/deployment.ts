@@ -3,7 +3,7 @@ import { secretObject, type KubeObject } from './kubectl.ts';
 import { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
 import type { Remote } from './target.ts';
-import { tokenName } from './tokens.ts';
+import { nextOf, tokenName } from './tokens.ts';
 import { Failure } from './failure.ts';
 
 export const TLS_SECRET = 'kubently-api-tls';
@@ -24,12 +24,19 @@ export function gkeSecrets(settings: Settings, tokens: Readonly<Record<string, S
   const llm = Object.keys(settings.llm.keys).length > 0 ? [secretObject(LLM_SECRET, namespace, settings.llm.keys)] : [];
   return [
     secretObject(REDIS_SECRET, namespace, { password: tokenOf(tokens, 'REDIS_PASSWORD') }),
-    secretObject(API_KEYS_SECRET, namespace, { keys: new Secret(`${CLIENT}:${tokenOf(tokens, 'API_KEY').reveal()}`) }),
+    secretObject(API_KEYS_SECRET, namespace, { keys: apiKeys(tokens) }),
     secretObject(executorTokenSecret(settings.release), namespace, {
       token: tokenOf(tokens, tokenName(settings.gkeClusterId)),
     }),
     ...llm,
   ];
+}
+
+/** Every key that clients may use now: in the middle of a rotation the coming one too (contract 1.6: commas work at every commit). */
+function apiKeys(tokens: Readonly<Record<string, Secret>>): Secret {
+  const coming = tokens[nextOf('API_KEY')];
+  const keys = [...(coming ? [coming] : []), tokenOf(tokens, 'API_KEY')];
+  return new Secret(keys.map((k) => `${CLIENT}:${k.reveal()}`).join(','));
 }
 
 /** The one Secret of a remote cluster. @throws Failure when the token is missing */

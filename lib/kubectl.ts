@@ -198,20 +198,21 @@ export class Kubectl {
     await this.#run({ binary: 'kubectl', args: [...args, ...targetFlags(this.target)], mutates: true, timeoutMs });
   }
 
-  /** A command in a container that only reads; what it is told in confidence goes by stdin. @returns its stdout */
+  /** A command in a container, which only reads unless it is said to mutate; what it is told in confidence goes by stdin. @returns its stdout */
   async exec(
     pod: string,
     container: string | undefined,
     argv: readonly string[],
     input?: Secret,
     timeoutMs = 30_000,
+    mutates = false,
   ): Promise<string> {
     const where = ['exec', '-i', pod, ...(container ? ['--container', container] : [])];
     const args = [...where, ...targetFlags(this.target), '--', ...argv];
     const { stdout } = await this.#run({
       binary: 'kubectl',
       args,
-      mutates: false,
+      mutates,
       timeoutMs,
       ...(input ? { input, sensitive: 'both' } : {}),
     });

@@ -37,6 +37,23 @@ export class Kubently {
     return this.#http({ url: `${this.url}/health` });
   }
 
+  /** Whether the API takes this key. @throws Failure when it answers neither 200 nor 401 */
+  async takesKey(): Promise<boolean> {
+    const answer = await this.#call('GET', '/debug/clusters');
+    if (answer.status !== 200 && answer.status !== 401) throw unexpected(answer, '200 or 401', 'GET /debug/clusters');
+    return answer.status === 200;
+  }
+
+  /** The status by which an executor with this token is answered; undefined when its stream opens and stays. */
+  async executorStatus(id: string, token: Secret): Promise<number | undefined> {
+    const headers = { authorization: `Bearer ${token.reveal()}`, 'x-cluster-id': id };
+    const request = { url: `${this.url}/executor/stream`, headers, timeoutMs: 5000 };
+    return this.#http(request).then(
+      ({ status }) => status,
+      () => undefined,
+    );
+  }
+
   /** Ids of the clusters that the API knows. */
   async clusters(): Promise<string[]> {
     const answer = await this.#call('GET', '/debug/clusters');

@@ -1,53 +1,59 @@
-/** Whether pods reach Redis, by a pod that tries (criterion "Network policies in place"). */
+/** What pods reach, by pods that try (criterion "Network policies in place"). */
 import type { Context } from './context.ts';
 import type { KubeObject } from './kubectl.ts';
 import { waitFor } from './wait.ts';
 
 export const PROBE_LABELS: Record<string, string> = { 'app.kubernetes.io/managed-by': 'kubently-runbook-probe' };
+
+/** A namespace that is none of the deployment's; made for the probe and removed. */
+export const OTHER_NAMESPACE = 'kubently-runbook-probe';
+
 /** A new pod's address reaches an enforcing network agent only after the pod has started. */
 const TRIES = 5;
-const SECONDS_TO_CONNECT = 1;
+
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
+export interface Prober {
+  name: string;
+  namespace: string;
+  labels: Readonly<Record<string, string>>;
+  targets: readonly Endpoint[];
+}
+
+/** The shell line that says for each host:port given whether a TCP connection opens; any answer at all is one. */
+const TRY = [
+  'for to in "$@"; do said=no',
+  `for i in $(seq ${TRIES}); do`,
+  'answer=$(timeout 1 redis-cli -h "${to%:*}" -p "${to##*:}" PING 2>&1)',
+  'case "$answer" in *PONG*|*NOAUTH*|*Protocol\\ error*) said=yes; break;; esac',
+  'sleep 0.2; done; echo "$to $said"; done',
+]
+  .join('; ')
+  .replaceAll('do;', 'do');
+
+/** The command that tries; its output goes to reachedOf. */
+export function tryCommand(targets: readonly Endpoint[]): string[] {
+  return ['sh', '-c', TRY, 'sh', ...targets.map(({ host, port }) => `${host}:${port}`)];
+}
+
+/** Which of the targets were reached, by the output of tryCommand. */
+export function reachedOf(targets: readonly Endpoint[], output: string): boolean[] {
+  return targets.map(({ host, port }) => output.includes(`${host}:${port} yes`));
+}
 
 /**
- * True when a new pod with these labels can open TCP host:port, within about 6 s. The pod is removed again.
+ * Which targets a new pod reaches, each within about 6 s. The pod is removed again.
  * @param image one that the cluster runs already, with a shell and redis-cli
  */
-export async function podReaches(
-  ctx: Context,
-  target: { host: string; port: number },
-  image: string,
-  name: string,
-  labels: Readonly<Record<string, string>>,
-): Promise<boolean> {
-  const kube = ctx.kube(ctx.settings.gke);
-  const { host, port } = target;
-  // Redis answers NOAUTH to whoever gets through: any answer at all is a connection.
-  const once = `timeout ${SECONDS_TO_CONNECT} redis-cli -h ${host} -p ${port} PING 2>&1 | grep -qE 'PONG|NOAUTH'`;
-  const script = `for i in $(seq ${TRIES}); do ${once} && echo reached && exit; sleep 0.2; done; echo refused`;
-  const pod: KubeObject = {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: kube.target.namespace, labels: { ...labels, ...PROBE_LABELS } },
-    spec: {
-      restartPolicy: 'Never',
-      automountServiceAccountToken: false,
-      terminationGracePeriodSeconds: 0,
-      securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },
-      containers: [
-        {
-          name: 'probe',
-          image,
-          command: ['sh', '-c', script],
-          // Never ready: with the API's labels it would join the API's Service, and requests would go to it.
-          readinessProbe: { exec: { command: ['false'] } },
-          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-        },
-      ],
-    },
-  };
+export async function podReaches(ctx: Context, image: string, prober: Prober): Promise<boolean[]> {
+  const { name, targets } = prober;
+  const kube = ctx.inGke(prober.namespace);
   try {
     await kube.delete('Pod', name);
-    await kube.apply([pod]);
+    await kube.apply([probePod(prober, image)]);
     await waitFor(
       {
         what: `probe pod ${name}`,
@@ -64,8 +70,45 @@ export async function podReaches(
       },
       ctx,
     );
-    return (await kube.logs([name], 5)).includes('reached');
+    return reachedOf(targets, await kube.logs([name], 20));
   } finally {
     await kube.delete('Pod', name);
   }
+}
+
+/** Runs the work with a namespace of the probe's own, and removes it. */
+export async function inOtherNamespace<T>(ctx: Context, work: () => Promise<T>): Promise<T> {
+  const kube = ctx.inGke(OTHER_NAMESPACE);
+  await kube.apply([
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: OTHER_NAMESPACE, labels: PROBE_LABELS } },
+  ]);
+  try {
+    return await work();
+  } finally {
+    await kube.delete('Namespace', OTHER_NAMESPACE);
+  }
+}
+
+function probePod({ name, namespace, labels, targets }: Prober, image: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, labels: { ...labels, ...PROBE_LABELS } },
+    spec: {
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: 0,
+      securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          name: 'probe',
+          image,
+          command: tryCommand(targets),
+          // Never ready: with the API's labels it would join the API's Service, and requests would go to it.
+          readinessProbe: { exec: { command: ['false'] } },
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        },
+      ],
+    },
+  };
 }

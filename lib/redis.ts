@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Context } from './context.ts';
 import { tokenOf } from './deployment.ts';
 import { Failure } from './failure.ts';
-import type { Secret } from './secret.ts';
+import { Secret } from './secret.ts';
 import { readTokens } from './tokens.ts';
 
 /** Labels of Kubently's pods (contract 1.1). */
@@ -24,13 +24,46 @@ export async function redisPod(ctx: Context): Promise<string> {
   return pod;
 }
 
-/** redis-cli in the pod (looked up where it is not given), signed in. @returns its stdout */
-export async function redisCli(ctx: Context, argv: readonly string[], pod?: string): Promise<string> {
-  const password = tokenOf(readTokens(ctx.settings.tokensFile), 'REDIS_PASSWORD');
-  const script = 'read -r REDISCLI_AUTH; export REDISCLI_AUTH; exec redis-cli --no-auth-warning "$@"';
-  return ctx
-    .kube(ctx.settings.gke)
-    .exec(pod ?? (await redisPod(ctx)), undefined, ['sh', '-c', script, 'sh', ...argv], password);
+interface Asked {
+  /** The deployment's own where none is given. */
+  password?: Secret;
+  /** Looked up where it is not given. */
+  pod?: string;
+}
+
+const SIGN_IN = 'read -r REDISCLI_AUTH; export REDISCLI_AUTH; ';
+
+/** redis-cli in the pod, signed in. @returns its stdout */
+export async function redisCli(ctx: Context, argv: readonly string[], asked: Asked = {}): Promise<string> {
+  return redisShell(ctx, 'exec redis-cli --no-auth-warning "$@"', argv, asked);
+}
+
+/**
+ * A shell line in the Redis pod in which redis-cli is signed in.
+ * @param input goes to the line's stdin, after the password
+ * @param mutates true when it changes what Redis holds
+ */
+export async function redisShell(
+  ctx: Context,
+  line: string,
+  argv: readonly string[],
+  {
+    password = tokenOf(readTokens(ctx.settings.tokensFile), 'REDIS_PASSWORD'),
+    pod,
+    input,
+    mutates = false,
+    timeoutMs = 30_000,
+  }: Asked & { input?: Secret; mutates?: boolean; timeoutMs?: number },
+): Promise<string> {
+  const told = input ? new Secret(`${password.reveal()}\n${input.reveal()}`) : password;
+  const argvAll = ['sh', '-c', SIGN_IN + line, 'sh', ...argv];
+  const name = pod ?? (await redisPod(ctx));
+  return ctx.kube(ctx.settings.gke).exec(name, undefined, argvAll, told, timeoutMs, mutates);
+}
+
+/** True when Redis takes the password. */
+export async function redisTakes(ctx: Context, password: Secret): Promise<boolean> {
+  return (await redisCli(ctx, ['PING'], { password })).trim() === 'PONG';
 }
 
 /** Which of the clusters have exactly this token registered (plan step 4.0), compared by hash. */
@@ -43,7 +76,9 @@ export async function registered(
   const keys = ids.map((id) => `executor:token:${id}`);
   const script =
     "local r = {} for i, k in ipairs(KEYS) do local v = redis.call('GET', k) r[i] = v and redis.sha1hex(v) or '-' end return r";
-  const lines = (await redisCli(ctx, ['EVAL', script, String(keys.length), ...keys], pod)).trim().split('\n');
+  const lines = (await redisCli(ctx, ['EVAL', script, String(keys.length), ...keys], pod ? { pod } : {}))
+    .trim()
+    .split('\n');
   return new Map(
     ids.map((id, i) => {
       const found = lines[i]?.trim() ?? '-';

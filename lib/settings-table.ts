@@ -130,6 +130,19 @@ export const SECTIONS: readonly SettingSection[] = [
     ],
   },
   {
+    title: 'Backup',
+    rows: [
+      optional(
+        'BACKUP_RECIPIENT',
+        'age public keys (age1…), separated by commas: whoever has one of their identities can read the backups of `make backup`',
+      ),
+      optional(
+        'BACKUP_IDENTITY',
+        'File with the age identity (AGE-SECRET-KEY-…) by which `make restore` reads a backup',
+      ),
+    ],
+  },
+  {
     title: 'Network',
     rows: [
       byDefault(

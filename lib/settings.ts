@@ -34,6 +34,8 @@ export interface Settings {
   acme: { email: string; staging: string; production: string; caFile: string | undefined };
   tls: { issuer: Issuer | undefined; caFile: string | undefined };
   certManagerChart: string;
+  /** age public keys, and the file of an identity. */
+  backup: { recipients: string[]; identityFile: string | undefined };
   ingressController: 'traefik' | 'existing';
   dnsServer: string | undefined;
   /** What children of the runbook get as environment. */
@@ -145,6 +147,16 @@ const shape = z
       })
       .transform((place) => (/^(oci|https):/.test(place) ? place : home(place)))
       .refine((place) => /^(oci|https):/.test(place) || existsSync(place), 'names a path that does not exist'),
+    BACKUP_RECIPIENT: z
+      .string()
+      .transform((text) =>
+        text
+          .split(',')
+          .map((s) => s.trim())
+          .filter(Boolean),
+      )
+      .refine((all) => all.every((r) => /^age1[a-z0-9]{58,}$/.test(r)), 'must be age public keys (age1…)'),
+    BACKUP_IDENTITY: optional(path.refine(isFile, 'names a file that does not exist')),
     INGRESS_CONTROLLER: oneOf(['traefik', 'existing']),
     DNS_SERVER: optional(z.union([z.ipv4(), z.ipv6()], 'must be an IP address')),
   })
@@ -304,6 +316,7 @@ function typed(s: z.output<typeof shape>, environment: Record<string, string>, n
     },
     tls: { issuer: s.TLS_ISSUER, caFile: s.TLS_CA_FILE },
     certManagerChart: s.CERT_MANAGER_CHART,
+    backup: { recipients: s.BACKUP_RECIPIENT, identityFile: s.BACKUP_IDENTITY },
     ingressController: s.INGRESS_CONTROLLER,
     dnsServer: s.DNS_SERVER,
     childEnvironment: environment,

@@ -41,6 +41,24 @@ export function readIngressIp(file: string): string | undefined {
   return existsSync(file) ? parse(readFileSync(file, 'utf8'))['INGRESS_IP'] : undefined;
 }
 
+/** Name of what comes in by a rotation, beside the token that is still in use (make rotate). */
+export function nextOf(name: string): string {
+  return `${name}_NEXT`;
+}
+
+/** Name of what a rotation took out of use and has not yet proven to be refused. */
+export function previousOf(name: string): string {
+  return `${name}_PREVIOUS`;
+}
+
+/** Rewrites the file's tokens whole; its address stays. */
+export async function changeTokens(
+  file: string,
+  change: (tokens: Readonly<Record<string, Secret>>) => Readonly<Record<string, Secret>>,
+): Promise<void> {
+  await writeTokens(file, change(readTokens(file)), readIngressIp(file) ?? '');
+}
+
 /** Writes the file whole or not at all: a killed run must not lose a token. */
 export async function writeTokens(
   file: string,

@@ -1,5 +1,6 @@
 /** Plan step 1.2: cert-manager may write the zone, by a service account's key in a Secret or by workload identity. */
 import { absent, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
+import { createKey, deleteOrphans, keysInCluster, putKeys } from '../lib/dns01-key.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   deploymentName,
@@ -8,9 +9,6 @@ import {
   dns01Email,
   dns01Members,
 } from '../lib/infrastructure.ts';
-import { Failure } from '../lib/failure.ts';
-import { secretObject, secretValue } from '../lib/kubectl.ts';
-import { Secret } from '../lib/secret.ts';
 import { waitFor } from '../lib/wait.ts';
 import type { Context } from '../lib/context.ts';
 
@@ -25,10 +23,10 @@ export const step: ChangeStep = {
   async check(ctx): Promise<Check> {
     const { google, settings } = ctx;
     const email = dns01Email(settings);
-    const [account, bindings, key, keyIds, identity] = await Promise.all([
+    const [account, bindings, { current: key }, keyIds, identity] = await Promise.all([
       google.serviceAccount(email),
       google.bindings(),
-      keyInCluster(ctx),
+      keysInCluster(ctx),
       google.keyIds(email),
       identityOf(ctx),
     ]);
@@ -74,7 +72,7 @@ export const step: ChangeStep = {
   },
 
   async verify(ctx) {
-    const key = await keyInCluster(ctx);
+    const { current: key } = await keysInCluster(ctx);
     if (!key)
       return `cert-manager's ServiceAccount is annotated with ${dns01Email(ctx.settings)}; step 1.4 proves the rest`;
     return waitFor(
@@ -117,24 +115,6 @@ export const step: ChangeStep = {
   },
 };
 
-async function keyInCluster(ctx: Context): Promise<{ secret: Secret; id: string } | undefined> {
-  const secret = secretValue(
-    await ctx.inGke(CERT_MANAGER_NAMESPACE).get('Secret', DNS01_SECRET.name),
-    DNS01_SECRET.key,
-  );
-  const id = secret && keyId(secret);
-  return secret && id ? { secret, id } : undefined;
-}
-
-/** The id of a service account's key; undefined where the text is no such key. */
-function keyId(key: Secret): string | undefined {
-  try {
-    return (JSON.parse(key.reveal()) as { private_key_id?: string } | null)?.private_key_id;
-  } catch {
-    return undefined;
-  }
-}
-
 async function identityOf(ctx: Context): Promise<string | undefined> {
   return (await ctx.inGke(CERT_MANAGER_NAMESPACE).get('ServiceAccount', 'cert-manager'))?.metadata.annotations?.[
     IDENTITY_ANNOTATION
@@ -158,27 +138,10 @@ async function visible(ctx: Context, email: string): Promise<void> {
 }
 
 async function ensureKey(ctx: Context, email: string): Promise<void> {
-  const { google, settings } = ctx;
-  const [held, live, account] = await Promise.all([
-    keyInCluster(ctx),
-    google.keyIds(email),
-    google.serviceAccount(email),
-  ]);
-  if (held && live.includes(held.id)) return;
-  // A killed run may have left a key that no Secret holds; only an account of this deployment is tidied.
-  if (account?.description === deploymentName(settings))
-    for (const id of live)
-      await google.remove(['iam', 'service-accounts', 'keys', 'delete', id, `--iam-account=${email}`]);
-  const key = new Secret(
-    await google.change(['iam', 'service-accounts', 'keys', 'create', '-', `--iam-account=${email}`], {
-      sensitive: 'both',
-    }),
-  );
-  if (!key.reveal().includes('private_key'))
-    throw new Failure({ what: 'gcloud created a key and printed none', next: './runbook 1.2' });
-  await ctx
-    .inGke(CERT_MANAGER_NAMESPACE)
-    .apply([secretObject(DNS01_SECRET.name, CERT_MANAGER_NAMESPACE, { [DNS01_SECRET.key]: key })]);
+  const [{ current }, live] = await Promise.all([keysInCluster(ctx), ctx.google.keyIds(email)]);
+  if (current && live.includes(current.id)) return;
+  await deleteOrphans(ctx, email, []);
+  await putKeys(ctx, await createKey(ctx, email));
 }
 
 async function ensureIdentity(ctx: Context, email: string): Promise<void> {

@@ -3,7 +3,16 @@ import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from 
 import { API_KEYS_SECRET, executorTokenSecret, REDIS_SECRET } from '../lib/deployment.ts';
 import { secretValue } from '../lib/kubectl.ts';
 import { Secret } from '../lib/secret.ts';
-import { generateToken, readIngressIp, readTokens, tokenName, tokenNames, writeTokens } from '../lib/tokens.ts';
+import {
+  generateToken,
+  nextOf,
+  previousOf,
+  readIngressIp,
+  readTokens,
+  tokenName,
+  tokenNames,
+  writeTokens,
+} from '../lib/tokens.ts';
 import type { Context } from '../lib/context.ts';
 
 export const step: ChangeStep = {
@@ -17,7 +26,7 @@ export const step: ChangeStep = {
     const [live, address] = await Promise.all([tokensInClusters(ctx), ctx.google.address(settings.staticIpName)]);
     const kept = readTokens(settings.tokensFile);
     const names = tokenNames(settings);
-    const other = names.filter((n) => kept[n] && live[n] && !kept[n].equals(live[n]));
+    const other = names.filter((n) => kept[n] && live[n] && !isKept(live[n], n, kept));
     if (other.length > 0)
       return conflict(
         `${other.join(', ')} in ${settings.tokensFile} is not what the clusters have`,
@@ -54,6 +63,11 @@ export const step: ChangeStep = {
   keeps: "TOKENS_FILE is the operator's",
   undo: () => Promise.resolve(),
 };
+
+/** In the middle of a rotation the clusters may have the coming token, or still the former one (make rotate). */
+function isKept(live: Secret, name: string, kept: Readonly<Record<string, Secret>>): boolean {
+  return [name, nextOf(name), previousOf(name)].some((n) => kept[n]?.equals(live));
+}
 
 /** The tokens that Secrets of the deployment hold now, by their names in the file. */
 async function tokensInClusters(ctx: Context): Promise<Record<string, Secret>> {

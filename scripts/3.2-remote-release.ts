@@ -1,7 +1,7 @@
 /** Plan step 3.2: every remote executor is registered, runs, and is connected. */
 import pLimit from 'p-limit';
 import { absent, differs, done, unknownBefore, type ChangeStep, type Check } from '../lib/step.ts';
-import { kubentlyApi } from '../lib/api.ts';
+import { ensureRegistered, kubentlyApi } from '../lib/api.ts';
 import type { Context } from '../lib/context.ts';
 import { remoteSecret, tokenOf } from '../lib/deployment.ts';
 import { drift, isNone } from '../lib/drift.ts';
@@ -94,12 +94,8 @@ async function checkOne(ctx: Context, remote: Remote): Promise<Check> {
 
 async function applyOne(ctx: Context, remote: Remote): Promise<void> {
   const tokens = readTokens(ctx.settings.tokensFile);
-  const token = tokenOf(tokens, tokenName(remote.id));
-  const api = kubentlyApi(ctx);
-  const known = (await registered(ctx, new Map([[remote.id, token]]))).get(remote.id);
-  if (known === 'other') await api.unregister(remote.id);
-  if (known !== 'registered') await api.register(remote.id, token);
   const kube = ctx.kube(remote);
+  await ensureRegistered(ctx, remote.id, tokenOf(tokens, tokenName(remote.id)));
   await kube.apply([...(await newNamespace(kube)), remoteSecret(remote, tokens)]);
   await applyRelease(ctx, await remoteRelease(ctx, remote));
 }

@@ -15,7 +15,18 @@ export type Around = { says: string; namespace: string } & (
       patch: { spec: object };
     }
   | { kind: 'pod-disruption-budget'; name: string; selector: Labels; minAvailable: number }
-  | { kind: 'network-policy'; name: string; redis: Labels; api: Labels; port: number }
+  | {
+      kind: 'network-policy';
+      name: string;
+      redis: Labels;
+      /** Redis's port. */
+      port: number;
+      api: Labels;
+      /** Where the API's container listens. */
+      apiPort: number;
+      /** The executor of the same cluster, which may call the API inside it. */
+      executor?: Labels;
+    }
   | { kind: 'register-token'; clusterId: string; secret: string; key: string }
   | { kind: 'restart-on-secret-change'; workload: string; secrets: string[] }
   | { kind: 'hpa-adopt'; name: string; minReplicas: number; maxReplicas: number }
@@ -34,7 +45,7 @@ export function aroundOf(release: Release, secrets: readonly WantedSecret[]): Ar
   ];
 }
 
-function gkeSide({ meaning, roles: { api, redis } }: Release): Around[] {
+function gkeSide({ meaning, roles: { api, redis, executor } }: Release): Around[] {
   if (meaning.side !== 'gke') return [];
   const { namespace, release } = meaning;
   const around: Around[] = [
@@ -62,15 +73,22 @@ function gkeSide({ meaning, roles: { api, redis } }: Release): Around[] {
       namespace,
       name: `${release}-redis`,
       redis: redis.selector,
-      api: api.selector,
       port: redisPort(api),
-      says: `NetworkPolicy ${release}-redis: only ${api.name} reaches ${redis.name}`,
+      api: api.selector,
+      apiPort: httpPort(api),
+      ...(executor ? { executor: executor.selector } : {}),
+      says: `NetworkPolicies: ${namespace} takes no connection but those of ${api.name} to ${redis.name}, and of ingress and executor to ${api.name}`,
     });
   return around;
 }
 
 function redisPort(api: Workload): number {
   return Number(envOf(api.containers, 'REDIS_PORT')?.value ?? '6379');
+}
+
+function httpPort({ containers }: Workload): number {
+  const ports = containers.flatMap((c) => c.ports ?? []);
+  return (ports.find((p) => p.name === 'http') ?? ports[0])?.containerPort ?? 8080;
 }
 
 function registration(meaning: Meaning, secrets: readonly WantedSecret[]): Around[] {

@@ -1,8 +1,11 @@
-/** The policy selects Redis, lets the API in and others not, by probes. */
+/** The policies let in who needs it and nobody else, by probes; Redis calls nobody. */
+import type { Context } from '../../lib/context.ts';
 import { proven, type Criterion } from '../../lib/criterion.ts';
 import { Failure } from '../../lib/failure.ts';
-import { podReaches } from '../../lib/policy-probe.ts';
-import { redisPod } from '../../lib/redis.ts';
+import type { KubeObject } from '../../lib/kubectl.ts';
+import { policyFacts } from '../../lib/network-policies.ts';
+import { inOtherNamespace, OTHER_NAMESPACE, podReaches, reachedOf, tryCommand } from '../../lib/policy-probe.ts';
+import { redisPod, selector } from '../../lib/redis.ts';
 import { fitted, gkeRelease } from '../../lib/release.ts';
 import { step } from '../2.8-redis-network-policy.ts';
 
@@ -12,27 +15,65 @@ export const criterion: Criterion = {
   async prove(ctx) {
     const found = await step.check(ctx);
     if (found.state !== 'done') throw new Failure({ what: found.reason, next: './runbook 2.8' });
-    const kube = ctx.kube(ctx.settings.gke);
-    const [around, pod] = await Promise.all([
-      fitted(ctx, await gkeRelease(ctx)),
-      redisPod(ctx).then((name) => kube.get('Pod', name)),
+    const { gke, release } = ctx.settings;
+    const kube = ctx.kube(gke);
+    const facts = policyFacts(await fitted(ctx, await gkeRelease(ctx)));
+    const name = await redisPod(ctx);
+    const [redisObject, [apiObject]] = await Promise.all([
+      kube.get('Pod', name),
+      kube.list('Pod', selector(release, 'api')),
     ]);
-    const policy = around.around.find((a) => a.kind === 'network-policy');
-    const ip = (pod?.['status'] as { podIP?: string } | undefined)?.podIP;
-    const image = (pod?.['spec'] as { containers: { image: string }[] } | undefined)?.containers[0]?.image;
-    if (!policy || !ip || !image) throw new Failure({ what: 'Redis has no pod to probe', next: './runbook 2.5' });
-    const target = { host: ip, port: policy.port };
-    const [asApi, asOther] = await Promise.all([
-      podReaches(ctx, target, image, 'runbook-probe-api', policy.api),
-      podReaches(ctx, target, image, 'runbook-probe-other', {}),
+    const image = (redisObject?.['spec'] as { containers: { image: string }[] } | undefined)?.containers[0]?.image;
+    if (!image) throw new Failure({ what: 'Redis has no pod to probe', next: './runbook 2.5' });
+    const redis = { host: addressOf(redisObject), port: facts.port };
+    const api = { host: addressOf(apiObject), port: facts.apiPort };
+    const prober = (
+      who: string,
+      labels: Readonly<Record<string, string>>,
+      targets = [redis, api],
+      namespace = gke.namespace,
+    ) => podReaches(ctx, image, { name: `runbook-probe-${who}`, namespace, labels, targets });
+    const [asApi, asExecutor, asOther, elsewhere, outwards] = await Promise.all([
+      prober('api', facts.api, [redis]),
+      facts.executor ? prober('executor', facts.executor) : [false, true],
+      prober('other', {}),
+      inOtherNamespace(ctx, () => prober('elsewhere', facts.api, [redis, api], OTHER_NAMESPACE)),
+      redisReaches(ctx, name),
     ]);
-    if (!asApi)
-      throw new Failure({ what: 'a pod with the labels of the API cannot reach Redis', next: './runbook 2.8' });
-    if (asOther)
+    const shut = (who: string, missing: string): Failure =>
+      new Failure({ what: `a pod with the labels of ${who} cannot reach ${missing}`, next: './runbook 2.8' });
+    if (!asApi[0]) throw shut('the API', 'Redis');
+    if (!asExecutor[1]) throw shut('the executor', 'the API');
+    const open = [
+      ...(asExecutor[0] ? ['the executor reaches Redis'] : []),
+      ...(asOther[0] ? ['any pod of the namespace reaches Redis'] : []),
+      ...(asOther[1] ? ['any pod of the namespace reaches the API'] : []),
+      ...(elsewhere[0] ? ['a pod of another namespace reaches Redis'] : []),
+      ...(elsewhere[1] ? ['a pod of another namespace reaches the API'] : []),
+      ...(outwards ? ['Redis reaches the world outside'] : []),
+    ];
+    if (open.length > 0)
       return {
         state: 'unproven',
-        reason: 'the policy is there, and this cluster does not enforce it (GKE: Dataplane V2 or Calico)',
+        reason: `the policies are there, and this cluster does not enforce them (GKE: Dataplane V2 or Calico): ${open.join(', ')}`,
       };
-    return proven(`a pod labelled as the API reaches ${ip}:${policy.port}, another one does not`);
+    return proven(
+      `Redis ${redis.host}:${redis.port} is reached by a pod labelled as the API, the API by one as the executor; others of the namespace and of another one reach neither, and Redis nobody`,
+    );
   },
 };
+
+/** Whether the Redis pod itself can open a connection to the ingress's public address. */
+async function redisReaches(ctx: Context, pod: string): Promise<boolean> {
+  const address = (await ctx.google.address(ctx.settings.staticIpName))?.address;
+  if (!address) throw new Failure({ what: 'the static IP is gone', next: './runbook 1.0' });
+  const targets = [{ host: address, port: 80 }];
+  const output = await ctx.kube(ctx.settings.gke).exec(pod, undefined, tryCommand(targets));
+  return reachedOf(targets, output)[0] === true;
+}
+
+function addressOf(pod: KubeObject | undefined): string {
+  const ip = (pod?.['status'] as { podIP?: string } | undefined)?.podIP;
+  if (!ip) throw new Failure({ what: 'a pod to probe has no address yet', next: './runbook 2.5' });
+  return ip;
+}

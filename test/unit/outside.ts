@@ -194,6 +194,7 @@ export function settings(changed: Partial<Settings> = {}): Settings {
     },
     tls: { issuer: undefined, caFile: undefined },
     certManagerChart: 'oci://quay.io/jetstack/charts/cert-manager',
+    backup: { recipients: [], identityFile: undefined },
     ingressController: 'traefik',
     dnsServer: undefined,
     childEnvironment: { PATH: process.env['PATH'] ?? '', HOME: folder },

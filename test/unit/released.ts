@@ -28,6 +28,8 @@ export const AROUND: Around[] = [
     redis: { part: 'redis' },
     api: { part: 'api' },
     port: 6379,
+    apiPort: 8080,
+    executor: { part: 'executor' },
     ...place,
   },
   { kind: 'restart-on-secret-change', workload: 'Deployment/kubently-api', secrets: ['kubently-api-keys'], ...place },

@@ -120,6 +120,23 @@ test('a file that contradicts the clusters is a conflict, told without either va
   expect(JSON.stringify(found)).not.toMatch(/another-api-key|live-api-key/);
 });
 
+test.each(['API_KEY_NEXT', 'API_KEY_PREVIOUS'])(
+  'in the middle of a rotation (%s) nothing is a conflict or lost',
+  async (mark) => {
+    deployed();
+    const live =
+      'REDIS_PASSWORD=live-redis-0001\nGKE_EXECUTOR_TOKEN=live-gke-token-0001\nKIND_REMOTE_EXECUTOR_TOKEN=live-kind-token-0001\n';
+    writeFileSync(
+      given.tokensFile,
+      `API_KEY=another-api-key-0001\n${mark}=live-api-key-0001\n${live}INGRESS_IP=${IP}\n`,
+    );
+    const { ctx } = make();
+    expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+    await step.apply(ctx);
+    expect(kept()).toMatchObject({ API_KEY: 'another-api-key-0001', [mark]: 'live-api-key-0001' });
+  },
+);
+
 test('another address is written anew, the tokens are not', async () => {
   const { ctx } = make();
   await step.apply(ctx);

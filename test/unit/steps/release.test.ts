@@ -12,6 +12,7 @@ import { step as values } from '../../../scripts/2.4-values.ts';
 import { step as release } from '../../../scripts/2.5-release.ts';
 import { step as policy } from '../../../scripts/2.8-redis-network-policy.ts';
 import { step as remoteValues } from '../../../scripts/3.1-remote-values.ts';
+import { FakeGoogle, IP } from '../fake-google.ts';
 import { deployment, FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, type Row } from '../outside.ts';
 import { AROUND, checkedOut, checkoutRows, postRendered, VALUES } from '../released.ts';
@@ -214,14 +215,74 @@ test('2.8 absent: the policy with the selectors that the render shows; present: 
   const { outside, ctx } = make();
   expect(await policy.check(ctx)).toMatchObject({ state: 'absent' });
   await policy.apply(ctx);
-  expect(outside.changes).toEqual(['apply in kubently: NetworkPolicy/kubently-redis']);
+  expect(outside.changes).toEqual([
+    'apply in kubently: NetworkPolicy/kubently-redis, NetworkPolicy/kubently-api, NetworkPolicy/kubently-default-deny',
+  ]);
+  expect(cluster.get('NetworkPolicy', 'kubently-default-deny')?.['spec']).toEqual({
+    podSelector: {},
+    policyTypes: ['Ingress'],
+  });
+  expect(callersOfApi()).toEqual([
+    { podSelector: { matchLabels: { part: 'executor' } } },
+    {
+      namespaceSelector: inNamespace('kube-system'),
+      podSelector: { matchLabels: { 'k8s-app': 'konnectivity-agent' } },
+    },
+    {
+      namespaceSelector: inNamespace('traefik'),
+      podSelector: { matchLabels: { 'app.kubernetes.io/name': 'traefik' } },
+    },
+  ]);
   expect(cluster.get('NetworkPolicy', 'kubently-redis')?.['spec']).toEqual({
     podSelector: { matchLabels: { part: 'redis' } },
-    policyTypes: ['Ingress'],
+    policyTypes: ['Ingress', 'Egress'],
     ingress: [{ from: [{ podSelector: { matchLabels: { part: 'api' } } }], ports: [{ protocol: 'TCP', port: 6379 }] }],
   });
   expect(await policy.check(ctx)).toMatchObject({ state: 'done' });
   expect(outside.changes).toHaveLength(1);
+});
+
+const inNamespace = (name: string): object => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
+
+/** Who may call the API by the policy; undefined: anybody. */
+function callersOfApi(): unknown {
+  const spec = cluster.get('NetworkPolicy', 'kubently-api')?.['spec'] as {
+    ingress: { from?: unknown; ports: unknown }[];
+  };
+  expect(spec.ingress).toHaveLength(1);
+  expect(spec.ingress[0]?.ports).toEqual([{ protocol: 'TCP', port: 8080 }]);
+  return spec.ingress[0]?.from;
+}
+
+test('2.8 with an existing controller: its pods behind the address, or anybody where they cannot be told', async () => {
+  given = checkedOut({ ingressController: 'existing' });
+  await fitted();
+  const outside = fakeOutside({ worlds: [cluster, new FakeGoogle().reserved()], rows: checkoutRows(given) });
+  const ctx = contextOf(outside, given);
+  cluster.objects.push({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'controller', namespace: 'edge' },
+    spec: { type: 'LoadBalancer', selector: { app: 'edge' } },
+    status: { loadBalancer: { ingress: [{ ip: IP }] } },
+  });
+  await policy.apply(ctx);
+  expect(callersOfApi()).toBeUndefined();
+  const pod = (hostNetwork: boolean): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'edge-0', namespace: 'edge', labels: { app: 'edge' } },
+    spec: { hostNetwork },
+  });
+  cluster.objects.push(pod(false));
+  await policy.apply(ctx);
+  expect(callersOfApi()).toContainEqual({
+    namespaceSelector: inNamespace('edge'),
+    podSelector: { matchLabels: { app: 'edge' } },
+  });
+  cluster.objects = [...cluster.objects.filter((o) => o.kind !== 'Pod' && o.kind !== 'NetworkPolicy'), pod(true)];
+  await policy.apply(ctx);
+  expect(callersOfApi()).toBeUndefined();
 });
 
 test('2.8: a policy that selects no pod is no protection', async () => {
@@ -235,7 +296,9 @@ test('2.8: a policy that selects no pod is no protection', async () => {
     metadata: { name: 'redis-0', namespace: 'kubently', labels: { part: 'redis' } },
   };
   cluster.objects.push(redis);
-  expect(await policy.verify(ctx)).toContain('selects redis-0');
+  await expect(policy.verify(ctx)).rejects.toThrow('NetworkPolicy kubently-api selects no pod');
+  cluster.objects.push({ ...redis, metadata: { ...redis.metadata, name: 'api-0', labels: { part: 'api' } } });
+  expect(await policy.verify(ctx)).toContain('select redis-0, api-0');
 });
 
 test('3.1 absent: fits every remote; present: none again', async () => {

@@ -1,0 +1,70 @@
+/** What a rotation has to show: the new one works everywhere, the old one nowhere. */
+import { kubentlyApi } from '../api.ts';
+import type { Context } from '../context.ts';
+import { Failure } from '../failure.ts';
+import { Kubently } from '../kubently.ts';
+import type { Secret } from '../secret.ts';
+import { waitFor } from '../wait.ts';
+
+/** Answers in a row for each replica: the ingress spreads requests over them, and may keep an ended pod for a moment. */
+const ROUNDS = 3;
+const LONGEST_MS = 120_000;
+
+/** Waits until every replica takes the key, or refuses it (401). @throws TimedOut */
+export async function apiKeyIs(ctx: Context, state: 'taken' | 'refused', key: Secret): Promise<void> {
+  const api = new Kubently(ctx.http, `https://${ctx.settings.host}`, key);
+  const wanted = ROUNDS * ctx.settings.apiReplicas;
+  await waitFor(
+    {
+      what: `the ${state === 'taken' ? 'new' : 'old'} API key ${state} by every replica`,
+      timeoutMs: LONGEST_MS,
+      probe: async () => {
+        for (let i = 0; i < wanted; i++) {
+          const taken = await api.takesKey().catch(unlessFault);
+          if (typeof taken === 'string') return { state: 'pending', reason: taken };
+          if (taken !== (state === 'taken'))
+            return { state: 'pending', reason: `a replica still ${taken ? 'takes' : 'refuses'} it` };
+        }
+        return { state: 'ready', value: undefined };
+      },
+      next: 'the same command goes on where this ended',
+    },
+    ctx,
+  );
+}
+
+/** Waits until a command comes back through the cluster's executor. @throws TimedOut */
+export async function executorAnswers(ctx: Context, id: string): Promise<void> {
+  await waitFor(
+    {
+      what: `a command in ${id}`,
+      timeoutMs: LONGEST_MS,
+      probe: async () => {
+        const answer = await kubentlyApi(ctx).execute(id, ['namespaces']).catch(unlessFault);
+        if (typeof answer === 'string') return { state: 'pending', reason: answer };
+        return answer.status === 'success' && answer.output?.includes('kube-system')
+          ? { state: 'ready', value: undefined }
+          : { state: 'pending', reason: answer.error ?? answer.status };
+      },
+      next: `make logs WHAT=${id === ctx.settings.gkeClusterId ? 'executor' : `remote:${id}`}`,
+    },
+    ctx,
+  );
+}
+
+/** The API refuses the executor's former token. @throws Failure when it does not */
+export async function executorTokenRefused(ctx: Context, id: string, token: Secret): Promise<void> {
+  const status = await kubentlyApi(ctx).executorStatus(id, token);
+  if (status === 401) return;
+  throw new Failure({
+    what: `the former executor token of ${id} is not refused`,
+    wanted: 'HTTP 401',
+    found: status === undefined ? 'its stream opens' : `HTTP ${status}`,
+    next: 'the same command goes on where this ended',
+  });
+}
+
+/** While pods restart, the API is away now and then: that is a reason to wait. */
+function unlessFault(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,35 @@
+/** Saves what Redis holds (executor tokens, sessions, audit), encrypted with age for BACKUP_RECIPIENT. OUT=file */
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { recipientsOf, writeBackup } from '../../lib/backup-file.ts';
+import { Failure } from '../../lib/failure.ts';
+import { RUNBOOK_FOLDER } from '../../lib/journal.ts';
+import { runProgram } from '../../lib/program.ts';
+import { dumpRedis } from '../../lib/redis-dump.ts';
+import { openSession, type Session } from '../../lib/session.ts';
+import { STATUS } from '../../lib/status.ts';
+
+/** Writes a backup, by default under .runbook. @returns the exit status @throws BadInput without a recipient */
+export async function backup({ ctx, out, journal }: Session, file: string | undefined): Promise<number> {
+  const { settings } = ctx;
+  const recipients = recipientsOf(settings);
+  const takenAt = new Date(ctx.clock.now()).toISOString();
+  const path = resolve(
+    file ?? join(RUNBOOK_FOLDER, settings.host, 'backups', `${takenAt.replaceAll(/[:.]/g, '-')}.redis.age`),
+  );
+  const keys = await dumpRedis(ctx);
+  if (keys.length === 0)
+    throw new Failure({ what: 'Redis holds no key at all: there is nothing to save', next: 'make status' });
+  await writeBackup(path, { format: 1, host: settings.host, release: settings.release, takenAt, keys }, settings);
+  const readers = `${recipients.length} recipient${recipients.length === 1 ? '' : 's'}`;
+  journal({ event: 'backup', state: 'done', reason: `${keys.length} keys in ${path}` });
+  out.line(`${keys.length} keys of Redis, encrypted for ${readers}: ${path}`);
+  out.line(`next: make restore BACKUP=${path}`);
+  return STATUS.done;
+}
+
+if (import.meta.main) {
+  const program = new Command('backup').option('--out <file>', 'where to; a file under .runbook by default');
+  const work = (): Promise<number> => backup(openSession(true), program.opts<{ out?: string }>().out);
+  void runProgram(program, process.argv.slice(2), work);
+}

@@ -1,0 +1,46 @@
+/** Puts a backup's keys back into Redis and proves that they are there. BACKUP=file */
+import { Command } from 'commander';
+import { clusterIds, ensureRegistered } from '../../lib/api.ts';
+import { readBackup } from '../../lib/backup-file.ts';
+import { tokenOf } from '../../lib/deployment.ts';
+import { Failure } from '../../lib/failure.ts';
+import { runProgram } from '../../lib/program.ts';
+import { registered } from '../../lib/redis.ts';
+import { present, restoreRedis } from '../../lib/redis-dump.ts';
+import { openSession, type Session } from '../../lib/session.ts';
+import { STATUS } from '../../lib/status.ts';
+import { readTokens, tokenName } from '../../lib/tokens.ts';
+
+/**
+ * Restores the file over what Redis holds. A key whose time has passed since stays away; a cluster whose token was
+ * rotated since keeps its new one. @returns the exit status @throws BadInput for the file, Failure where a key is missing
+ */
+export async function restore({ ctx, out, journal }: Session, file: string | undefined): Promise<number> {
+  const saved = await readBackup(file, ctx.settings);
+  const now = ctx.clock.now();
+  const alive = saved.keys.filter((k) => k.expiresAt === undefined || k.expiresAt > now);
+  await restoreRedis(ctx, alive);
+  const still = alive.filter((k) => k.expiresAt === undefined || k.expiresAt > ctx.clock.now() + 1000);
+  const held = await present(ctx, still);
+  if (held !== still.length)
+    throw new Failure({
+      what: `Redis holds ${held} of the backup's ${still.length} keys`,
+      next: 'the same command again',
+    });
+  const tokens = readTokens(ctx.settings.tokensFile);
+  const wanted = new Map(clusterIds(ctx).map((id) => [id, tokenOf(tokens, tokenName(id))]));
+  const states = await registered(ctx, wanted);
+  for (const [id, token] of wanted) await ensureRegistered(ctx, id, token);
+  const tally = [...states].map(([id, s]) => `${id} ${s === 'registered' ? 'as saved' : 'registered anew'}`).join(', ');
+  const reason = `${alive.length} of ${saved.keys.length} keys of ${saved.takenAt} are in Redis (${saved.keys.length - alive.length} had expired); tokens: ${tally}`;
+  journal({ event: 'restore', state: 'done', reason });
+  out.line(reason);
+  out.line('next: make verify');
+  return STATUS.done;
+}
+
+if (import.meta.main) {
+  const program = new Command('restore').option('--backup <file>', 'the file that make backup wrote');
+  const work = (): Promise<number> => restore(openSession(false), program.opts<{ backup?: string }>().backup);
+  void runProgram(program, process.argv.slice(2), work);
+}

@@ -1,0 +1,45 @@
+/** Replaces secrets by new ones, proves that the new ones work and the old ones are refused. WHAT=api-key|executor:ID|redis|dns-key|all */
+import { Command } from 'commander';
+import type { Clock } from '../../lib/clock.ts';
+import { runProgram } from '../../lib/program.ts';
+import { beginAll, rotate, subjectsOf } from '../../lib/rotation/rotation.ts';
+import { openSession, type Session } from '../../lib/session.ts';
+import { STATUS } from '../../lib/status.ts';
+
+const HEARTBEAT_MS = 10_000;
+
+/**
+ * Rotates what is named, or goes on with what an earlier run began. @returns the exit status
+ * @throws BadInput for a WHAT that is nothing, Failure where a proof fails
+ */
+export async function rotateWhat({ ctx, out, journal }: Session, what: string | undefined): Promise<number> {
+  const subjects = subjectsOf(what, ctx.settings);
+  const open = await beginAll(ctx, subjects);
+  for (const subject of open) {
+    const started = ctx.clock.now();
+    const evidence = await rotate(
+      { ...ctx, note: heartbeat(ctx.clock, (text) => out.line(`… ${subject}: ${text}`)) },
+      subject,
+    );
+    const durationMs = ctx.clock.now() - started;
+    journal({ event: 'rotate', step: subject, state: 'done', reason: evidence, durationMs });
+    out.line(`${out.chalk.green('✓')} ${subject}: ${evidence} (${Math.round(durationMs / 1000)} s)`);
+  }
+  return STATUS.done;
+}
+
+/** Tells now and then what is waited for. */
+function heartbeat(clock: Clock, tell: (text: string) => void): (text: string) => void {
+  let [at, last] = [clock.now(), ''];
+  return (text) => {
+    if (text === last || clock.now() - at < HEARTBEAT_MS) return;
+    [at, last] = [clock.now(), text];
+    tell(text);
+  };
+}
+
+if (import.meta.main) {
+  const program = new Command('rotate').option('--what <what>', 'api-key, executor:ID, redis, dns-key or all');
+  const work = (): Promise<number> => rotateWhat(openSession(false), program.opts<{ what?: string }>().what);
+  void runProgram(program, process.argv.slice(2), work);
+}
