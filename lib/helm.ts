@@ -1,5 +1,5 @@
 /** helm, always with context and namespace, values by stdin. Waiting is the runbook's own: helm's says only that time ran out. */
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import { CommandFailed, type Run } from './command.ts';
 import type { KubeObject } from './kubectl.ts';
 import { targetFlags, type Target } from './target.ts';
@@ -111,6 +111,11 @@ export async function helmTemplate(
     if (error instanceof CommandFailed && error.exitCode === 1) return { ok: false, error: error.stderr.trim() };
     throw error;
   }
+}
+
+/** Values or objects as YAML for helm and kubectl, which read YAML 1.1: a bare `on` would be true to them. */
+export function helmYaml(value: unknown): string {
+  return stringify(value, { version: '1.1', lineWidth: 0 });
 }
 
 /** The objects of rendered YAML. @throws YAMLParseError on a duplicate key */

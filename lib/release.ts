@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import { aroundObjects } from './around.ts';
 import type { Around, Finding } from './chart/fit.ts';
 import type { Meaning } from './chart/meaning.ts';
@@ -13,7 +12,7 @@ import { TLS_SECRET } from './deployment.ts';
 import { drift } from './drift.ts';
 import { differenceLines, fieldDifferences, objectLines } from './field-differences.ts';
 import { Failure } from './failure.ts';
-import { helmTemplate, objectsOf } from './helm.ts';
+import { helmTemplate, helmYaml, objectsOf } from './helm.ts';
 import { INGRESS_CLASS } from './infrastructure.ts';
 import { rolloutGap } from './rollout.ts';
 import { absent, checkOf, differs, done, unknownBefore, type Check } from './step.ts';
@@ -103,7 +102,7 @@ export async function fitAndKeep(ctx: Context, placed: Placed): Promise<Fitted> 
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   await writeFile(
     path,
-    `# Values of release ${placed.meaning.release}, fitted to the chart by the runbook. Changes are lost.\n${stringify(fitted.values)}`,
+    `# Values of release ${placed.meaning.release}, fitted to the chart by the runbook. Changes are lost.\n${helmYaml(fitted.values)}`,
   );
   await writeFile(fittedPath(path), JSON.stringify(fitted));
   return fitted;

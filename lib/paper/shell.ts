@@ -2,8 +2,9 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 import type { Command } from '../command.ts';
+import { helmYaml } from '../helm.ts';
 import type { HttpRequest } from '../http.ts';
 import type { KubeObject } from '../kubectl.ts';
 import { Secret } from '../secret.ts';
@@ -126,7 +127,7 @@ export class Shell {
     const file = [...this.#files].find(([, content]) => isDeepStrictEqual(content, value))?.[0];
     if (file !== undefined) return `${line} <${this.word(file)}`;
     const documents = value.kind === 'List' ? (value.items ?? []) : [value];
-    const yaml = documents.map((d) => stringify(this.#markedValue(d), { lineWidth: 0 })).join('---\n');
+    const yaml = documents.map((d) => helmYaml(this.#markedValue(d))).join('---\n');
     return `${line} ${this.#heredoc(yaml)}`;
   }
 
