@@ -39,7 +39,10 @@ export interface View {
 const SHOWN_LINES = 40;
 
 /** Shows the view. @returns the exit status: 0 as meant, 1 a step could not be looked at, 3 something is to do */
-export async function look({ ctx, out, journal }: Session, { kind, steps, catalogue, json }: View): Promise<number> {
+export async function look(
+  { ctx, out, journal }: Pick<Session, 'ctx' | 'out' | 'journal'>,
+  { kind, steps, catalogue, json }: View,
+): Promise<number> {
   const seeing: Context = kind === 'plan' ? { ...ctx, foreseen: new Map() } : ctx;
   const [rows, around, facts] = await Promise.all([
     lookAtSteps(steps, catalogue, seeing),

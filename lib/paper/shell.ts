@@ -2,11 +2,11 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import type { Command } from '../command.ts';
-import { helmYaml } from '../helm.ts';
 import type { HttpRequest } from '../http.ts';
 import type { KubeObject } from '../kubectl.ts';
+import { YAML_1_1 } from '../release.ts';
 import { Secret } from '../secret.ts';
 import { NO_DIGEST } from './empty-cloud.ts';
 import { textOf } from './empty-cluster.ts';
@@ -127,7 +127,7 @@ export class Shell {
     const file = [...this.#files].find(([, content]) => isDeepStrictEqual(content, value))?.[0];
     if (file !== undefined) return `${line} <${this.word(file)}`;
     const documents = value.kind === 'List' ? (value.items ?? []) : [value];
-    const yaml = documents.map((d) => helmYaml(this.#markedValue(d))).join('---\n');
+    const yaml = documents.map((d) => stringify(this.#markedValue(d), { lineWidth: 0, ...YAML_1_1 })).join('---\n');
     return `${line} ${this.#heredoc(yaml)}`;
   }
 

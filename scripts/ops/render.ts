@@ -2,10 +2,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { stringify } from 'yaml';
 import { fitAll } from '../../lib/chart/fit-all.ts';
 import { hasErrors, report } from '../../lib/chart/report.ts';
 import { BadInput, explain } from '../../lib/failure.ts';
-import { helmYaml } from '../../lib/helm.ts';
+import { YAML_1_1 } from '../../lib/release.ts';
 
 try {
   const { values: flags } = parseArgs({ options: { out: { type: 'string', default: '' } } });
@@ -18,7 +19,7 @@ try {
     process.stdout.write(`${join(flags.out, name)}\n`);
   };
   for (const { name, fit } of releases) {
-    await write(`${name}.values.yaml`, helmYaml(fit.values));
+    await write(`${name}.values.yaml`, stringify(fit.values, { lineWidth: 0, ...YAML_1_1 }));
     await write(`${name}.manifests.yaml`, fit.text);
   }
   const secrets = releases.flatMap(({ fit }) =>
