@@ -6,6 +6,7 @@ import { parse, stringify } from 'yaml';
 import type { Command } from '../command.ts';
 import type { HttpRequest } from '../http.ts';
 import type { KubeObject } from '../kubectl.ts';
+import { YAML_1_1 } from '../release.ts';
 import { Secret } from '../secret.ts';
 import { NO_DIGEST } from './empty-cloud.ts';
 import { textOf } from './empty-cluster.ts';
@@ -126,7 +127,7 @@ export class Shell {
     const file = [...this.#files].find(([, content]) => isDeepStrictEqual(content, value))?.[0];
     if (file !== undefined) return `${line} <${this.word(file)}`;
     const documents = value.kind === 'List' ? (value.items ?? []) : [value];
-    const yaml = documents.map((d) => stringify(this.#markedValue(d), { lineWidth: 0 })).join('---\n');
+    const yaml = documents.map((d) => stringify(this.#markedValue(d), { lineWidth: 0, ...YAML_1_1 })).join('---\n');
     return `${line} ${this.#heredoc(yaml)}`;
   }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # The program as an operator types it; no test here may reach a cluster, Google or Docker.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
   cd "$BATS_TEST_DIRNAME/../.."
   load "$PWD/node_modules/bats-support/load.bash"
@@ -93,6 +95,23 @@ refute_called() {
   run ./runbook phase1 --only 2.3
   assert_failure 2
   assert_line --partial 'FROM, UNTIL and ONLY leave no step'
+  refute_called
+}
+
+@test "--json where there is nothing to look at: status 2" {
+  good_settings
+  run ./runbook deploy --json
+  assert_failure 2
+  assert_line '  --json: does not go with deploy'
+  refute_called
+}
+
+@test "plan --json tells bad settings in words, on standard error, and leaves standard output empty" {
+  rm -f "$ENV_FILE"
+  run --separate-stderr ./runbook deploy --plan --json
+  assert_failure 2
+  assert_equal "$output" ''
+  [[ $stderr == *'there is no such settings file'* ]]
   refute_called
 }
 
@@ -203,6 +222,6 @@ END
 @test "make help lists the targets" {
   run make --no-print-directory help
   assert_success
-  for target in deploy phase1 status plan verify doctor; do assert_line --regexp "^$target +[A-Za-z]"; done
+  for target in deploy phase1 status plan verify doctor runbook-doc; do assert_line --regexp "^$target +[A-Za-z]"; done
   refute_called
 }

@@ -52,7 +52,7 @@ differs_from_cluster() {
   assert_output --partial 'replicas: 2'
 }
 
-@test "helm takes the pasted releases (dry run) and gives the deployed ones" {
+@test "helm takes the pasted releases (dry run)" {
   values=$(mktemp -d)
   for step in 2.5 3.2; do
     line=$(block "$step" Do | grep '^helm upgrade')

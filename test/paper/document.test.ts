@@ -40,7 +40,10 @@ beforeAll(async () => {
   cpSync(fixture('H'), join(repo, 'deployment', 'helm', 'kubently'), { recursive: true });
   mkdirSync(join(repo, 'kubently-cli', 'nodejs'), { recursive: true });
   const caFile = join(folder, 'ca.pem');
-  writeFileSync(caFile, '-----BEGIN CERTIFICATE-----\nZG9sbGFyICQ=\n-----END CERTIFICATE-----\n');
+  writeFileSync(
+    caFile,
+    '# for $HOME, `date`, \\ and \"all\" it’s worth\n-----BEGIN CERTIFICATE-----\nZG9sbGFyICQ=\n-----END CERTIFICATE-----\n',
+  );
   given = settings({
     repo,
     tls: { issuer: undefined, caFile },
@@ -150,7 +153,10 @@ function expected(asked: Asked): { argv: string[]; input: unknown } {
 /** An input by what it says, so that JSON and YAML compare. */
 function meaningOf(input: string): unknown {
   if (!input.includes('\n') && !input.startsWith('{')) return input;
-  const documents = parseAllDocuments(input).map((d) => d.toJS() as { kind?: string; items?: unknown[] });
+  // As helm and kubectl read it.
+  const documents = parseAllDocuments(input, { version: '1.1' }).map(
+    (d) => d.toJS() as { kind?: string; items?: unknown[] },
+  );
   const [first] = documents;
   return documents.length === 1 && first?.kind === 'List' ? first.items : documents;
 }
