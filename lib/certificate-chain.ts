@@ -117,8 +117,11 @@ export async function describeChain(kube: Kubectl, name: string): Promise<string
     request && `CertificateRequest ${request.metadata.name}: ${saying(condition(request, 'Ready'))}`,
     ...[order, ...challenges].map((o) => o && line(o)),
   ];
-  const events = warningLines(eventsOf(await kube.list('Event')), (e) =>
-    objects.some((o) => o.metadata.name === e.name),
+  const told = lines.join('\n');
+  // The same words go up the chain: an event is told only where it says more.
+  const events = warningLines(
+    eventsOf(await kube.list('Event')),
+    (e) => objects.some((o) => o.kind === e.kind && o.metadata.name === e.name) && !told.includes(e.message),
   );
   return [...lines, ...events].filter(Boolean).join('\n');
 }

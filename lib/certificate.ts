@@ -60,9 +60,11 @@ export async function issue(ctx: Context, issuer: Issuer): Promise<void> {
 export async function requestCertificate(ctx: Context, kube: Kubectl, wanted: KubeObject): Promise<void> {
   const { name } = wanted.metadata;
   const { issuerRef, secretName } = wanted['spec'] as { issuerRef: { name: string }; secretName: string };
+  const before = failedIssuance(await kube.get(KIND, name));
   await kube.apply([wanted]);
-  const before = await kube.get(KIND, name);
-  await endBackoff(ctx, kube, before);
+  const live = await kube.get(KIND, name);
+  // A failure that came since is this request's own.
+  if (before && failedIssuance(live)?.at === before.at) await endBackoff(ctx, kube, live);
   const judge = patience(ctx.clock);
   await waitFor(
     {
@@ -75,7 +77,7 @@ export async function requestCertificate(ctx: Context, kube: Kubectl, wanted: Ku
         if (isReady(chain.certificate) && by === issuerRef.name) return { state: 'ready', value: undefined };
         const failed = failedIssuance(chain.certificate);
         // By cert-manager's own time: the failure before this request is not this one's.
-        if (failed && failed.at !== failedIssuance(before)?.at)
+        if (failed && failed.at !== before?.at)
           return { state: 'failed', reason: failed.message, next: afterFailure(failed) };
         return judge(await chainSuspects(ctx, chain), chainReason(chain));
       },

@@ -51,7 +51,11 @@ export function patience(clock: Clock): (suspects: readonly Suspect[], reason: s
     since = new Map(suspects.map(({ key }) => [key, since.get(key) ?? now]));
     const over = suspects.find(({ key, graceMs }) => now - (since.get(key) ?? now) >= graceMs);
     if (over) return { state: 'failed', reason: over.reason, ...(over.next ? { next: over.next } : {}) };
-    return { state: 'pending', reason: suspects[0] ? `${reason}; ${suspects[0].reason}` : reason };
+    const [first] = suspects;
+    return {
+      state: 'pending',
+      reason: first && !reason.includes(first.reason) ? `${reason}; ${first.reason}` : reason,
+    };
   };
 }
 

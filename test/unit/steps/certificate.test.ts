@@ -233,28 +233,29 @@ test('an ACME server that does not answer is told from cert-manager’s own log'
 const REJECTED = 'order is in "errored" state: 400 urn:ietf:params:acme:error:rejectedIdentifier: forbidden by policy';
 const LIMITED =
   'Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2026-01-03 12:00:00 UTC: see https://letsencrypt.org/docs/rate-limits';
-const failing = (message: string, at: string, attempts = 1) =>
+/** A Certificate that is there and has failed. */
+function failing(message: string, at: string, attempts = 1): void {
   chain({
     issuing: { status: 'False', reason: 'Failed', message },
     failed: { lastFailureTime: at, failedIssuanceAttempts: attempts },
     order: { state: 'errored', reason: message },
   });
+  const metadata = { name: 'kubently-api-tls', namespace: 'kubently' };
+  const there = cluster.objects.filter((o) => o.kind !== 'Certificate');
+  cluster.objects = [
+    ...there,
+    cluster.controllers({ apiVersion: 'cert-manager.io/v1', kind: 'Certificate', metadata }),
+  ];
+}
 
-/** Sets the failure after the Certificate was seen once, as cert-manager does. */
-function failsLater(message: string): void {
-  chain({ issuing, order: { state: 'pending' } });
-  const applied = cluster.controllers;
-  cluster.controllers = (o) => {
-    setTimeout(() => {
-      failing(message, '2026-01-01T00:00:09Z');
-      cluster.objects = cluster.objects.map((x) => (x.kind === 'Certificate' ? cluster.controllers(x) : x));
-    }, 20);
-    return applied(o);
-  };
+/** The request fails as soon as it is applied, before the runbook has looked again. */
+function failsAtOnce(message: string): void {
+  failing(message, '2026-01-01T00:00:09Z');
+  cluster.objects = cluster.objects.filter((o) => o.kind !== 'Certificate');
 }
 
 test('a rejection ends the wait at once: Certificate, Order and what to do', async () => {
-  failsLater(REJECTED);
+  failsAtOnce(REJECTED);
   const { ctx, outside } = make();
   await expect(issued.apply(ctx)).rejects.toMatchObject({
     name: 'Failure',
