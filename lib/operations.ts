@@ -1,6 +1,7 @@
 /** What the program can be asked for: run steps, look at them, prove the criteria, preflight. Each gives an exit status. */
 import { relative } from 'node:path';
 import { STEPS } from '../scripts/steps.ts';
+import { expiryWarning } from './certificate-lifetime.ts';
 import { proveAll, verdict, type Outcome } from './criterion.ts';
 import { BadInput, explain } from './failure.ts';
 import { journalled } from './journal.ts';
@@ -101,6 +102,8 @@ async function look({ ctx, out, journal }: Session, steps: readonly Step[]): Pro
     out.line(`${marks[state]} ${step.id} ${step.title.padEnd(46)} ${state.padEnd(8)} ${chalk.gray(reason)}`);
     journal({ event: 'look', step: step.id, state, reason });
   }
+  const late = await expiryWarning(ctx).catch(() => undefined);
+  if (late) out.line(chalk.yellow(late));
   const open = rows.filter((r) => r.state !== 'done' && r.state !== 'proof');
   out.line(
     open.length === 0 ? 'everything is as meant' : `${open.length} to do: ${open.map((r) => r.step.id).join(', ')}`,

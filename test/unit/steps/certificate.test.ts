@@ -75,7 +75,7 @@ function make({
   return { outside, ctx: contextOf(outside, given, looking) };
 }
 
-const pinned = (issuer: Issuer): Settings => settings({ tls: { issuer, caFile: undefined } });
+const pinned = (issuer: Issuer): Settings => settings({ tls: { issuer, caFile: undefined, own: undefined } });
 const issuerNow = (): unknown =>
   (cluster.get('Certificate', 'kubently-api-tls')?.['spec'] as { issuerRef: unknown }).issuerRef;
 
