@@ -16,6 +16,9 @@ import { waitFor } from '../lib/wait.ts';
 /** Clusters at once: each costs a helm and some kubectl processes. */
 const atOnce = pLimit(4);
 
+/** The executor's own word for it (contract 4). */
+const CONNECTED = 'SSE connection established';
+
 export const step: ChangeStep = {
   id: '3.2',
   kind: 'change',
@@ -76,7 +79,7 @@ async function verifyOne(ctx: Context, remote: Remote): Promise<string> {
   const kube = ctx.kube(remote);
   const workloads = await releaseWorkloads(ctx, await remoteRelease(ctx, remote));
   await Promise.all(workloads.map(([kind, name]) => waitForRollout(ctx, kube, `${kind}/${name}` as Workload)));
-  const log = (): Promise<string> => kube.logs(['--selector', selector(remote.release, 'executor')], 20);
+  const log = (lines = 20): Promise<string> => kube.logs(['--selector', selector(remote.release, 'executor')], lines);
   return waitFor(
     {
       what: `executor of ${remote.id}`,
@@ -85,12 +88,14 @@ async function verifyOne(ctx: Context, remote: Remote): Promise<string> {
         const answer = await kubentlyApi(ctx).execute(remote.id, ['namespaces']);
         if (answer.status === 'success' && answer.output?.includes('kube-system'))
           return { state: 'ready', value: `${remote.id} answers a command` };
-        const refused = (await log()).split('\n').findLast((l) => l.includes('Failed to connect'));
+        const said = (await log(200)).split('\n');
+        const refused = said.findLast((l) => l.includes('Failed to connect'));
         if (refused?.includes(' 401'))
           return { state: 'failed', reason: 'the API refuses its token (401)', next: './runbook 3.2' };
-        return { state: 'pending', reason: refused ?? `command: ${answer.status}` };
+        const connected = said.some((l) => l.includes(CONNECTED)) ? '' : `; its log does not say "${CONNECTED}"`;
+        return { state: 'pending', reason: refused ?? `command: ${answer.status}${connected}` };
       },
-      diagnose: log,
+      diagnose: () => log(),
       next: `kubectl --context ${remote.context} --namespace ${remote.namespace} logs --selector ${selector(remote.release, 'executor')}`,
     },
     ctx,

@@ -142,9 +142,9 @@ function findings({ findings: releases, chartError }: Report) {
 }
 
 function finding({ grade, id, object, path, message, remedy }: Finding) {
-  const where = [object, path].filter((part) => part !== undefined).join(' ');
+  const where = [object, path].flatMap((part) => (part === undefined ? [] : [` ${part}`])).join('');
   return html`<li>
-    <span class="state ${grade === 'error' ? 'failed' : 'unproven'}">${grade}</span> <code>${id}</code> ${where}:
+    <span class="state ${grade === 'error' ? 'failed' : 'unproven'}">${grade}</span> <code>${id}</code>${where}:
     ${message}. <span class="remedy">${remedy}</span>
   </li>`;
 }
