@@ -17,12 +17,7 @@ export function timeline(run: LastRun) {
   return html`<table class="timeline">
     <caption>
       One bar a step:
-      <span class="key checking"></span
-      >checked
-      <span class="key applying"></span
-      >applied
-      <span class="key verifying"></span
-      >verified
+      ${['checking', 'applying', 'verifying'].map((state) => html`<span class="legend"><span class="key ${state}"></span>${state}</span> `)}
     </caption>
     <thead>
       <tr>
