@@ -20,7 +20,7 @@ export async function page(report: Report): Promise<string> {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
-        <title>Kubently at ${report.host}: ${report.verdict}</title>
+        <title>Kubently at ${report.host}: ${headline(report)}</title>
         <style>
           ${raw(style)}
         </style>
@@ -28,7 +28,7 @@ export async function page(report: Report): Promise<string> {
       <body>
         <header>
           <h1>Kubently at ${report.host}</h1>
-          <p class="verdict ${worst(report)}">${report.verdict}</p>
+          <p class="verdict ${worst(report)}">${headline(report)}</p>
           <p>Project ${report.project}. Read and proven <time datetime="${report.made}">${when(report.made)}</time>.</p>
         </header>
         <nav aria-label="Parts of this report">
@@ -39,6 +39,11 @@ export async function page(report: Report): Promise<string> {
       </body>
     </html> `;
   return String(text);
+}
+
+/** Without the list of what is not proven: it follows. */
+function headline({ verdict }: Report): string {
+  return verdict.split(';')[0] ?? verdict;
 }
 
 function worst({ criteria: rows }: Report): string {
