@@ -39,10 +39,12 @@ export function lastRun(journal: string, settingsFile: string): LastRun | undefi
     const line = parsed(text);
     return line?.settings === settingsFile ? [line] : [];
   });
-  const begin = lines.findLast((l) => l.event === 'run' && l.state === undefined);
+  // status, verify and plan are runs too, without steps.
+  const last = lines.findLast((l) => l.event === 'step')?.run;
+  const own = lines.filter((l) => l.run === last);
+  const begin = own.find((l) => l.event === 'run' && l.state === 'started');
   if (!begin) return undefined;
-  const own = lines.filter((l) => l.run === begin.run);
-  const end = own.find((l) => l.event === 'run' && l.state !== undefined);
+  const end = own.find((l) => l.event === 'run' && l.state !== 'started');
   const zero = Date.parse(begin.time);
   const until = Date.parse((end ?? own.at(-1) ?? begin).time) - zero;
   const steps = new Map<string, StepRow>();
@@ -56,7 +58,7 @@ export function lastRun(journal: string, settingsFile: string): LastRun | undefi
     steps.set(step, { ...row, state, reason });
   }
   return {
-    what: begin.reason ?? '',
+    what: begin.what ?? '',
     started: begin.time,
     user: begin.user,
     state: end?.state ?? 'not ended',

@@ -15,10 +15,10 @@ const entry = (s: number, more: object, run = 'r2', settings = '/s/.env'): strin
   JSON.stringify({ time: at(s), run, user: 'ops', settings, ...more });
 
 const JOURNAL = [
-  entry(0, { event: 'run', reason: 'deploy' }, 'r1'),
+  entry(0, { event: 'run', what: 'deploy', state: 'started' }, 'r1'),
   entry(1, { event: 'step', step: '1.0', state: 'checking' }, 'r1'),
-  entry(10, { event: 'run', reason: 'phase2' }),
-  entry(11, { event: 'run', reason: 'deploy' }, 'other', '/other/.env'),
+  entry(10, { event: 'run', what: 'phase2', state: 'started' }),
+  entry(11, { event: 'step', step: '1.0', state: 'checking' }, 'other', '/other/.env'),
   entry(12, { event: 'step', step: '2.10', state: 'checking' }),
   entry(12, { event: 'step', step: '2.3', state: 'checking' }),
   entry(13, { event: 'step', step: '2.3', state: 'applying', reason: 'absent' }),
@@ -26,7 +26,9 @@ const JOURNAL = [
   entry(22, { event: 'step', step: '2.3', state: 'done', reason: 'evidence' }),
   '{"torn',
   entry(30, { event: 'step', step: '2.10', state: 'failed', reason: 'why' }),
-  entry(31, { event: 'run', reason: 'phase2', state: 'failed', durationMs: 21_000 }),
+  entry(31, { event: 'run', what: 'phase2', state: 'failed', durationMs: 21_000 }),
+  entry(40, { event: 'run', what: 'verify', state: 'started' }, 'r3'),
+  entry(41, { event: 'run', what: 'verify', state: 'done' }, 'r3'),
 ].join('\n');
 
 const base: Report = {
