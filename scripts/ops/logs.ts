@@ -1,5 +1,6 @@
 /** Follows the logs of both clusters. `--what api|executor|remote:ID|ingress|cert-manager`, `--tail 100`, `--no-follow` for CI. */
 import { Command, InvalidArgumentError } from 'commander';
+import { endChildren } from '../../lib/command.ts';
 import { explain } from '../../lib/failure.ts';
 import { followStream, inOrder, lastLines, logStreams, type LogLine } from '../../lib/log-streams.ts';
 import { runProgram } from '../../lib/program.ts';
@@ -47,7 +48,10 @@ if (import.meta.main) {
     .option('--tail <lines>', 'lines of each pod to begin with', wholeNumber, 100)
     .option('--no-follow', 'end after these lines, in order of time');
   // `make logs | head` closes the pipe.
-  process.stdout.on('error', () => process.exit(STATUS.done));
+  process.stdout.on('error', () => {
+    endChildren('SIGTERM');
+    process.exit(STATUS.done);
+  });
   void runProgram(program, process.argv.slice(2), () => logs(openSession(true), program.opts<LogFlags>()));
 }
 

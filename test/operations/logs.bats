@@ -50,8 +50,11 @@ wait_for() {
   # A shell in the background ignores SIGINT, and its children with it: env gives it back.
   env --default-signal=INT node_modules/.bin/node --disable-warning=DEP0190 scripts/ops/logs.ts --what ingress --tail 0 >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   local pid=$!
-  sleep 4
-  curl -sk --resolve test-api.kubently.io:443:198.18.255.10 "https://test-api.kubently.io/followed-$pid" >/dev/null
+  for _ in $(seq 60); do
+    curl -sk --resolve test-api.kubently.io:443:198.18.255.10 "https://test-api.kubently.io/followed-$pid" >/dev/null || true
+    grep -q "followed-$pid" "$BATS_TEST_TMPDIR/out" && break
+    sleep 1
+  done
   wait_for "$BATS_TEST_TMPDIR/out" "followed-$pid"
   children=$(pgrep -P "$pid" | tr '\n' ' ')
   assert [ -n "$children" ]
