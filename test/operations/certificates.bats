@@ -33,7 +33,7 @@ issuer() { in_gke get certificate kubently-api-tls -o 'jsonpath={.spec.issuerRef
 
 # The SHA-256 of the certificate that the host serves, verified by the roots given.
 served() {
-  openssl s_client -connect 198.18.255.10:443 -servername $HOST -verify_return_error -CAfile "$1" </dev/null 2>/dev/null |
+  openssl s_client -connect "$(dig +short $HOST @198.18.0.53):443" -servername $HOST -verify_return_error -CAfile "$1" </dev/null 2>/dev/null |
     openssl x509 -noout -fingerprint -sha256
 }
 

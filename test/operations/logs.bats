@@ -51,7 +51,7 @@ wait_for() {
   env --default-signal=INT node_modules/.bin/node --disable-warning=DEP0190 scripts/ops/logs.ts --what ingress --tail 0 >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   local pid=$!
   for _ in $(seq 60); do
-    curl -sk --resolve test-api.kubently.io:443:198.18.255.10 "https://test-api.kubently.io/followed-$pid" >/dev/null || true
+    curl -sk --max-time 2 --resolve "test-api.kubently.io:443:$(dig +short test-api.kubently.io @198.18.0.53)" "https://test-api.kubently.io/followed-$pid" >/dev/null || true
     grep -q "followed-$pid" "$BATS_TEST_TMPDIR/out" && break
     sleep 1
   done
@@ -59,8 +59,9 @@ wait_for() {
   children=$(pgrep -P "$pid" | tr '\n' ' ')
   assert [ -n "$children" ]
   kill -INT "$pid"
-  run wait "$pid"
-  assert_failure 130
+  status=0
+  wait "$pid" || status=$?
+  assert_equal "$status" 130
   for child in $children; do run kill -0 "$child"; assert_failure; done
 }
 
@@ -75,8 +76,9 @@ wait_for() {
   wait_for "$BATS_TEST_TMPDIR/out" 'Executor .* for cluster kind-remote'
   wait_for "$BATS_TEST_TMPDIR/out" 'SSE connection established'
   kill -INT "$pid"
-  run wait "$pid"
-  assert_failure 130
+  status=0
+  wait "$pid" || status=$?
+  assert_equal "$status" 130
   run grep -c 'Executor .* for cluster kind-remote' "$BATS_TEST_TMPDIR/out"
   assert_output 1
 }
