@@ -62,23 +62,50 @@ wait_for() {
   status=0
   wait "$pid" || status=$?
   assert_equal "$status" 130
-  for child in $children; do run kill -0 "$child"; assert_failure; done
+  for child in $children; do
+    for _ in $(seq 50); do kill -0 "$child" 2>/dev/null || break; sleep 0.1; done
+    run kill -0 "$child"
+    assert_failure
+  done
 }
 
-@test "following goes on in the pod that replaces one" {
-  local pod
-  pod=$(kubectl --context kind-kubently -n kubently-remote get pod -l app.kubernetes.io/component=executor -o name)
-  env --default-signal=INT node_modules/.bin/node --disable-warning=DEP0190 scripts/ops/logs.ts --what remote:kind-remote --tail 1 >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-  local pid=$!
-  wait_for "$BATS_TEST_TMPDIR/out" "${pod#pod/}"
-  kubectl --context kind-kubently -n kubently-remote delete "$pod" >/dev/null
-  # The first line of the new pod is there, although nobody knew its name when this began.
-  wait_for "$BATS_TEST_TMPDIR/out" 'Executor .* for cluster kind-remote'
-  wait_for "$BATS_TEST_TMPDIR/out" 'SSE connection established'
+@test "following goes on in a restarted container and in the pod that replaces one" {
+  local remote=(kubectl --context kind-kubently --namespace logs-test) image
+  image=$(kubectl --context kind-kubently -n kubently-remote get deployment -o 'jsonpath={.items[0].spec.template.spec.containers[0].image}')
+  # A stand-in for a remote executor, in a namespace of its own; it ends after 20 s, and is started again.
+  kubectl --context kind-kubently create namespace logs-test
+  "${remote[@]}" apply -f - <<END
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: kubently-logs }
+spec:
+  selector: { matchLabels: { app: logs } }
+  template:
+    metadata: { labels: { app: logs, app.kubernetes.io/instance: kubently-logs, app.kubernetes.io/component: executor } }
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - { name: executor, image: "$image", command: [node, -e, "console.log('started at', Date.now()); setTimeout(() => {}, 20000)"] }
+END
+  "${remote[@]}" rollout status deployment/kubently-logs --timeout=60s
+  REMOTE_CLUSTERS=stand-in=kind-kubently/logs-test/kubently-logs env --default-signal=INT node_modules/.bin/node --disable-warning=DEP0190 scripts/ops/logs.ts --what remote:stand-in --tail 5 >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  local pid=$! first second
+  first=$("${remote[@]}" get pod -o name)
+  wait_for "$BATS_TEST_TMPDIR/out" "${first#pod/} started at"
+  for _ in $(seq 90); do [ "$(grep -c "${first#pod/} started at" "$BATS_TEST_TMPDIR/out")" -ge 2 ] && break; sleep 0.5; done
+  "${remote[@]}" delete "$first"
+  second=$("${remote[@]}" get pod -o name)
+  wait_for "$BATS_TEST_TMPDIR/out" "${second#pod/} started at"
   kill -INT "$pid"
   status=0
   wait "$pid" || status=$?
   assert_equal "$status" 130
-  run grep -c 'Executor .* for cluster kind-remote' "$BATS_TEST_TMPDIR/out"
-  assert_output 1
+  assert [ "$(grep -c "${first#pod/} started at" "$BATS_TEST_TMPDIR/out")" -ge 2 ]
+  # No line twice.
+  run bash -c "sort '$BATS_TEST_TMPDIR/out' | uniq -d"
+  assert_output ''
+}
+
+teardown() {
+  [[ $BATS_TEST_DESCRIPTION != *replaces* ]] || kubectl --context kind-kubently delete namespace logs-test --ignore-not-found
 }
