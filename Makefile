@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore lint-chart render runbook-doc sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
@@ -68,7 +68,7 @@ render: tools ## both releases as files, without a cluster: OUT=folder
 	@$(NODE) scripts/ops/render.ts $(call flag,OUT,out)
 
 runbook-doc: tools ## the deployment as a document to go on with by hand: OUT=file
-	@$(NODE) --disable-warning=DEP0190 scripts/ops/runbook-doc.ts $(call flag,OUT,out)
+	@$(NODE) $(OPS)/runbook-doc.ts $(call flag,OUT,out)
 
 rollback: tools ## the release back to its previous revision, or TO=N; asks unless YES=1
 	@$(NODE) $(OPS)/rollback.ts $(call flag,TO,to) $(call flag,YES,yes)
@@ -84,6 +84,12 @@ backup: tools ## Redis state, encrypted with age: OUT=file
 
 restore: tools ## Redis state from a backup: BACKUP=file
 	@$(NODE) $(OPS)/restore.ts $(call flag,BACKUP,backup)
+
+logs: tools ## follows the logs of all clusters: WHAT=api|executor|remote:ID|ingress|cert-manager TAIL=100 FOLLOW=0
+	@$(NODE) $(OPS)/logs.ts $(call flag,WHAT,what) $(call flag,TAIL,tail) $(if $(filter 0,$(word 2,$(call flag,FOLLOW,follow))),--no-follow)
+
+report: tools ## a page to hand over: criteria, what is deployed, timeline: OUT=file
+	@$(NODE) $(OPS)/report.ts $(call flag,OUT,out)
 
 sandbox: tools ## the rehearsal world up
 	@$(NODE) sandbox/up.ts

@@ -8,6 +8,8 @@ import type { Fitted, Placed } from './release.ts';
 
 /** On a pod template: changes when a Secret that the pod reads does, and so restarts it. */
 const SECRETS_ANNOTATION = 'kubently-runbook/secrets';
+/** The same for the CA file: the kubelet takes a minute to renew it in the pod, and not every executor reads it again. */
+const CA_ANNOTATION = 'kubently-runbook/ca';
 
 /** What is applied beside the release, before it: pods of the release mount the ConfigMap. */
 export function aroundObjects(ctx: Context, { target: { namespace } }: Placed, { around }: Fitted): KubeObject[] {
@@ -50,6 +52,7 @@ export async function kustomization(ctx: Context, placed: Placed, fit: Fitted): 
     switch (a.kind) {
       case 'executor-ca':
         patches.push(patch('apps/v1', 'Deployment', a.deployment, { spec: a.patch.spec }));
+        patches.push(annotated('Deployment', a.deployment, { [CA_ANNOTATION]: shortHash(trustFile(ctx)) }));
         break;
       case 'hpa-adopt':
         patches.push(
@@ -110,6 +113,11 @@ function patch(apiVersion: 'apps/v1' | 'autoscaling/v2', kind: string, name: str
   return { target: { group: apiVersion.split('/')[0] ?? '', kind, name }, patch: stringify(whole) };
 }
 
+/** A patch of a workload's pods. */
+function annotated(kind: string, name: string, annotations: Record<string, string>): Patch {
+  return patch('apps/v1', kind, name, { spec: { template: { metadata: { annotations } } } });
+}
+
 function trustFile({ settings }: Context): string {
   return settings.tls.caFile ? readFileSync(settings.tls.caFile, 'utf8') : '';
 }
@@ -118,8 +126,9 @@ function trustFile({ settings }: Context): string {
 async function hashOfSecrets(ctx: Context, target: Placed['target'], names: readonly string[]): Promise<string> {
   const kube = ctx.kube(target);
   const secrets = await Promise.all([...names].sort().map((name) => kube.get('Secret', name)));
-  return createHash('sha256')
-    .update(JSON.stringify(secrets.map((s) => s?.['data'] ?? null)))
-    .digest('hex')
-    .slice(0, 16);
+  return shortHash(JSON.stringify(secrets.map((s) => s?.['data'] ?? null)));
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

@@ -1,5 +1,6 @@
 /** The one place that starts other programs: zx, wrapped so that its traps (design.md rule 8) cannot come back. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { $ } from 'zx/core';
 import { Failure } from './failure.ts';
@@ -29,6 +30,16 @@ export interface Output {
 
 /** Runs a command and gives its output; throws CommandFailed. */
 export type Run = (command: Command) => Promise<Output>;
+
+/** Runs a command that only reads and has no end of its own (a log, a watch); hands over its stdout line by line. */
+export type Follow = (command: Pick<Command, 'binary' | 'args'>, line: (text: string) => void) => Promise<Followed>;
+
+export interface Followed {
+  /** null: ended by a signal, or not started. */
+  exitCode: number | null;
+  /** Its last lines, scrubbed. */
+  stderr: string;
+}
 
 const DEFAULT_TIMEOUT_MS = 120_000;
 const SHOWN_LINES = 12;
@@ -139,6 +150,29 @@ export function realRun(environment: Readonly<Record<string, string>>): Run {
         output,
         ended.signal !== null && Date.now() - started >= timeoutMs,
       );
+    } finally {
+      running.delete(child);
+    }
+  };
+}
+
+/** The real Follow, with realRun's environment. Not by zx, which keeps all output in memory until the end. */
+export function realFollow(environment: Readonly<Record<string, string>>): Follow {
+  return async ({ binary, args }, line) => {
+    const child = spawn(binary, args, { env: { ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const said: string[] = [];
+    createInterface(child.stdout).on('line', line);
+    createInterface(child.stderr).on('line', (text) => said.splice(0, Math.max(0, said.push(text) - SHOWN_LINES)));
+    running.add(child);
+    try {
+      return await new Promise<Followed>((resolve) => {
+        const end = (exitCode: number | null): void => resolve({ exitCode, stderr: scrub(said.join('\n')) });
+        child.on('close', end);
+        child.on('error', (error) => {
+          said.push(error.message);
+          end(null);
+        });
+      });
     } finally {
       running.delete(child);
     }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { systemClock, type Clock } from './clock.ts';
-import { readOnly, realRun, type Run } from './command.ts';
+import { readOnly, realFollow, realRun, type Follow, type Run } from './command.ts';
 import { lookupBy, realDns, type Dns } from './dns.ts';
 import { Google } from './google.ts';
 import { Helm } from './helm.ts';
@@ -17,6 +17,7 @@ import { realServedCertificate, type ServedCertificate } from './tls.ts';
 /** Everything that is not this process. */
 export interface Outside {
   run: Run;
+  follow: Follow;
   http: Http;
   dns: Dns;
   served: ServedCertificate;
@@ -47,6 +48,7 @@ export function realOutside(settings: Settings): Outside {
   const lookup = settings.dnsServer ? lookupBy(dns) : undefined;
   return {
     run: realRun({ ...settings.childEnvironment, [RUN_VARIABLE]: RUN_ID }),
+    follow: realFollow(settings.childEnvironment),
     http: realHttp(lookup),
     dns,
     served: realServedCertificate(lookup),

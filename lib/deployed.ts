@@ -63,14 +63,16 @@ export async function deployedFacts(ctx: Context): Promise<Fact[]> {
 /** The served certificate; a warning at one third of its lifetime left, however long it lives (field-notes F15). */
 async function certificate(ctx: Context): Promise<Omit<Fact, 'about'>> {
   const [live, served] = await Promise.all([liveCertificate(ctx), ctx.served(ctx.settings.host)]);
-  if (!live.object) return { grade: 'unknown', says: 'not known yet: no Certificate' };
-  const issuer = live.issuer ? ISSUER_NAMES[live.issuer] : 'another issuer';
+  const { own } = ctx.settings.tls;
+  if (!live.object && !own) return { grade: 'unknown', says: 'not known yet: no Certificate' };
+  const issuer = own ? 'your own' : live.issuer ? ISSUER_NAMES[live.issuer] : 'another issuer';
+  const remedy = own ? 'renew TLS_CERT_FILE, then ./runbook 2.6' : 'kubectl describe certificate,order,challenge';
   const leftMs = served.notAfter.getTime() - ctx.clock.now();
   const lifetimeMs = served.notAfter.getTime() - served.notBefore.getTime();
   const until = served.notAfter.toISOString().slice(0, 16).replace('T', ' ');
   const says = `${issuer} (${served.issuer}), until ${until} UTC, ${days(leftMs)} of ${Math.round(lifetimeMs / DAY_MS)} days left`;
   return leftMs < lifetimeMs / 3
-    ? { grade: 'warning', says: `${says}: its renewal is late (kubectl describe certificate,order,challenge)` }
+    ? { grade: 'warning', says: `${says}: its renewal is late (${remedy})` }
     : { grade: 'fine', says };
 }
 

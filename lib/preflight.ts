@@ -1,4 +1,5 @@
 /** The preflight: everything that must be there before the first change, all problems at once (design.md rule 6). */
+import { ownCertificateProblems } from './byo-certificate.ts';
 import { changedPaths, missingFiles } from './checkout.ts';
 import type { Binary } from './command.ts';
 import type { Context } from './context.ts';
@@ -49,7 +50,7 @@ const TOOLS: Tool[] = [
 /** All problems found; none means that the deployment can start. Reads only. */
 export async function preflight(ctx: Context): Promise<Problem[]> {
   const found = await Promise.all([...TOOLS.map((t) => tool(ctx, t)), project(ctx), ...clusters(ctx), checkout(ctx)]);
-  return found.flat();
+  return [...found.flat(), ...ownCertificateProblems(ctx.settings, ctx.clock.now())];
 }
 
 async function tool({ run }: Context, { binary, args, least, version, remedy }: Tool): Promise<Problem[]> {

@@ -122,6 +122,11 @@ export const SECTIONS: readonly SettingSection[] = [
         'TLS_CA_FILE',
         'CA (PEM) that signs the API certificate, where it is a private one: for the executors, the CLI and the checks',
       ),
+      optional(
+        'TLS_CERT_FILE',
+        "Your own certificate (PEM: the host's first, then its intermediates); then none is requested by ACME",
+      ),
+      optional('TLS_KEY_FILE', 'Its private key (PEM, without a passphrase)'),
       byDefault(
         'CERT_MANAGER_CHART',
         'oci://quay.io/jetstack/charts/cert-manager',

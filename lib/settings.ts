@@ -32,7 +32,12 @@ export interface Settings {
   llm: { provider: 'anthropic-claude' | 'google-gemini' | 'openai'; model: string; keys: Record<string, Secret> };
   tokensFile: string;
   acme: { email: string; staging: string; production: string; caFile: string | undefined };
-  tls: { issuer: Issuer | undefined; caFile: string | undefined };
+  tls: {
+    issuer: Issuer | undefined;
+    caFile: string | undefined;
+    /** A certificate that the operator brings; none is requested then. */
+    own: { certFile: string; keyFile: string } | undefined;
+  };
   certManagerChart: string;
   /** age public keys, and the file of an identity. */
   backup: { recipients: string[]; identityFile: string | undefined };
@@ -139,6 +144,8 @@ const shape = z
     ACME_PRODUCTION_SERVER: https,
     ACME_CA_FILE: optional(certificates),
     TLS_CA_FILE: optional(certificates),
+    TLS_CERT_FILE: optional(certificates),
+    TLS_KEY_FILE: optional(path.refine(isFile, 'names a file that does not exist')),
     CERT_MANAGER_CHART: z
       .string()
       .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, {
@@ -164,6 +171,16 @@ const shape = z
     const remotes = s.REMOTE_CLUSTERS;
     const ids = [s.GKE_CLUSTER_ID, ...remotes.map((r) => r.id)];
     const releases = [`${s.GKE_CONTEXT}/${s.RELEASE}`, ...remotes.map((r) => `${r.context}/${r.release}`)];
+    if (s.TLS_CERT_FILE !== undefined && s.TLS_KEY_FILE === undefined)
+      ctx.addIssue({ code: 'custom', path: ['TLS_KEY_FILE'], message: 'has to be set beside TLS_CERT_FILE' });
+    if (s.TLS_KEY_FILE !== undefined && s.TLS_CERT_FILE === undefined)
+      ctx.addIssue({ code: 'custom', path: ['TLS_CERT_FILE'], message: 'has to be set beside TLS_KEY_FILE' });
+    if (s.TLS_CERT_FILE !== undefined && s.TLS_ISSUER !== undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['TLS_ISSUER'],
+        message: 'has no meaning beside TLS_CERT_FILE: no certificate is requested then',
+      });
     const twice = (list: string[]) => list.filter((x, i) => list.indexOf(x) !== i);
     for (const id of twice(ids))
       ctx.addIssue({ code: 'custom', path: ['REMOTE_CLUSTERS'], message: `has the cluster id "${id}" twice` });
@@ -314,7 +331,11 @@ function typed(s: z.output<typeof shape>, environment: Record<string, string>, n
       production: s.ACME_PRODUCTION_SERVER,
       caFile: s.ACME_CA_FILE,
     },
-    tls: { issuer: s.TLS_ISSUER, caFile: s.TLS_CA_FILE },
+    tls: {
+      issuer: s.TLS_ISSUER,
+      caFile: s.TLS_CA_FILE,
+      own: s.TLS_CERT_FILE && s.TLS_KEY_FILE ? { certFile: s.TLS_CERT_FILE, keyFile: s.TLS_KEY_FILE } : undefined,
+    },
     certManagerChart: s.CERT_MANAGER_CHART,
     backup: { recipients: s.BACKUP_RECIPIENT, identityFile: s.BACKUP_IDENTITY },
     ingressController: s.INGRESS_CONTROLLER,

@@ -1,5 +1,6 @@
 /** Plan step 2.6: the certificate is issued by DNS-01 and served at the public name. */
 import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
+import { applyOwn, checkOwn } from '../lib/byo-certificate.ts';
 import { certificateObject, issue, liveCertificate, servedAsIssued, wantedIssuer } from '../lib/certificate.ts';
 import { saying, condition } from '../lib/conditions.ts';
 import { TLS_SECRET } from '../lib/deployment.ts';
@@ -20,6 +21,7 @@ export const step: ChangeStep = {
   needsToVerify: ['1.3', '2.5'],
 
   async check(ctx) {
+    if (ctx.settings.tls.own) return checkOwn(ctx, ctx.settings.tls.own);
     const live = await liveCertificate(ctx);
     if (!live.object) return absent(`no Certificate ${TLS_SECRET}`);
     const wanted = wantedIssuer(ctx.settings, live);
@@ -32,6 +34,7 @@ export const step: ChangeStep = {
   },
 
   async apply(ctx) {
+    if (ctx.settings.tls.own) return applyOwn(ctx, ctx.settings.tls.own);
     await issue(ctx, wantedIssuer(ctx.settings, await liveCertificate(ctx)));
   },
 

@@ -11,6 +11,7 @@ export const step: ChangeStep = {
   needs: ['2.6'],
 
   async check(ctx) {
+    if (ctx.settings.tls.own) return done('not used: TLS_CERT_FILE is your own certificate');
     if (ctx.settings.tls.issuer === 'staging') return done('TLS_ISSUER=staging: the certificate stays with staging');
     const live = await liveCertificate(ctx);
     if (!live.object) return absent(`no Certificate ${TLS_SECRET}`);

@@ -100,6 +100,7 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
         if (command.binary === 'docker' && command.args[0] === 'push') pushed = true;
         return { stdout: await answer(command), stderr: '' };
       },
+      follow: () => Promise.reject(new Error('nothing is followed on paper')),
       http,
       dns: {
         nameServers: () => Promise.resolve(NAME_SERVERS),

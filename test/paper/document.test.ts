@@ -46,7 +46,7 @@ beforeAll(async () => {
   );
   given = settings({
     repo,
-    tls: { issuer: undefined, caFile },
+    tls: { issuer: undefined, caFile, own: undefined },
     images: { registry: 'ghcr.io/kubently/kubently', user: 'kubently', token: new Secret(REAL.github) },
     llm: {
       provider: 'anthropic-claude',

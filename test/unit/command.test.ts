@@ -1,6 +1,15 @@
 import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
-import { CommandFailed, isTransient, pasteable, readOnly, realRun, type Command } from '../../lib/command.ts';
+import {
+  CommandFailed,
+  endChildren,
+  isTransient,
+  pasteable,
+  readOnly,
+  realFollow,
+  realRun,
+  type Command,
+} from '../../lib/command.ts';
 import { explain } from '../../lib/failure.ts';
 import { Secret } from '../../lib/secret.ts';
 import { temporaryFolder } from './outside.ts';
@@ -137,4 +146,26 @@ test.each([
   ['HTTPError 403: denied', false],
 ])('transient: %s → %s', (stderr, expected) => {
   expect(isTransient(new CommandFailed(node('1'), 1, { stdout: '', stderr }, false))).toBe(expected);
+});
+
+test('a followed command gives its lines as they come, its status and its last words', async () => {
+  new Secret('followed-secret-0001');
+  const lines: string[] = [];
+  const follow = realFollow(ENVIRONMENT);
+  const script =
+    'console.log("one"); console.log("two"); console.error("why followed-secret-0001"); process.exitCode = 3';
+  const ended = await follow({ binary: 'node', args: ['-e', script] }, (line) => lines.push(line));
+  expect(lines).toEqual(['one', 'two']);
+  expect(ended).toEqual({ exitCode: 3, stderr: 'why [REDACTED]' });
+});
+
+test('a followed command that cannot start says so; one that goes on is ended with the run', async () => {
+  const nowhere = realFollow({ PATH: '/nonexistent' });
+  expect(await nowhere({ binary: 'gcloud', args: ['version'] }, () => undefined)).toEqual({
+    exitCode: null,
+    stderr: expect.stringContaining('ENOENT') as string,
+  });
+  const args = ['-e', 'console.log("on"); setInterval(() => {}, 1000)'];
+  const ended = await realFollow(ENVIRONMENT)({ binary: 'node', args }, () => endChildren('SIGTERM'));
+  expect(ended).toEqual({ exitCode: null, stderr: '' });
 });

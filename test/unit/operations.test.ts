@@ -163,7 +163,7 @@ test.each<[string, (() => Promise<Proof>)[], number, string]>([
 test('doctor: ready, with what deserves a warning', async () => {
   const given = settings({
     gkeExecutorApiUrl: 'http://kubently-api:8080',
-    tls: { issuer: 'staging', caFile: undefined },
+    tls: { issuer: 'staging', caFile: undefined, own: undefined },
   });
   if (world.session) world.session = { ...world.session, ctx: contextOf(fakeOutside({}), given) };
   expect(await operate('doctor', {})).toBe(0);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import type { Clock } from '../../lib/clock.ts';
-import { CommandFailed, pasteable, type Binary, type Command, type Output } from '../../lib/command.ts';
+import { CommandFailed, pasteable, type Binary, type Command, type Followed, type Output } from '../../lib/command.ts';
 import { makeContext, type Context, type Outside } from '../../lib/context.ts';
 import type { HttpAnswer, HttpRequest } from '../../lib/http.ts';
 import { Secret } from '../../lib/secret.ts';
@@ -51,6 +51,8 @@ export interface FakeParts {
   /** A records by the ordinary resolver. */
   resolved?: Readonly<Record<string, readonly string[]>>;
   served?: Readonly<Record<string, () => Served>>;
+  /** What a followed command says, by its line to paste. */
+  follows?: (command: string, line: (text: string) => void) => Followed | Promise<Followed>;
 }
 
 /** The fake Outside of a test. */
@@ -62,6 +64,7 @@ export function fakeOutside({
   nameServers = {},
   resolved = {},
   served = {},
+  follows,
 }: FakeParts): FakeOutside {
   const changes: string[] = [];
   const commands: Command[] = [];
@@ -86,6 +89,10 @@ export function fakeOutside({
       commands.push(command);
       if (command.mutates) changes.push(describeCommand(command));
       return { stdout: await answerTo(command), stderr: '' };
+    },
+    follow: async (command, line) => {
+      if (!follows) throw new Error(`not listed in the test: ${pasteable(command)}`);
+      return follows(pasteable(command), line);
     },
     http: async (request) => {
       requests.push(request);
@@ -192,7 +199,7 @@ export function settings(changed: Partial<Settings> = {}): Settings {
       production: 'https://acme.test/production',
       caFile: undefined,
     },
-    tls: { issuer: undefined, caFile: undefined },
+    tls: { issuer: undefined, caFile: undefined, own: undefined },
     certManagerChart: 'oci://quay.io/jetstack/charts/cert-manager',
     backup: { recipients: [], identityFile: undefined },
     ingressController: 'traefik',

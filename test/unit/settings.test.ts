@@ -57,7 +57,7 @@ test('the least file, and every default', () => {
     apiReplicas: 2,
     llm: { provider: 'anthropic-claude', model: 'claude-sonnet-4-6', keys: {} },
     tokensFile: join(homedir(), '.kubently-tokens.env'),
-    tls: { issuer: undefined, caFile: undefined },
+    tls: { issuer: undefined, caFile: undefined, own: undefined },
     ingressController: 'traefik',
     dnsServer: undefined,
     file,

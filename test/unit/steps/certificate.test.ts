@@ -94,7 +94,7 @@ function make({
 
 /** What was waited, in milliseconds, by sleeping. */
 const waited = ({ sleeps }: { sleeps: number[] }): number => sleeps.reduce((a, b) => a + b, 0);
-const pinned = (issuer: Issuer): Settings => settings({ tls: { issuer, caFile: undefined } });
+const pinned = (issuer: Issuer): Settings => settings({ tls: { issuer, caFile: undefined, own: undefined } });
 const issuerNow = (): unknown =>
   (cluster.get('Certificate', 'kubently-api-tls')?.['spec'] as { issuerRef: unknown }).issuerRef;
 

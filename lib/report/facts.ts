@@ -1,0 +1,139 @@
+/** What is deployed, read from the clusters, the registry's digests in the pods and the served certificate. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { liveCertificate } from '../certificate.ts';
+import { lifetimeOf } from '../certificate-lifetime.ts';
+import { headCommit } from '../checkout.ts';
+import type { Context } from '../context.ts';
+import { TLS_SECRET } from '../deployment.ts';
+import { explain } from '../failure.ts';
+import { CERT_MANAGER_NAMESPACE, CERT_MANAGER_RELEASE, INGRESS_NAMESPACE, ISSUER_NAMES } from '../infrastructure.ts';
+import { selector } from '../redis.ts';
+import type { Target } from '../target.ts';
+
+export interface Fact {
+  section: string;
+  name: string;
+  value: string;
+}
+
+type Facts = Promise<[name: string, value: string][]>;
+
+/** Every fact; what cannot be read says why instead of its value. */
+export async function readFacts(ctx: Context): Promise<Fact[]> {
+  const { gke, release, gkeClusterId, remotes } = ctx.settings;
+  const sections: [string, Facts][] = [
+    ['Deployment', deployment(ctx)],
+    ['Certificate', certificate(ctx)],
+    [`Cluster ${gkeClusterId}`, cluster(ctx, gke, release, ['api', 'executor', 'redis'])],
+    ...remotes.map((r): [string, Facts] => [`Cluster ${r.id}`, cluster(ctx, r, r.release, ['executor'])]),
+    ['Infrastructure', infrastructure(ctx)],
+  ];
+  const read = await Promise.allSettled(sections.map(([, facts]) => facts));
+  return read.flatMap((result, i): Fact[] => {
+    const section = sections[i]?.[0] ?? '';
+    if (result.status === 'fulfilled') return result.value.map(([name, value]) => ({ section, name, value }));
+    return [{ section, name: 'not readable', value: explain(result.reason).split('\n')[0] ?? '' }];
+  });
+}
+
+async function deployment(ctx: Context): Facts {
+  const { settings, google, run } = ctx;
+  const [commit, address] = await Promise.all([
+    headCommit(run, settings.repo),
+    google.address(settings.staticIpName).catch(() => undefined),
+  ]);
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return [
+    ['API', `https://${settings.host}`],
+    ['Address', `${address?.address ?? 'not readable'} (${settings.staticIpName}, ${settings.region})`],
+    ['Project and zone', `${settings.project}, ${settings.dnsZone}`],
+    ['Commit of Kubently', commit.full],
+    ['Runbook', version],
+  ];
+}
+
+async function certificate(ctx: Context): Facts {
+  const { settings } = ctx;
+  const [served, live, secret] = await Promise.all([
+    ctx.served(settings.host),
+    liveCertificate(ctx),
+    ctx.kube(settings.gke).get('Secret', TLS_SECRET),
+  ]);
+  const lifetime = lifetimeOf(secret, ctx.clock.now());
+  const wanted = settings.tls.own
+    ? 'your own certificate'
+    : live.issuer
+      ? `${ISSUER_NAMES[live.issuer]} (${live.issuer})`
+      : 'none';
+  return [
+    ['Comes from', wanted],
+    ['Served by', served.issuer],
+    ['Names', served.subjectAltNames.join(', ')],
+    ['Valid from', minute(served.notBefore)],
+    ['Ends', minute(served.notAfter)],
+    ...(lifetime ? [['Left of its lifetime', `${Math.round(lifetime.shareLeft * 100)} %`] as [string, string]] : []),
+    ['Serial number', served.serialNumber],
+    ['Protocol', served.protocol],
+    ['Chain', served.trusted ? 'trusted' : `not trusted: ${served.refusal ?? ''}`],
+  ];
+}
+
+async function cluster(
+  ctx: Context,
+  target: Target,
+  release: string,
+  components: readonly ('api' | 'executor' | 'redis')[],
+): Facts {
+  const kube = ctx.kube(target);
+  const [version, helm, ...pods] = await Promise.all([
+    kube.raw('/version'),
+    ctx.helm(target).release(release),
+    ...components.map((c) => kube.list('Pod', selector(release, c))),
+  ]);
+  return [
+    ['Context', target.context],
+    ['Kubernetes', (JSON.parse(version) as { gitVersion: string }).gitVersion],
+    [
+      'Release',
+      helm ? `${release}: ${helm.chart}, revision ${helm.revision}, ${helm.status}` : `no release ${release}`,
+    ],
+    ...components.flatMap((component, i) => podFacts(component, pods[i] ?? [])),
+  ];
+}
+
+interface PodStatus {
+  containerStatuses?: { image: string; imageID: string; ready: boolean; restartCount: number }[];
+}
+
+function podFacts(component: string, pods: readonly { [key: string]: unknown }[]): [string, string][] {
+  const containers = pods.flatMap((p) => (p['status'] as PodStatus | undefined)?.containerStatuses ?? []);
+  if (containers.length === 0) return [[component, 'no pod']];
+  const restarts = containers.reduce((n, c) => n + c.restartCount, 0);
+  const ready = containers.filter((c) => c.ready).length;
+  const unique = (list: string[]): string => [...new Set(list)].join(', ');
+  return [
+    [component, `${ready} of ${containers.length} ready, ${restarts} restarts`],
+    [`${component} image`, unique(containers.map((c) => c.image))],
+    [`${component} digest`, unique(containers.map((c) => c.imageID.replace(/^.*@/, '')))],
+  ];
+}
+
+async function infrastructure(ctx: Context): Facts {
+  const certManager = { context: ctx.settings.gke.context, namespace: CERT_MANAGER_NAMESPACE };
+  const [release, ingress] = await Promise.all([
+    ctx.helm(certManager).release(CERT_MANAGER_RELEASE),
+    ctx.inGke(INGRESS_NAMESPACE).get('Deployment.apps', 'traefik'),
+  ]);
+  const spec = ingress?.['spec'] as { template: { spec: { containers: { image: string }[] } } } | undefined;
+  return [
+    ['cert-manager', release ? `${release.chart}, ${release.status}` : 'no release'],
+    ['Ingress controller', spec?.template.spec.containers[0]?.image ?? 'one that was there before'],
+  ];
+}
+
+function minute(date: Date): string {
+  return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}

@@ -1,0 +1,41 @@
+/** Writes a page to hand over: criteria with evidence, what is deployed, changes, the last run, chart findings. `--out FILE`, `--json` */
+import { writeFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { runProgram } from '../../lib/program.ts';
+import { gatherReport } from '../../lib/report/gather.ts';
+import { keepReport, reportsFolder } from '../../lib/report/kept-reports.ts';
+import { page } from '../../lib/report/page.ts';
+import { scrub } from '../../lib/secret.ts';
+import { openSession, type Session } from '../../lib/session.ts';
+import { STATUS } from '../../lib/status.ts';
+import { readTokens } from '../../lib/tokens.ts';
+import { CRITERIA } from '../criteria/criteria.ts';
+
+export interface ReportFlags {
+  out?: string;
+  json?: true;
+}
+
+/** Makes the report and keeps it. @returns the status that `make verify` would give */
+export async function report(session: Session, flags: ReportFlags): Promise<number> {
+  const { ctx, out } = session;
+  // Boxes every token, so that scrub knows it.
+  readTokens(ctx.settings.tokensFile);
+  const gathered = await gatherReport(session, CRITERIA);
+  const json = scrub(JSON.stringify(gathered, null, 2));
+  const kept = keepReport(reportsFolder(ctx.settings.host), gathered.made, json);
+  const file = flags.out ?? `${kept}.html`;
+  writeFileSync(file, scrub(await page(gathered)));
+  if (flags.json) out.line(json);
+  else out.line(`${file}: ${gathered.verdict}`);
+  const states = gathered.criteria.map((c) => c.state);
+  return states.includes('failed') ? STATUS.failed : states.includes('unproven') ? STATUS.unproven : STATUS.done;
+}
+
+if (import.meta.main) {
+  const program = new Command('report')
+    .description('Writes a report of the deployment: one HTML file that needs nothing else.')
+    .option('--out <file>', 'where to; without it among the kept reports in .runbook')
+    .option('--json', 'print the report as JSON instead');
+  void runProgram(program, process.argv.slice(2), () => report(openSession(false), program.opts<ReportFlags>()));
+}
