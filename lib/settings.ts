@@ -8,6 +8,7 @@ import { BadInput, type Problem } from './failure.ts';
 import { optionalSecret, type Secret } from './secret.ts';
 import { INHERITED, PASSED_ON, ROWS } from './settings-table.ts';
 import type { Remote, Target } from './target.ts';
+import { trustFileProblem } from './trust-file.ts';
 
 export type Issuer = 'staging' | 'production';
 
@@ -60,6 +61,12 @@ const https = z.url({ protocol: /^https$/, error: 'must be an https:// URL' });
 const home = (path: string): string => resolve(path.replace(/^~(?=\/|$)/, homedir()));
 const path = z.string().min(1, 'is not set').transform(home);
 const file = path.refine((f) => existsSync(f), 'names a file that does not exist');
+const trustFile = file.superRefine((f, ctx) => {
+  const problem = existsSync(f) ? trustFileProblem(f, Date.now()) : undefined;
+  if (problem !== undefined) ctx.addIssue({ code: 'custom', message: problem });
+});
+/** Plain http only inside the cluster: a Service by its short name, or NAME.NAMESPACE.svc. */
+const SERVICE_URL = /^http:\/\/([a-z0-9-]+|[a-z0-9-]+\.[a-z0-9-]+\.svc(\.cluster\.local)?)(:\d+)?$/;
 const optional = <T extends z.ZodType>(type: T) => z.preprocess((v) => (v === '' ? undefined : v), type.optional());
 
 const remote = z.string().transform((text, ctx): Remote => {
@@ -95,7 +102,11 @@ const shape = z
     GKE_EXECUTOR_API_URL: optional(
       z
         .url({ protocol: /^https?$/, error: 'must be an http(s):// URL' })
-        .refine((u) => !u.endsWith('/'), 'must not end with a slash'),
+        .refine((u) => !u.endsWith('/'), 'must not end with a slash')
+        .refine(
+          (u) => !u.startsWith('http:') || u.endsWith('/') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
+          'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
+        ),
     ),
     KUBENTLY_REPO: path,
     IMAGE_REGISTRY: z
@@ -119,8 +130,8 @@ const shape = z
     TLS_ISSUER: optional(z.enum(['staging', 'production'])),
     ACME_STAGING_SERVER: https,
     ACME_PRODUCTION_SERVER: https,
-    ACME_CA_FILE: optional(file),
-    TLS_CA_FILE: optional(file),
+    ACME_CA_FILE: optional(trustFile),
+    TLS_CA_FILE: optional(trustFile),
     CERT_MANAGER_CHART: z
       .string()
       .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, 'must be an oci:// or https:// URL, or a path'),
