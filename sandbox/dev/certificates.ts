@@ -77,7 +77,9 @@ function write(path: string, text: string, mode: number): void {
 
 /** 8 random bytes in hex, the first positive and not 0. */
 function serial(): string {
-  return `4${Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex').slice(1)}`;
+  return `4${Buffer.from(webcrypto.getRandomValues(new Uint8Array(8)))
+    .toString('hex')
+    .slice(1)}`;
 }
 
 /** Certificates in FOLDER that are good for a month at least. @returns what was done */

@@ -37,7 +37,15 @@ export async function ensureImages(): Promise<DevImages> {
   copySource(context);
   await installDependencies(context);
   for (const [part, name] of Object.entries(images)) {
-    await run('docker', ['build', '--quiet', '--tag', name, '--file', join(context, `deployment/docker/${part}/Dockerfile`), context]);
+    await run('docker', [
+      'build',
+      '--quiet',
+      '--tag',
+      name,
+      '--file',
+      join(context, `deployment/docker/${part}/Dockerfile`),
+      context,
+    ]);
   }
   return images;
 }

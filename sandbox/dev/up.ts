@@ -21,7 +21,9 @@ function secret(file: string, name: string, make: () => string): string {
     mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
     writeFileSync(path, `${name}=${make()}\n`, { mode: 0o600 });
   }
-  return readFileSync(path, 'utf8').trim().slice(name.length + 1);
+  return readFileSync(path, 'utf8')
+    .trim()
+    .slice(name.length + 1);
 }
 
 /** One request to the API as a developer makes it: over TLS, trusting only the development CA. */
@@ -60,6 +62,7 @@ try {
   await part('certificates', ensureCertificates, (what) => what);
   const key = secret('api.env', 'API_KEYS', () => `developer:${hex()}`).split(':')[1] ?? '';
   const token = secret('executor.env', 'KUBENTLY_TOKEN', hex);
+  secret('redis.env', 'REDIS_PASSWORD', hex);
   const images = await part('images', ensureImages, ({ api }) => api);
   await part('containers', () => compose(['up', '--detach', '--wait', '--wait-timeout', '60'], images));
   await part('executor', () => connect(key, token));

@@ -1,6 +1,11 @@
 /** A server that speaks the API's executor stream over TLS as a case wants it, and a proxy; both say what reached them. */
 import { once } from 'node:events';
-import { createServer as createHttp, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttp,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createHttps, type Server as HttpsServer, type ServerOptions } from 'node:https';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';

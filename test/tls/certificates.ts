@@ -47,7 +47,9 @@ export async function certificate(wanted: Wanted): Promise<Identity> {
   const signer = issuer ?? { name, keys, algorithm };
   const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
   const made = await x509.X509CertificateGenerator.create({
-    serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex').replace(/^./, '1'),
+    serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(8)))
+      .toString('hex')
+      .replace(/^./, '1'),
     subject: `CN=${name}`,
     issuer: `CN=${signer.name}`,
     notBefore: wanted.from ?? LATER(-1),

@@ -43,7 +43,10 @@ export class TlsWorld {
 
   static async make(folder: string): Promise<TlsWorld> {
     const [ca, other] = await Promise.all(
-      ['Company CA', 'Other CA'].map((name) => certificate({ name, ca: true })) as [Promise<Identity>, Promise<Identity>],
+      ['Company CA', 'Other CA'].map((name) => certificate({ name, ca: true })) as [
+        Promise<Identity>,
+        Promise<Identity>,
+      ],
     );
     return new TlsWorld(folder, ca, other, await certificate({ name: 'Company intermediate', issuer: ca, ca: true }));
   }
@@ -109,13 +112,19 @@ export const CASES: Case[] = [
   {
     name: 'host in the common name only',
     expected: 'refused: ERR_TLS_CERT_ALTNAME_INVALID',
-    setup: async (w) => named(w, 'api.kubently.test', await certificate({ name: 'api.kubently.test', issuer: w.ca, names: ['10.9.8.7'] })),
+    setup: async (w) =>
+      named(
+        w,
+        'api.kubently.test',
+        await certificate({ name: 'api.kubently.test', issuer: w.ca, names: ['10.9.8.7'] }),
+      ),
   },
   {
     name: 'expired',
     expected: 'refused: CERT_HAS_EXPIRED',
     says: /subject CN=api; names IP Address:127\.0\.0\.1; issuer CN=Company CA; valid 20\S+Z to 20\S+Z/,
-    setup: async (w) => shown(w, await certificate({ name: 'api', issuer: w.ca, names: [HERE], from: LATER(-9), until: LATER(-1) })),
+    setup: async (w) =>
+      shown(w, await certificate({ name: 'api', issuer: w.ca, names: [HERE], from: LATER(-9), until: LATER(-1) })),
   },
   {
     name: 'not yet valid',
@@ -144,7 +153,7 @@ export const CASES: Case[] = [
   },
   {
     name: 'signed by a certificate that is no CA',
-    expected: 'refused: INVALID_CA',
+    expected: 'refused: INVALID_PURPOSE',
     setup: async (w) => {
       const between = await certificate({ name: 'between', issuer: w.ca, names: ['between.test'] });
       return shown(w, await good(between), { more: [between] });
@@ -167,7 +176,9 @@ export const CASES: Case[] = [
     name: '1024-bit RSA key',
     expected: 'refused: KEY_TOO_SMALL',
     setup: async (w) =>
-      shown(w, await certificate({ name: 'api', issuer: w.ca, names: [HERE], algorithm: rsa(1024, 'SHA-256') }), { tls: OLD }),
+      shown(w, await certificate({ name: 'api', issuer: w.ca, names: [HERE], algorithm: rsa(1024, 'SHA-256') }), {
+        tls: OLD,
+      }),
   },
   {
     name: 'TLS 1.0 only',
@@ -202,7 +213,11 @@ export const CASES: Case[] = [
     expected: 'no answer',
     setup: async (w) => {
       const { server, url } = await shown(w, await good(w.ca));
-      return { url: url.replace('https:', 'http:'), env: { KUBENTLY_ALLOW_HTTP: 'true' }, ...(server ? { server } : {}) };
+      return {
+        url: url.replace('https:', 'http:'),
+        env: { KUBENTLY_ALLOW_HTTP: 'true' },
+        ...(server ? { server } : {}),
+      };
     },
   },
   {
@@ -233,7 +248,8 @@ export const CASES: Case[] = [
   {
     name: 'pinned CA key, intermediate between',
     expected: 'connected',
-    setup: async (w) => shown(w, await good(w.intermediate), { more: [w.intermediate], env: { KUBENTLY_CA_PIN: w.ca.pin } }),
+    setup: async (w) =>
+      shown(w, await good(w.intermediate), { more: [w.intermediate], env: { KUBENTLY_CA_PIN: w.ca.pin } }),
   },
   {
     name: 'two pins, the second is the CA in use (rotation)',
@@ -243,7 +259,8 @@ export const CASES: Case[] = [
   {
     name: 'CA changed: trusted, but not the pinned one',
     expected: 'refused: PIN_MISMATCH',
-    setup: async (w) => shown(w, await good(w.other), { env: { ...w.trust(w.ca, w.other), KUBENTLY_CA_PIN: w.ca.pin } }),
+    setup: async (w) =>
+      shown(w, await good(w.other), { env: { ...w.trust(w.ca, w.other), KUBENTLY_CA_PIN: w.ca.pin } }),
   },
   {
     name: 'pinned certificate sent along, but it signed nothing',
@@ -327,7 +344,11 @@ export const CASES: Case[] = [
     says: /the proxy 127\.0\.0\.1:\d+ refuses api\.kubently\.test:443: 407/,
     setup: async (w) => {
       const way = await proxy(0, 407);
-      return { url: 'https://api.kubently.test', env: { ...w.trust(w.ca), HTTPS_PROXY: `http://${HERE}:${way.port}` }, also: [way] };
+      return {
+        url: 'https://api.kubently.test',
+        env: { ...w.trust(w.ca), HTTPS_PROXY: `http://${HERE}:${way.port}` },
+        also: [way],
+      };
     },
   },
   {

@@ -26,7 +26,14 @@ beforeAll(async () => {
 });
 afterAll(() => {
   mkdirSync(resolve(REPORT, '..'), { recursive: true, mode: 0o700 });
-  writeFileSync(REPORT, `${JSON.stringify(rows.sort((a, b) => a.n - b.n), null, 2)}\n`);
+  writeFileSync(
+    REPORT,
+    `${JSON.stringify(
+      rows.sort((a, b) => a.n - b.n),
+      null,
+      2,
+    )}\n`,
+  );
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -51,26 +58,30 @@ async function verdict(running: Running): Promise<string> {
   return log.includes('next try in') ? 'no answer' : 'does not start';
 }
 
-test.each(CASES.map((c, i) => ({ ...c, n: i + 1 })))('$n $name: $expected', async ({ n, name, expected, says, setup }) => {
-  const { url, env, server, also = [] } = await setup(world);
-  const running = executor(url, env);
-  try {
-    const seen = await verdict(running);
-    rows.push({ n, name, expected, seen });
-    expect(seen, running.log()).toBe(expected);
-    if (says) expect(running.log()).toMatch(says);
-    // One line says it all, and names no token.
-    expect(running.log()).not.toContain(TOKEN);
-    if (seen !== 'connected' && !running.log().includes('308')) expect(server?.requests ?? []).toEqual([]);
-    if (seen === 'does not start') expect(await ended(running)).toBe(1);
-  } finally {
-    await stop(running);
-    for (const served of [server, ...also]) served?.close();
-  }
-});
+test.each(CASES.map((c, i) => ({ ...c, n: i + 1 })))(
+  '$n $name: $expected',
+  async ({ n, name, expected, says, setup }) => {
+    const { url, env, server, also = [] } = await setup(world);
+    const running = executor(url, env);
+    try {
+      const seen = await verdict(running);
+      rows.push({ n, name, expected, seen });
+      expect(seen, running.log()).toBe(expected);
+      if (says) expect(running.log()).toMatch(says);
+      // One line says it all, and names no token.
+      expect(running.log()).not.toContain(TOKEN);
+      if (seen !== 'connected' && !running.log().includes('308')) expect(server?.requests ?? []).toEqual([]);
+      if (seen === 'does not start') expect(await ended(running)).toBe(1);
+    } finally {
+      await stop(running);
+      for (const served of [server, ...also]) served?.close();
+    }
+  },
+);
 
 test('renewed under a running executor: it comes back without a restart', async () => {
-  const issue = (): ReturnType<typeof certificate> => certificate({ name: 'api', issuer: world.ca, names: ['127.0.0.1'] });
+  const issue = (): ReturnType<typeof certificate> =>
+    certificate({ name: 'api', issuer: world.ca, names: ['127.0.0.1'] });
   const first = await issue();
   const served = await api({ key: first.key, cert: first.cert });
   const running = executor(`https://127.0.0.1:${served.port}`, world.trust(world.ca));
@@ -81,7 +92,12 @@ test('renewed under a running executor: it comes back without a restart', async 
     served.server.closeAllConnections();
     await until(running, /SSE connection established[^]*SSE connection established/);
     expect(running.child.exitCode).toBeNull();
-    rows.push({ n: CASES.length + 1, name: 'renewed under a running executor', expected: 'connected again, same process', seen: 'connected again, same process' });
+    rows.push({
+      n: CASES.length + 1,
+      name: 'renewed under a running executor',
+      expected: 'connected again, same process',
+      seen: 'connected again, same process',
+    });
   } finally {
     await stop(running);
     served.close();
@@ -100,7 +116,12 @@ test('the CA file changes under a running executor: what it no longer trusts is 
     world.file('mounted.pem', world.other.cert, world.ca.cert);
     await until(running, /Certificate refused[^]*SSE connection established/, 15_000);
     expect(running.child.exitCode).toBeNull();
-    rows.push({ n: CASES.length + 2, name: 'CA file changed under a running executor, and back', expected: 'refused, then connected, same process', seen: 'refused, then connected, same process' });
+    rows.push({
+      n: CASES.length + 2,
+      name: 'CA file changed under a running executor, and back',
+      expected: 'refused, then connected, same process',
+      seen: 'refused, then connected, same process',
+    });
   } finally {
     await stop(running);
     served.close();
@@ -111,7 +132,12 @@ test('the API is away: the tries get rarer', async () => {
   const running = executor('https://127.0.0.1:1', world.trust(world.ca));
   try {
     await until(running, /next try in 1\.\d s[^]*next try in 2\.\d s[^]*next try in [45]\.\d s/, 20_000);
-    rows.push({ n: CASES.length + 3, name: 'API away', expected: 'tries again after 1, 2, 4 … 30 s', seen: 'tries again after 1, 2, 4 … 30 s' });
+    rows.push({
+      n: CASES.length + 3,
+      name: 'API away',
+      expected: 'tries again after 1, 2, 4 … 30 s',
+      seen: 'tries again after 1, 2, 4 … 30 s',
+    });
   } finally {
     await stop(running);
   }

@@ -89,7 +89,9 @@ function handshakeError(error: unknown): Error {
 /** The proxy that https_proxy names, unless no_proxy excludes the host (name, .suffix or *). */
 function proxyFor(host: string): URL | undefined {
   const variable = (name: string) => process.env[name] || process.env[name.toUpperCase()] || '';
-  const excluded = variable('no_proxy').split(/[\s,]+/).filter(Boolean);
+  const excluded = variable('no_proxy')
+    .split(/[\s,]+/)
+    .filter(Boolean);
   const matches = (entry: string) =>
     entry === '*' || host === entry || host.endsWith(entry.startsWith('.') ? entry : `.${entry}`);
   const proxy = variable('https_proxy');

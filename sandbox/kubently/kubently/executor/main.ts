@@ -117,6 +117,23 @@ async function follow(connected: () => void): Promise<void> {
   log.info('SSE stream ended');
 }
 
+/** The CA file's text, or why there is none. */
+function rootsNow(): string | undefined {
+  try {
+    return readRoots(settings);
+  } catch (error) {
+    return reason(error);
+  }
+}
+
+/** Waits; no longer than until the CA file changes, which may be what was wrong. */
+async function pause(ms: number): Promise<void> {
+  const roots = rootsNow();
+  for (const end = Date.now() + ms; Date.now() < end && rootsNow() === roots;) {
+    await sleep(Math.min(CA_CHECK_MS, end - Date.now()));
+  }
+}
+
 /** Reports what this executor may do, then keeps the report alive; again whenever the server has lost it. */
 async function reportCapabilities(): Promise<void> {
   let reported = false;
@@ -144,12 +161,12 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => 
 log.info(`Executor ${settings.version} for cluster ${settings.cluster} at ${settings.apiUrl}`);
 announceTrust(settings);
 if (settings.reportCapabilities) void reportCapabilities();
-for (let failures = 0; ; ) {
+for (let failures = 0; ;) {
   try {
     await follow(() => (failures = 0));
   } catch (error) {
     const delay = Math.min(RETRY_MS.first * 2 ** failures++, RETRY_MS.most) * (1 + Math.random() / 4);
     log.error(`${reason(error)}; next try in ${(delay / 1000).toFixed(1)} s`);
-    await sleep(delay);
+    await pause(delay);
   }
 }

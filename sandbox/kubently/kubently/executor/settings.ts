@@ -39,7 +39,9 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     token: value('KUBENTLY_TOKEN'),
     verify: (environment['KUBENTLY_SSL_VERIFY'] ?? 'true').toLowerCase() === 'true',
     caFile: value('KUBENTLY_CA_CERT') || undefined,
-    pins: value('KUBENTLY_CA_PIN').split(/[\s,]+/).filter(Boolean),
+    pins: value('KUBENTLY_CA_PIN')
+      .split(/[\s,]+/)
+      .filter(Boolean),
     whitelistFile: value('KUBENTLY_WHITELIST_CONFIG') || undefined,
     reportCapabilities: isTrue('KUBENTLY_REPORT_CAPABILITIES'),
     heartbeatInterval: Number(environment['KUBENTLY_HEARTBEAT_INTERVAL'] ?? 300),
@@ -54,11 +56,14 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
 /** Why these settings may not run. Naming a Service of the cluster is an opt-in by itself: it never leaves the cluster. */
 function insecure({ apiUrl, verify, caFile, pins }: Settings, allowHttp: boolean, production: boolean) {
   const url = URL.parse(apiUrl);
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) return `KUBENTLY_API_URL is no https:// URL: ${apiUrl}`;
+  if (url === null || !['http:', 'https:'].includes(url.protocol))
+    return `KUBENTLY_API_URL is no https:// URL: ${apiUrl}`;
   const badPin = pins.find((pin) => !PIN.test(pin));
-  if (badPin !== undefined) return `KUBENTLY_CA_PIN: "${badPin}" is not sha256/ and the base64 of a public key's SHA-256`;
+  if (badPin !== undefined)
+    return `KUBENTLY_CA_PIN: "${badPin}" is not sha256/ and the base64 of a public key's SHA-256`;
   const plain = url.protocol === 'http:';
-  if (plain && pins.length > 0) return 'KUBENTLY_CA_PIN is set, and KUBENTLY_API_URL is plain http: there is no key to pin';
+  if (plain && pins.length > 0)
+    return 'KUBENTLY_CA_PIN is set, and KUBENTLY_API_URL is plain http: there is no key to pin';
   if (plain && !SERVICE.test(url.hostname)) {
     if (!allowHttp)
       return `KUBENTLY_API_URL must be https: ${apiUrl} would send the token in clear (KUBENTLY_ALLOW_HTTP=true allows it, for development)`;

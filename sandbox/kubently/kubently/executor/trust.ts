@@ -22,7 +22,8 @@ export function announceTrust({ apiUrl, verify, caFile, pins }: Settings): void 
 export function readRoots({ caFile }: Settings): string | undefined {
   if (caFile === undefined) return undefined;
   const text = readFileSync(caFile, 'utf8');
-  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new Error(`KUBENTLY_CA_CERT: ${caFile} holds no certificate`);
+  if (!text.includes('-----BEGIN CERTIFICATE-----'))
+    throw new Error(`KUBENTLY_CA_CERT: ${caFile} holds no certificate`);
   return text;
 }
 
@@ -65,7 +66,8 @@ function chainOf(socket: TLSSocket): X509Certificate[] {
     if (!(peer as { raw?: Buffer } | undefined)?.raw) return chain;
     const certificate = new X509Certificate(peer.raw);
     const below = chain.at(-1);
-    if (below?.fingerprint256 === certificate.fingerprint256 || below?.verify(certificate.publicKey) === false) return chain;
+    if (below?.fingerprint256 === certificate.fingerprint256 || below?.verify(certificate.publicKey) === false)
+      return chain;
     chain.push(certificate);
   }
 }
@@ -77,7 +79,11 @@ function weakness({ publicKey, signatureAlgorithm }: X509Certificate): string {
 }
 
 /** Why the certificate of a finished handshake is not accepted: chain, name, pin; undefined when it is. */
-export function refusedCertificate(socket: TLSSocket, host: string, pins: readonly string[]): CertificateRefused | undefined {
+export function refusedCertificate(
+  socket: TLSSocket,
+  host: string,
+  pins: readonly string[],
+): CertificateRefused | undefined {
   const chain = chainOf(socket);
   const [leaf] = chain;
   if (leaf === undefined) return new CertificateRefused('NO_CERTIFICATE', undefined);
