@@ -8,6 +8,9 @@ setup_file() {
   # The images are built first: the minute is that of a second start.
   make --no-print-directory dev >"$BATS_FILE_TMPDIR/first" 2>&1 || { cat "$BATS_FILE_TMPDIR/first" >&2; return 1; }
   make --no-print-directory dev-down >/dev/null 2>&1
+  local start=$SECONDS
+  make --no-print-directory dev >"$BATS_FILE_TMPDIR/second" 2>&1 || { cat "$BATS_FILE_TMPDIR/second" >&2; return 1; }
+  export TOOK=$((SECONDS - start))
 }
 
 teardown_file() {
@@ -21,12 +24,11 @@ setup() {
 }
 
 @test "make dev answers https on localhost within a minute; the executor is connected over TLS" {
-  local start=$SECONDS
-  run -0 make --no-print-directory dev
+  run -0 cat "$BATS_FILE_TMPDIR/second"
   assert_output --partial '"tls":"enabled","environment":"development"'
   assert_output --partial "curl --cacert $CA $HERE/health"
-  assert_equal "$((SECONDS - start <= 60))" 1
-  echo "# up in $((SECONDS - start)) s" >&3
+  assert [ "$TOOK" -le 60 ]
+  echo "# up in $TOOK s" >&3
   key=$(sed -n 's/^API_KEYS=developer://p' .runbook/dev/api.env)
   refute [ -z "$key" ]
   # The key is shown nowhere.
