@@ -1,12 +1,12 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
-# FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps. Every target can be run again.
+# FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor lint-chart render sandbox sandbox-down rehearse dev dev-certs dev-down check test test-unit test-bats test-rehearsal
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux lint-chart render sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal dev dev-certs dev-down
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
 flag = $(if $(filter command line,$(origin $(1))),--$(2) $($(1)))
-CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only)
+CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait)
 ifdef ENV_FILE
 export ENV_FILE
 endif
@@ -51,6 +51,12 @@ verify: tools ## the 13 success criteria, each with its evidence
 
 doctor: tools ## the preflight alone
 	@./runbook doctor
+
+history: install ## the runs so far, from the journal: LAST=20
+	@$(NODE) scripts/ops/history.ts $(call flag,LAST,last)
+
+tmux: tools ## the run, the live status and the logs in a tmux session, or back to it
+	@$(NODE) scripts/ops/tmux.ts
 
 lint-chart: tools ## whether the checkout's chart gives complete releases
 	@$(NODE) scripts/ops/lint-chart.ts

@@ -1,6 +1,7 @@
-/** The objects by which the runbook does what a chart's values cannot (lib/chart/around.ts says which). */
+/** What the runbook does around a chart (lib/chart/around.ts says what): objects of its own beside the release, patches to what the chart renders. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { stringify } from 'yaml';
 import type { Context } from './context.ts';
 import { OURS, type KubeObject } from './kubectl.ts';
 import type { Fitted, Placed } from './release.ts';
@@ -8,62 +9,91 @@ import type { Fitted, Placed } from './release.ts';
 /** On a pod template: changes when a Secret that the pod reads does, and so restarts it. */
 const SECRETS_ANNOTATION = 'kubently-runbook/secrets';
 
-/** Everything to apply beside the release, one object for each workload: a second one of the same name would drop the first's fields. */
-export async function aroundObjects(ctx: Context, { target }: Placed, { around }: Fitted): Promise<KubeObject[]> {
-  const { namespace } = target;
-  const objects: KubeObject[] = [];
-  const patches = new Map<string, KubeObject>();
-  const patch = (more: KubeObject): void => {
-    const key = `${more.kind}/${more.metadata.name}`;
-    patches.set(key, merge(patches.get(key) ?? {}, more) as KubeObject);
-  };
-  for (const a of around) {
+/** What is applied beside the release, before it: pods of the release mount the ConfigMap. */
+export function aroundObjects(ctx: Context, { target: { namespace } }: Placed, { around }: Fitted): KubeObject[] {
+  return around.flatMap((a): KubeObject[] => {
     switch (a.kind) {
       case 'executor-ca':
-        objects.push({
-          apiVersion: 'v1',
-          kind: 'ConfigMap',
-          metadata: { name: a.configMap, namespace, labels: OURS },
-          data: { 'ca.crt': trustFile(ctx) },
-        });
-        patch(a.patch as KubeObject);
-        break;
+        return [
+          {
+            apiVersion: 'v1',
+            kind: 'ConfigMap',
+            metadata: { name: a.configMap, namespace, labels: OURS },
+            data: { 'ca.crt': trustFile(ctx) },
+          },
+        ];
       case 'pod-disruption-budget':
-        objects.push({
-          apiVersion: 'policy/v1',
-          kind: 'PodDisruptionBudget',
-          metadata: { name: a.name, namespace, labels: OURS },
-          spec: { minAvailable: a.minAvailable, selector: { matchLabels: a.selector } },
-        });
-        break;
-      case 'restart-on-secret-change': {
-        const [kind = '', name = ''] = a.workload.split('/');
-        const annotations = { [SECRETS_ANNOTATION]: await hashOfSecrets(ctx, namespace, target.context, a.secrets) };
-        patch({
-          apiVersion: 'apps/v1',
-          kind,
-          metadata: { name, namespace },
-          spec: { template: { metadata: { annotations } } },
-        });
-        break;
-      }
+        return [
+          {
+            apiVersion: 'policy/v1',
+            kind: 'PodDisruptionBudget',
+            metadata: { name: a.name, namespace, labels: OURS },
+            spec: { minAvailable: a.minAvailable, selector: { matchLabels: a.selector } },
+          },
+        ];
+      // Patches, below; and what steps of their own make: 2.6, 2.8, 3.2.
+      case 'restart-on-secret-change':
       case 'hpa-adopt':
-        objects.push({
-          apiVersion: 'autoscaling/v2',
-          kind: 'HorizontalPodAutoscaler',
-          metadata: { name: a.name, namespace },
-          spec: { minReplicas: a.minReplicas, maxReplicas: a.maxReplicas },
-        });
-        break;
-      // Made by steps of their own: 2.6, 2.8, 3.2; and removed, not applied.
+      case 'hpa-remove':
       case 'certificate':
       case 'network-policy':
       case 'register-token':
+        return [];
+    }
+  });
+}
+
+/** The kustomization that helm's post-renderer applies (lib/helm-plugins/around), as YAML. */
+export async function kustomization(ctx: Context, { target }: Placed, { around }: Fitted): Promise<string> {
+  const patches: Patch[] = [];
+  for (const a of around) {
+    switch (a.kind) {
+      case 'executor-ca':
+        patches.push(patch('apps/v1', 'Deployment', a.deployment, { spec: a.patch.spec }));
+        break;
+      case 'restart-on-secret-change': {
+        const [kind = '', name = ''] = a.workload.split('/');
+        const annotations = { [SECRETS_ANNOTATION]: await hashOfSecrets(ctx, target, a.secrets) };
+        patches.push(patch('apps/v1', kind, name, { spec: { template: { metadata: { annotations } } } }));
+        break;
+      }
+      case 'hpa-adopt':
+        patches.push(
+          patch('autoscaling/v2', 'HorizontalPodAutoscaler', a.name, {
+            spec: { minReplicas: a.minReplicas, maxReplicas: a.maxReplicas },
+          }),
+        );
+        break;
       case 'hpa-remove':
+        patches.push(patch('autoscaling/v2', 'HorizontalPodAutoscaler', a.name, { $patch: 'delete' }));
+        break;
+      case 'pod-disruption-budget':
+      case 'certificate':
+      case 'network-policy':
+      case 'register-token':
         break;
     }
   }
-  return [...objects, ...patches.values()];
+  return stringify({ resources: ['rendered.yaml'], patches });
+}
+
+/** Whom an HPA scales is scaled by nobody else: its replicas are not the manifest's. */
+export function isScaled(manifest: readonly KubeObject[], object: KubeObject): boolean {
+  return manifest.some((o) => {
+    const { scaleTargetRef: of } = (o['spec'] ?? {}) as { scaleTargetRef?: { kind: string; name: string } };
+    return o.kind === 'HorizontalPodAutoscaler' && of?.kind === object.kind && of.name === object.metadata.name;
+  });
+}
+
+interface Patch {
+  target: { group: string; kind: string; name: string };
+  patch: string;
+}
+
+/** A strategic merge patch; kustomize wants kind and name in it too. */
+function patch(apiVersion: 'apps/v1' | 'autoscaling/v2', kind: string, name: string, body: object): Patch {
+  const whole = { apiVersion, kind, metadata: { name }, ...body };
+  return { target: { group: apiVersion.split('/')[0] ?? '', kind, name }, patch: stringify(whole) };
 }
 
 function trustFile({ settings }: Context): string {
@@ -71,30 +101,11 @@ function trustFile({ settings }: Context): string {
 }
 
 /** A hash of the Secrets' data as it is in the cluster; of random tokens it gives nothing away. */
-async function hashOfSecrets(
-  ctx: Context,
-  namespace: string,
-  context: string,
-  names: readonly string[],
-): Promise<string> {
-  const kube = ctx.kube({ context, namespace });
+async function hashOfSecrets(ctx: Context, target: Placed['target'], names: readonly string[]): Promise<string> {
+  const kube = ctx.kube(target);
   const secrets = await Promise.all([...names].sort().map((name) => kube.get('Secret', name)));
   return createHash('sha256')
     .update(JSON.stringify(secrets.map((s) => s?.['data'] ?? null)))
     .digest('hex')
     .slice(0, 16);
-}
-
-function merge(a: unknown, b: unknown): unknown {
-  if (!isMap(a) || !isMap(b)) return b;
-  return Object.fromEntries(
-    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((key) => [
-      key,
-      key in b ? (key in a ? merge(a[key], b[key]) : b[key]) : a[key],
-    ]),
-  );
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

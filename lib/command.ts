@@ -1,4 +1,6 @@
 /** The one place that starts other programs: zx, wrapped so that its traps (design.md rule 8) cannot come back. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { $ } from 'zx/core';
 import { Failure } from './failure.ts';
 import { scrub, Secret } from './secret.ts';
@@ -79,6 +81,27 @@ const running = new Set<{ kill: (signal: NodeJS.Signals) => unknown }>();
 /** Ends every child that still runs (after Ctrl-C): in their own process groups they do not get the terminal's signal. */
 export function endChildren(signal: NodeJS.Signals): void {
   for (const child of running) child.kill(signal);
+}
+
+/** Waits until every child has ended, at most so long; what is left then is killed. */
+export async function childrenEnded(atMostMs: number): Promise<void> {
+  for (const until = Date.now() + atMostMs; running.size > 0 && Date.now() < until;) await delay(50);
+  endChildren('SIGKILL');
+}
+
+/** A program that has the terminal to itself (tmux). @returns its status, or undefined where it is not installed */
+export function inTerminal(binary: string, args: readonly string[]): number | undefined {
+  const { status, error } = spawnSync(binary, args, { stdio: 'inherit' });
+  return error ? undefined : (status ?? 1);
+}
+
+/** Output of a quick local command, or undefined where it fails. */
+export function outputNow(binary: string, args: readonly string[]): string | undefined {
+  try {
+    return execFileSync(binary, args, { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8', timeout: 5000 }).trim();
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -8,6 +8,7 @@ import { Google } from './google.ts';
 import { Helm } from './helm.ts';
 import { realHttp, type Http } from './http.ts';
 import { Kubectl } from './kubectl.ts';
+import { RUN_ID, RUN_VARIABLE } from './owner.ts';
 import type { Settings } from './settings.ts';
 import type { Target } from './target.ts';
 import { realServedCertificate, type ServedCertificate } from './tls.ts';
@@ -31,6 +32,8 @@ export interface Context extends Outside {
   inGke: (namespace: string) => Kubectl;
   /** Tells what the step does or waits for now. */
   note: (text: string) => void;
+  /** Tells something that the journal keeps, too. */
+  remark: (text: string) => void;
 }
 
 /** The real Outside for these settings. Adds TLS_CA_FILE to what this process trusts (design.md rule 11). */
@@ -40,7 +43,7 @@ export function realOutside(settings: Settings): Outside {
   const dns = realDns(settings.dnsServer);
   const lookup = settings.dnsServer ? lookupBy(dns) : undefined;
   return {
-    run: realRun(settings.childEnvironment),
+    run: realRun({ ...settings.childEnvironment, [RUN_VARIABLE]: RUN_ID }),
     http: realHttp(lookup),
     dns,
     served: realServedCertificate(lookup),
@@ -67,5 +70,6 @@ export function makeContext(settings: Settings, outside: Outside, looking: boole
     helm: (target) => new Helm(run, { context: target.context, namespace: target.namespace }),
     inGke: (namespace) => kube({ context: settings.gke.context, namespace }),
     note: () => undefined,
+    remark: () => undefined,
   };
 }

@@ -1,7 +1,7 @@
 /** What applying objects would change, field by field, by a server-side dry run: the server's own answer, with its defaults. */
 import { isDeepStrictEqual } from 'node:util';
 import { CommandFailed } from './command.ts';
-import type { Kubectl, KubeObject, Whole } from './kubectl.ts';
+import type { Kubectl, KubeObject } from './kubectl.ts';
 
 export interface Difference {
   /** Kind/name. */
@@ -22,11 +22,11 @@ export interface Drift {
 const SERVERS_OWN = new Set(['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink']);
 
 /** What applying the objects would create or change. Values of Secrets are never part of the answer. */
-export async function drift(kube: Kubectl, objects: readonly KubeObject[], whole: Whole = 'whole'): Promise<Drift> {
+export async function drift(kube: Kubectl, objects: readonly KubeObject[]): Promise<Drift> {
   const live = await Promise.all(objects.map((o) => kube.get(fullKind(o), o.metadata.name)));
   const absent = objects.filter((_, i) => live[i] === undefined);
   const present = objects.filter((_, i) => live[i] !== undefined);
-  const merged = present.length === 0 ? [] : await kube.applyDryRun(present, whole);
+  const merged = present.length === 0 ? [] : await kube.applyDryRun(present);
   const changed = present.flatMap((wanted, i) => {
     const found = live[objects.indexOf(wanted)];
     return compare(name(wanted), merged[i], found, wanted.kind === 'Secret');

@@ -1,6 +1,8 @@
 /** helm, always with context and namespace, values by stdin. Waiting is the runbook's own: helm's says only that time ran out. */
+import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { CommandFailed, type Run } from './command.ts';
+import { recoverPending, type Teller } from './helm-pending.ts';
 import type { KubeObject } from './kubectl.ts';
 import { targetFlags, type Target } from './target.ts';
 
@@ -19,6 +21,8 @@ export interface ReleaseSpec {
   chart: string;
   version?: string;
   values: unknown;
+  /** Path of the kustomization that patches the rendered objects. */
+  postRender?: string;
 }
 
 /** One cluster's namespace through helm. */
@@ -49,8 +53,21 @@ export class Helm {
     return objectsOf((await this.#read(['get', 'manifest', name])).stdout);
   }
 
-  /** Installs or upgrades; returns when the objects are accepted, not when they run. */
-  async upgrade({ release, chart, version, values }: ReleaseSpec): Promise<void> {
+  /**
+   * Installs or upgrades; returns when the objects are accepted, not when they run. A record that a killed helm left
+   * pending is recovered first: call it only while holding the lock.
+   */
+  async upgrade(spec: ReleaseSpec, teller: Teller): Promise<void> {
+    try {
+      await this.#upgrade(spec);
+    } catch (error) {
+      if (!(error instanceof CommandFailed && /another operation .* is in progress/.test(error.stderr))) throw error;
+      await recoverPending(this.#run, this.target, spec.release, teller);
+      await this.#upgrade(spec);
+    }
+  }
+
+  async #upgrade({ release, chart, version, values, postRender }: ReleaseSpec): Promise<void> {
     const args = [
       'upgrade',
       '--install',
@@ -59,11 +76,13 @@ export class Helm {
       ...(version && chart.startsWith('oci:') ? ['--version', version] : []),
       '--create-namespace',
       '--force-conflicts',
+      ...postRenderer(postRender),
       '--values',
       '-',
     ];
     await this.#run({
       binary: 'helm',
+      env: PLUGINS,
       args: [...args, ...flags(this.target)],
       mutates: true,
       timeoutMs: 300_000,
@@ -86,6 +105,12 @@ export class Helm {
   }
 }
 
+const PLUGINS = { HELM_PLUGINS: join(import.meta.dirname, 'helm-plugins') };
+
+function postRenderer(kustomization: string | undefined): string[] {
+  return kustomization ? ['--post-renderer', 'around', '--post-renderer-args', kustomization] : [];
+}
+
 /** helm's spelling of the target. */
 function flags(target: Target): string[] {
   const [, context = '', , namespace = ''] = targetFlags(target);
@@ -95,12 +120,22 @@ function flags(target: Target): string[] {
 /** helm template of a chart: the text, or the chart's own refusal. Needs no cluster. */
 export async function helmTemplate(
   run: Run,
-  r: { release: string; namespace: string; chart: string; values: unknown },
+  r: { release: string; namespace: string; chart: string; values: unknown; postRender?: string },
 ): Promise<{ ok: true; text: string } | { ok: false; error: string }> {
   try {
-    const args = ['template', r.release, r.chart, '--namespace', r.namespace, '--values', '-'];
+    const args = [
+      'template',
+      r.release,
+      r.chart,
+      '--namespace',
+      r.namespace,
+      ...postRenderer(r.postRender),
+      '--values',
+      '-',
+    ];
     const { stdout } = await run({
       binary: 'helm',
+      env: PLUGINS,
       args,
       mutates: false,
       timeoutMs: 60_000,

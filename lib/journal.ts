@@ -1,14 +1,22 @@
 /** What happened, for people: .runbook/journal.jsonl (0600). It decides nothing. */
 import { appendFileSync, mkdirSync } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { outputNow } from './command.ts';
+import { BadInput, explain } from './failure.ts';
+import { Locked } from './lock.ts';
+import { thisOwner } from './owner.ts';
 import { scrub } from './secret.ts';
+import { STATUS } from './status.ts';
+import { Stopped } from './stop.ts';
 
 /** Folder of what the runbook writes beside its checkout; git-ignored. */
 export const RUNBOOK_FOLDER = join(import.meta.dirname, '..', '.runbook');
 
 export interface JournalEntry {
+  /** `run` has what, and state `started` or how it ended; `step`, `look`, `need`, `criterion`, `lock`, `remark`. */
   event: string;
+  /** The command: `deploy FROM=2.3`. */
+  what?: string;
   step?: string;
   state?: string;
   reason?: string;
@@ -19,12 +27,9 @@ export type Journal = (entry: JournalEntry) => void;
 
 /** Appends one line an event, scrubbed. A journal that cannot be written is told once and stops nothing. */
 export function openJournal(settingsFile: string, tell: (warning: string) => void, folder = RUNBOOK_FOLDER): Journal {
-  const who = {
-    run: `${Date.now().toString(36)}-${process.pid}`,
-    user: userInfo().username,
-    host: hostname(),
-    settings: settingsFile,
-  };
+  const { run, user, host, pid, place, started } = thisOwner();
+  const commit = outputNow('git', ['-C', join(folder, '..'), 'rev-parse', '--short', 'HEAD']) ?? 'unknown';
+  const who = { run, user, host, pid, place, started, commit, settings: settingsFile };
   let told = false;
   return (entry) => {
     try {
@@ -36,4 +41,38 @@ export function openJournal(settingsFile: string, tell: (warning: string) => voi
       told = true;
     }
   };
+}
+
+/**
+ * Journals a command from its start to its end, whichever that is.
+ * @returns the work's exit status; throws what it throws
+ */
+export async function journalled(journal: Journal, what: string, work: () => Promise<number>): Promise<number> {
+  const began = Date.now();
+  const end = (state: string, reason?: string): void =>
+    journal({ event: 'run', what, state, durationMs: Date.now() - began, ...(reason ? { reason } : {}) });
+  journal({ event: 'run', what, state: 'started' });
+  try {
+    const status = await work();
+    end(ENDINGS[status] ?? 'stopped');
+    return status;
+  } catch (error) {
+    end(endingOf(error), explain(error).split('\n').slice(0, 2).join(' ').trim());
+    throw error;
+  }
+}
+
+const ENDINGS: Record<number, string> = {
+  [STATUS.done]: 'done',
+  [STATUS.failed]: 'failed',
+  [STATUS.badInput]: 'refused',
+  [STATUS.somethingToDo]: 'something to do',
+  [STATUS.unproven]: 'unproven',
+  [STATUS.locked]: 'locked',
+};
+
+function endingOf(error: unknown): string {
+  if (error instanceof BadInput) return 'refused';
+  if (error instanceof Locked) return 'locked';
+  return error instanceof Stopped ? 'stopped' : 'failed';
 }

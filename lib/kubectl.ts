@@ -34,12 +34,6 @@ interface Wanted {
   name: string;
 }
 
-/** `partial`: objects that only have the fields to own of an object that somebody else made. */
-export type Whole = 'whole' | 'partial';
-
-/** kubectl's own validation asks for required fields even where the server merges. */
-const VALIDATION: Record<Whole, string[]> = { whole: [], partial: ['--validate=false'] };
-
 /** One cluster's namespace through kubectl. Kinds are written `Deployment.apps`, `Certificate.cert-manager.io`, `Secret`. */
 export class Kubectl {
   readonly target: Target;
@@ -115,13 +109,13 @@ export class Kubectl {
   }
 
   /** Server-side apply by stdin, so that no Secret reaches a command line or an annotation. */
-  async apply(objects: readonly KubeObject[], whole: Whole = 'whole'): Promise<void> {
-    await this.#apply(objects, VALIDATION[whole]);
+  async apply(objects: readonly KubeObject[]): Promise<void> {
+    await this.#apply(objects, []);
   }
 
   /** What apply would make of the objects, with the server's defaults; nothing is changed. */
-  async applyDryRun(objects: readonly KubeObject[], whole: Whole = 'whole'): Promise<KubeObject[]> {
-    return itemsOf((await this.#apply(objects, [...VALIDATION[whole], '--dry-run=server', '-o', 'json'])).stdout);
+  async applyDryRun(objects: readonly KubeObject[]): Promise<KubeObject[]> {
+    return itemsOf((await this.#apply(objects, ['--dry-run=server', '-o', 'json'])).stdout);
   }
 
   /** A server-side dry-run create: proves that the API's webhooks take the object. */
@@ -137,6 +131,19 @@ export class Kubectl {
       binary: 'kubectl',
       args: [...args, ...targetFlags(this.target)],
       mutates: !extra.includes('--dry-run=server'),
+      input: sensitive ? new Secret(text) : text,
+      ...(sensitive ? { sensitive: 'both' } : {}),
+    });
+  }
+
+  /** Replaces the object as it was read: refused where it has changed since. */
+  async replace(object: KubeObject): Promise<void> {
+    const text = JSON.stringify(object);
+    const sensitive = object.kind === 'Secret';
+    await this.#run({
+      binary: 'kubectl',
+      args: ['replace', '-f', '-', ...targetFlags(this.target)],
+      mutates: true,
       input: sensitive ? new Secret(text) : text,
       ...(sensitive ? { sensitive: 'both' } : {}),
     });

@@ -3,48 +3,78 @@ import { relative } from 'node:path';
 import { STEPS } from '../scripts/steps.ts';
 import { proveAll, verdict, type Outcome } from './criterion.ts';
 import { BadInput, explain } from './failure.ts';
+import { journalled } from './journal.ts';
+import { waitOf, withLock } from './lock.ts';
 import { preflight } from './preflight.ts';
 import { STATUS } from './status.ts';
-import { runSteps } from './run.ts';
+import { ENDED, runSteps } from './run.ts';
 import { select, type Selection } from './select.ts';
 import { openSession, type Session } from './session.ts';
 import type { Settings } from './settings.ts';
 import { summarise, watch } from './show.ts';
 import type { Check, Step } from './step.ts';
 
-/** Does what the command line says. @throws BadInput, Failure */
-export async function operate(what: string, flags: Selection & { plan?: true }): Promise<number> {
+type Flags = Selection & { plan?: true; wait?: string };
+
+/** Does what the command line says. @throws BadInput, Failure, Locked, Stopped */
+export async function operate(what: string, flags: Flags): Promise<number> {
   const looking = flags.plan === true || what === 'status' || what === 'doctor';
+  const waitMs = waitOf(flags.wait);
   const session = openSession(looking);
-  if (what === 'doctor') return doctor(session);
-  if (what === 'status') return look(session, STEPS);
-  if (what === 'verify') return verify(session);
-  const chosen = select(STEPS, what, flags);
-  return flags.plan ? look(session, chosen) : run(session, what, chosen);
+  const choice = choiceOf(flags);
+  // Looked at again and again (make tmux), it would hide the runs.
+  if (what === 'status') return look({ ...session, journal: () => undefined }, STEPS);
+  return journalled(session.journal, `${flags.plan ? 'plan ' : ''}${what}${choice}`, async () => {
+    if (what === 'doctor') return doctor(session);
+    if (what === 'verify') return verify(session);
+    const chosen = select(STEPS, what, flags);
+    return flags.plan ? look(session, chosen) : run(session, `${what}${choice}`, chosen, waitMs);
+  });
 }
 
-async function run({ ctx, out, journal }: Session, what: string, chosen: readonly Step[]): Promise<number> {
+async function run(session: Session, what: string, chosen: readonly Step[], waitMs: number): Promise<number> {
+  const { ctx, out, journal, stop } = session;
   const started = Date.now();
-  journal({ event: 'run', reason: what });
   const problems = await preflight(ctx);
-  if (problems.length > 0) {
-    journal({ event: 'refused', reason: problems.map((p) => p.about).join(', ') });
-    throw new BadInput(problems);
-  }
+  if (problems.length > 0) throw new BadInput(problems);
   warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
-  const watcher = watch(out);
-  const rows = await runSteps(chosen, STEPS, ctx, journal, watcher);
-  watcher.stop();
-  const failed = rows.some((r) => r.state === 'failed' || r.state === 'blocked');
-  const suffix = envSuffix(ctx.settings);
+  const rows = await withLock(session, { what, waitMs }, async (tell) => {
+    const watcher = watch(out);
+    try {
+      return await runSteps(chosen, STEPS, ctx, journal, {
+        changed: (row, all) => {
+          tell(all.flatMap((r) => (ENDED.has(r.state) || r.state === 'waiting' ? [] : [r.id])).join(', '));
+          watcher.changed(row, all);
+        },
+      });
+    } finally {
+      watcher.stop();
+    }
+  });
+  const unfinished = rows.some((r) => r.state === 'failed' || r.state === 'blocked' || r.state === 'stopped');
   summarise(
     out,
     rows,
     Date.now() - started,
-    failed ? `make ${/^\d/.test(what) ? 'deploy' : what}${suffix} (goes on where this ended)` : `make verify${suffix}`,
+    unfinished ? `${again(what, ctx.settings)} (goes on where this ended)` : `make verify${envSuffix(ctx.settings)}`,
   );
-  journal({ event: 'run', reason: what, state: failed ? 'failed' : 'done', durationMs: Date.now() - started });
-  return failed ? STATUS.failed : STATUS.done;
+  if (stop.reason) throw stop.reason;
+  return unfinished ? STATUS.failed : STATUS.done;
+}
+
+/** ` FROM=2.3 UNTIL=2.6`, as it was asked for. */
+function choiceOf({ from, until, only }: Selection): string {
+  return Object.entries({ FROM: from, UNTIL: until, ONLY: only })
+    .flatMap(([name, steps]) => (steps === undefined ? [] : [` ${name}=${steps}`]))
+    .join('');
+}
+
+/** The command that goes on: `make phase2 FROM=2.3 ENV_FILE=…`, or `./runbook 2.3` for a step alone. */
+function again(what: string, settings: Settings): string {
+  const suffix = envSuffix(settings);
+  return /^\d/.test(what)
+    ? `${suffix.trimStart()} ./runbook ${what.split(' ')[0] ?? ''}`.trimStart()
+    : `make ${what}${suffix}`;
 }
 
 /** Every step's check at once, nothing changed. */
@@ -133,5 +163,5 @@ function warnings({ gkeExecutorApiUrl, llm, tls }: Settings): string[] {
 /** ` ENV_FILE=…` where the settings are not those of .env. */
 function envSuffix({ file }: Settings): string {
   const name = relative(process.cwd(), file);
-  return name === '.env' ? '' : ` ENV_FILE=${name}`;
+  return name === '.env' ? '' : ` ENV_FILE=${name.startsWith('..') ? file : name}`;
 }

@@ -1,11 +1,11 @@
 /** A release fitted to the chart at hand, its drift, and what the runbook does around it (design.md rule 7). */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
-import { aroundObjects } from './around.ts';
+import { aroundObjects, isScaled, kustomization } from './around.ts';
 import type { Around, Finding } from './chart/fit.ts';
 import type { Meaning } from './chart/meaning.ts';
 import { chartPath, headCommit } from './checkout.ts';
@@ -15,6 +15,7 @@ import { drift } from './drift.ts';
 import { Failure } from './failure.ts';
 import { helmTemplate, objectsOf } from './helm.ts';
 import { INGRESS_CLASS } from './infrastructure.ts';
+import type { KubeObject } from './kubectl.ts';
 import { RUNBOOK_FOLDER } from './journal.ts';
 import { rolloutGap } from './rollout.ts';
 import { absent, checkOf, differs, done, type Check } from './step.ts';
@@ -158,51 +159,62 @@ export async function checkRelease(ctx: Context, placed: Placed): Promise<Check>
   const release = await helm.release(meaning.release);
   if (!release) return absent(`no release ${meaning.release} in ${target.namespace}`);
   if (release.status !== 'deployed') return differs(`release ${meaning.release} is ${release.status}`);
-  const [values, manifest, rendered, around] = await Promise.all([
+  const [values, manifest, rendered] = await Promise.all([
     helm.values(meaning.release),
     helm.manifest(meaning.release),
-    helmTemplate(ctx.run, {
-      release: meaning.release,
-      namespace: target.namespace,
-      chart: chartPath(ctx.settings.repo),
-      values: kept.values,
-    }),
-    checkAround(ctx, placed, kept),
+    keepKustomization(ctx, placed, kept).then((postRender) =>
+      helmTemplate(ctx.run, {
+        release: meaning.release,
+        namespace: target.namespace,
+        chart: chartPath(ctx.settings.repo),
+        values: kept.values,
+        postRender,
+      }),
+    ),
   ]);
   if (!isDeepStrictEqual(values, kept.values))
     return differs(`release ${meaning.release} was installed with other values`);
-  if (!rendered.ok || !isDeepStrictEqual(sorted(manifest), sorted(objectsOf(rendered.text))))
-    return differs(`release ${meaning.release} was rendered by another chart`);
-  if (around.state !== 'done') return around;
-  const workloads = await Promise.all(workloadsOf(manifest).map((w) => ctx.kube(target).get(...w)));
+  const meant = rendered.ok ? objectsOf(rendered.text) : [];
+  if (!isDeepStrictEqual(sorted(manifest), sorted(meant)))
+    return differs(`release ${meaning.release} was rendered by another chart, or before a Secret changed`);
+  const kube = ctx.kube(target);
+  const [live, workloads] = await Promise.all([
+    drift(kube, [...aroundObjects(ctx, placed, kept), ...meant.map((o) => withoutReplicas(meant, o))]),
+    Promise.all(workloadsOf(manifest).map((w) => kube.get(...w))),
+  ]);
+  const found = checkOf(live, '');
+  if (found.state !== 'done') return found;
   const gap = workloads.map(rolloutGap).find((g) => g !== undefined);
   return gap
     ? differs(`a workload ${gap}`)
     : done(`release ${meaning.release}, revision ${release.revision}, is as meant and complete`);
 }
 
-async function checkAround(ctx: Context, placed: Placed, kept: Fitted): Promise<Check> {
-  const kube = ctx.kube(placed.target);
-  const stray = kept.around.flatMap((a) => (a.kind === 'hpa-remove' ? [a.name] : []));
-  const [live, found] = await Promise.all([
-    Promise.all(stray.map((n) => kube.get('HorizontalPodAutoscaler.autoscaling', n))),
-    aroundObjects(ctx, placed, kept).then((objects) => drift(kube, objects, 'partial')),
-  ]);
-  if (live.some(Boolean)) return differs(`the stray HorizontalPodAutoscaler ${stray.join(', ')} is back`);
-  return checkOf(found, 'what is around the release is as meant');
+/** The object as it is compared: where an autoscaler counts, its replicas are not the release's. */
+function withoutReplicas(manifest: readonly KubeObject[], object: KubeObject): KubeObject {
+  if (!isScaled(manifest, object)) return object;
+  const spec = Object.entries(object['spec'] as Record<string, unknown>).filter(([field]) => field !== 'replicas');
+  return { ...object, spec: Object.fromEntries(spec) };
 }
 
-/** Installs or upgrades, and does what values cannot. Returns before the pods run. */
+/** Installs or upgrades, with what values cannot say. Returns before the pods run. */
 export async function applyRelease(ctx: Context, placed: Placed): Promise<void> {
   const { meaning, target } = placed;
   const kept = await fitted(ctx, placed);
-  await ctx
-    .helm(target)
-    .upgrade({ release: meaning.release, chart: chartPath(ctx.settings.repo), values: kept.values });
-  const kube = ctx.kube(target);
-  await kube.apply(await aroundObjects(ctx, placed, kept), 'partial');
-  for (const a of kept.around)
-    if (a.kind === 'hpa-remove') await kube.delete('HorizontalPodAutoscaler.autoscaling', a.name);
+  const beside = aroundObjects(ctx, placed, kept);
+  if (beside.length > 0) await ctx.kube(target).apply(beside);
+  const chart = chartPath(ctx.settings.repo);
+  const postRender = await keepKustomization(ctx, placed, kept);
+  await ctx.helm(target).upgrade({ release: meaning.release, chart, values: kept.values, postRender }, ctx);
+}
+
+/** Writes the kustomization of the release beside its values, whole or not at all. @returns its path */
+async function keepKustomization(ctx: Context, placed: Placed, kept: Fitted): Promise<string> {
+  const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.kustomization.yaml');
+  const fresh = `${path}.${process.pid}`;
+  await writeFile(fresh, await kustomization(ctx, placed, kept));
+  await rename(fresh, path);
+  return path;
 }
 
 /** Kind and name of the release's Deployments and StatefulSets. */
@@ -210,7 +222,7 @@ export async function releaseWorkloads(ctx: Context, { meaning, target }: Placed
   return workloadsOf(await ctx.helm(target).manifest(meaning.release));
 }
 
-function workloadsOf(manifest: readonly { kind: string; metadata: { name: string } }[]): [string, string][] {
+function workloadsOf(manifest: readonly KubeObject[]): [string, string][] {
   return manifest.flatMap(({ kind, metadata }): [string, string][] =>
     kind === 'Deployment' || kind === 'StatefulSet' ? [[`${kind}.apps`, metadata.name]] : [],
   );

@@ -2,6 +2,8 @@
 import type { Context } from './context.ts';
 import { explain, Failure } from './failure.ts';
 import type { Journal } from './journal.ts';
+import { stepAtWork } from './journaled.ts';
+import { Stopped } from './stop.ts';
 import { byId, type Check, type Step, type StepId } from './step.ts';
 
 export type State =
@@ -15,7 +17,9 @@ export type State =
   | 'proven'
   /** Ended badly: by itself, or because a step that it needs did. */
   | 'failed'
-  | 'blocked';
+  | 'blocked'
+  /** Ended with the run: a signal, or the lock was lost. */
+  | 'stopped';
 
 export interface Progress {
   id: StepId;
@@ -28,7 +32,7 @@ export interface Progress {
   error?: unknown;
 }
 
-export const ENDED: ReadonlySet<State> = new Set(['done', 'unchanged', 'proven', 'failed', 'blocked']);
+export const ENDED: ReadonlySet<State> = new Set(['done', 'unchanged', 'proven', 'failed', 'blocked', 'stopped']);
 
 export interface Watcher {
   /** Called on each change of state or note. */
@@ -64,7 +68,7 @@ export async function runSteps(
     const known = ends.get(id);
     if (known) return known;
     const row = rows.get(id);
-    const made = row ? runOne(stepOf(id), row) : isDoneAlready(stepOf(id), ctx, journal);
+    const made = row ? stepAtWork.run(id, () => runOne(stepOf(id), row)) : isDoneAlready(stepOf(id), ctx, journal);
     ends.set(id, made);
     return made;
   };
@@ -91,6 +95,10 @@ export async function runSteps(
         row.note = text;
         watcher.changed(row, all);
       },
+      remark: (text) => {
+        own.note(text);
+        journal({ event: 'remark', step: step.id, reason: text });
+      },
     };
     const waitFor = async (ids: readonly StepId[]): Promise<void> => {
       const waiting = ids.filter((id) => !ENDED.has(rows.get(id)?.state ?? 'done'));
@@ -106,7 +114,7 @@ export async function runSteps(
       return true;
     } catch (error) {
       row.error = error;
-      set(error instanceof Blocked ? 'blocked' : 'failed', firstLine(error));
+      set(badEnd(error), firstLine(error));
       return false;
     }
   };
@@ -163,6 +171,10 @@ async function isDoneAlready(step: Step, ctx: Context, journal: Journal): Promis
     .catch((error: unknown): Check => ({ state: 'absent', reason: firstLine(error) }));
   journal({ event: 'need', step: step.id, state: found.state, reason: found.reason });
   return found.state === 'done';
+}
+
+function badEnd(error: unknown): State {
+  return error instanceof Blocked ? 'blocked' : error instanceof Stopped ? 'stopped' : 'failed';
 }
 
 class Blocked extends Error {

@@ -1,11 +1,17 @@
-/** What every command of the program starts with: settings, the outside, the screen and the journal. */
-import { makeContext, realOutside, type Context } from './context.ts';
+/** What every command of the program starts with: settings, the outside, the screen, the journal and the stop. */
+import { makeContext, realOutside, type Context, type Outside } from './context.ts';
 import { openJournal, type Journal } from './journal.ts';
+import { journaled } from './journaled.ts';
 import { loadSettings } from './settings.ts';
 import { screen, type Screen } from './show.ts';
+import { processStop, stoppable, type Stop } from './stop.ts';
 
 export interface Session {
+  /** For the work: it starts nothing new once the run is to end. */
   ctx: Context;
+  /** For what still has to be done then, such as freeing the lock. */
+  outside: Outside;
+  stop: Stop;
   out: Screen;
   journal: Journal;
 }
@@ -18,5 +24,7 @@ export function openSession(looking: boolean): Session {
   const out = screen();
   const settings = loadSettings();
   const journal = openJournal(settings.file, out.line);
-  return { ctx: makeContext(settings, realOutside(settings), looking), out, journal };
+  const outside = realOutside(settings);
+  const ctx = makeContext(settings, stoppable(journaled(outside, journal), processStop), looking);
+  return { ctx, outside, stop: processStop, out, journal };
 }

@@ -56,6 +56,8 @@ export function mark(state: State, chalk: ChalkInstance): string {
       return chalk.red('✗');
     case 'blocked':
       return chalk.yellow('-');
+    case 'stopped':
+      return chalk.yellow('■');
   }
 }
 
@@ -127,7 +129,7 @@ export function summarise(out: Screen, rows: readonly Progress[], totalMs: numbe
     if (process.env['DEBUG'] && r.error instanceof Error && !(r.error instanceof Failure))
       out.line(r.error.stack ?? '');
   }
-  const counts = (['done', 'unchanged', 'proven', 'failed', 'blocked'] as const).flatMap((s) =>
+  const counts = (['done', 'unchanged', 'proven', 'failed', 'blocked', 'stopped'] as const).flatMap((s) =>
     n(s) > 0 || s === 'failed' ? [`${n(s)} ${s}`] : [],
   );
   out.line(`\n${counts.join(', ')} in ${elapsed(totalMs)}`);

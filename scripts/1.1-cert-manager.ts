@@ -43,12 +43,15 @@ export const step: ChangeStep = {
 
   async apply(ctx) {
     const target = { context: ctx.settings.gke.context, namespace: CERT_MANAGER_NAMESPACE };
-    await ctx.helm(target).upgrade({
-      release: CERT_MANAGER_RELEASE,
-      chart: ctx.settings.certManagerChart,
-      version: CERT_MANAGER_VERSION,
-      values: valuesFile('cert-manager.yaml', {})[0],
-    });
+    await ctx.helm(target).upgrade(
+      {
+        release: CERT_MANAGER_RELEASE,
+        chart: ctx.settings.certManagerChart,
+        version: CERT_MANAGER_VERSION,
+        values: valuesFile('cert-manager.yaml', {})[0],
+      },
+      ctx,
+    );
     await Promise.all(
       DEPLOYMENTS.map((d) => waitForRollout(ctx, ctx.inGke(CERT_MANAGER_NAMESPACE), `Deployment.apps/${d}`)),
     );

@@ -10,9 +10,9 @@ export type Around = { says: string; namespace: string } & (
   | {
       kind: 'executor-ca';
       configMap: string;
-      /** Applied to the Deployment server-side, under the runbook's own field manager. */
       deployment: string;
-      patch: unknown;
+      /** A strategic merge patch of the Deployment. */
+      patch: { spec: object };
     }
   | { kind: 'pod-disruption-budget'; name: string; selector: Labels; minAvailable: number }
   | { kind: 'network-policy'; name: string; redis: Labels; api: Labels; port: number }
@@ -105,13 +105,13 @@ function executorCa(executor: Workload, namespace: string): Around {
     ],
     volumes: [{ name: CA_CONFIG_MAP, configMap: { name: CA_CONFIG_MAP } }],
   };
-  const { apiVersion, kind, metadata } = object;
+  const { name } = object.metadata;
   return {
     kind: 'executor-ca',
     namespace,
     configMap: CA_CONFIG_MAP,
-    deployment: metadata.name,
-    patch: { apiVersion, kind, metadata: { name: metadata.name, namespace }, spec: { template: { spec: pod } } },
+    deployment: name,
+    patch: { spec: { template: { spec: pod } } },
     says: `ConfigMap ${CA_CONFIG_MAP} mounted into ${executor.name} at ${CA_FOLDER}`,
   };
 }

@@ -84,19 +84,25 @@ logged_after() { log | sed "1,/$1/d" | grep -qE "$2"; }
   logged 'trusting only the CA file /etc/kubently/ca/ca.crt'
 }
 
-@test "an upgrade and a rollback by helm's own hand keep ConfigMap and mount" {
+@test "upgrades and rollbacks: helm's rollback keeps the mount; an upgrade past the runbook loses it, connects to nobody, and is mended" {
   local helm=(helm --kube-context "$CONTEXT" --namespace "$NS")
+  # By hand, without the runbook's post-renderer: the chart itself cannot mount the file.
   "${helm[@]}" upgrade "$NS" "$CHART" --reuse-values --set executor.env.LOG_LEVEL=DEBUG >/dev/null
   kube rollout status "deployment/$NS-executor" --timeout=90s >/dev/null
   assert_equal "$(values LOG_LEVEL)" DEBUG
-  assert_equal "$(mounted)" kubently-ca-cert
-  wait_for 60 answers >&3
+  assert_equal "$(mounted)" ''
+  run -0 wait_for 60 logged 'ENOENT: no such file or directory, open ./etc/kubently/ca/ca.crt'
+  run -3 runbook 3.2 --plan
   "${helm[@]}" rollback "$NS" 1 >/dev/null
   kube rollout status "deployment/$NS-executor" --timeout=90s >/dev/null
-  assert_equal "$(values LOG_LEVEL)" INFO
   assert_equal "$(mounted)" kubently-ca-cert
-  wait_for 60 answers >&3
+  run -0 wait_for 60 answers
+  # And by the runbook, from the state that the hand left.
+  "${helm[@]}" upgrade "$NS" "$CHART" --reuse-values --set executor.env.LOG_LEVEL=DEBUG >/dev/null
   runbook 3.2
+  assert_equal "$(mounted)" kubently-ca-cert
+  assert_equal "$(values LOG_LEVEL)" INFO
+  run -0 answers
 }
 
 @test "a CA added to TLS_CA_FILE reaches the running executor, without a restart" {

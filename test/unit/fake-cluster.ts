@@ -70,9 +70,8 @@ export class FakeCluster implements World {
   }
 
   #apply(command: Command, args: readonly string[]): string | undefined {
-    const validate = args.includes('--validate=false') ? ['--validate=false'] : [];
     const dryRun = args.includes('--dry-run=server');
-    if (args.join(' ') !== [...APPLY, ...validate, ...(dryRun ? DRY_RUN : []), '-f', '-'].join(' ')) return undefined;
+    if (args.join(' ') !== [...APPLY, ...(dryRun ? DRY_RUN : []), '-f', '-'].join(' ')) return undefined;
     if (dryRun === command.mutates) throw new Error('a dry run changes nothing, and an apply does');
     const { items } = JSON.parse(inputOf(command)) as { items: KubeObject[] };
     const merged = items.map((o) => merge(this.get(o.kind, o.metadata.name) ?? {}, o) as KubeObject);
@@ -102,7 +101,10 @@ export class FakeCluster implements World {
       if (own[1] === 'values' && own.slice(3).join(' ') === '-o json') return JSON.stringify(release.values ?? null);
       if (own[1] === 'manifest' && own.length === 3) return release.manifest ?? '';
     }
-    if (own[0] === 'upgrade' && line.endsWith('--create-namespace --force-conflicts --values -')) {
+    if (
+      own[0] === 'upgrade' &&
+      /--create-namespace --force-conflicts( --post-renderer around --post-renderer-args \S+)? --values -$/.test(line)
+    ) {
       this.helmUpgrade(command);
       return '';
     }

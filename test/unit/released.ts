@@ -1,5 +1,5 @@
 /** A checkout with a chart of two files, and its fit: what the steps after 2.4 start from. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -55,8 +55,17 @@ export function checkoutRows(given: Settings, manifest = MANIFEST): Row[] {
     { binary: 'git', args: ['-C', given.repo, 'rev-parse', 'HEAD'], answer: `${COMMIT}\n` },
     {
       binary: 'helm',
-      args: ['template', 'kubently', chartPath(given.repo), '--namespace', 'kubently', '--values', '-'],
-      answer: manifest,
+      args: (a) =>
+        a.slice(0, 6).join(' ') === `template kubently ${chartPath(given.repo)} --namespace kubently --post-renderer` &&
+        a.length === 11,
+      answer: ({ args }) => postRendered(args, manifest),
     },
   ];
+}
+
+/** The manifest as it comes out of the post-renderer: the kustomization beside it, in place of what it makes. */
+export function postRendered(args: readonly string[], manifest = MANIFEST): string {
+  const path = args[args.indexOf('--post-renderer-args') + 1] ?? '';
+  const data = { kustomization: readFileSync(path, 'utf8') };
+  return `${manifest}---\n${JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'patched' }, data })}\n`;
 }

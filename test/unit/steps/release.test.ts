@@ -4,6 +4,8 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import type { Finding } from '../../../lib/chart/finding.ts';
 import { chartPath } from '../../../lib/checkout.ts';
 import type { KubeObject } from '../../../lib/kubectl.ts';
+import type { Command } from '../../../lib/command.ts';
+import { objectsOf } from '../../../lib/helm.ts';
 import { gkeRelease, valuesPath } from '../../../lib/release.ts';
 import type { Settings } from '../../../lib/settings.ts';
 import { step as values } from '../../../scripts/2.4-values.ts';
@@ -12,7 +14,7 @@ import { step as policy } from '../../../scripts/2.8-redis-network-policy.ts';
 import { step as remoteValues } from '../../../scripts/3.1-remote-values.ts';
 import { deployment, FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, type Row } from '../outside.ts';
-import { AROUND, checkedOut, checkoutRows, MANIFEST, VALUES } from '../released.ts';
+import { AROUND, checkedOut, checkoutRows, postRendered, VALUES } from '../released.ts';
 
 const fit = vi.hoisted(() => ({ findings: [] as Finding[], calls: 0 }));
 vi.mock('../../../lib/chart/fit.ts', () => ({
@@ -36,7 +38,8 @@ beforeEach(() => {
 });
 
 /** What helm and the chart's controllers make. */
-function installed(): void {
+function installed({ args }: Command): void {
+  const manifest = postRendered(args);
   cluster.releases = [
     {
       name: 'kubently',
@@ -45,10 +48,11 @@ function installed(): void {
       revision: 1,
       chart: 'kubently-1',
       values: VALUES,
-      manifest: MANIFEST,
+      manifest,
     },
   ];
   cluster.objects.push(
+    ...objectsOf(manifest).filter((o) => o.kind === 'ConfigMap'),
     deployment('kubently-api', 'kubently'),
     deployment('kubently-redis-master', 'kubently', 'StatefulSet'),
   );
@@ -110,17 +114,16 @@ test('2.5 is unknown before the fit', async () => {
   await expect(release.apply(make().ctx)).rejects.toMatchObject({ parts: { next: './runbook 2.4' } });
 });
 
-test('2.5 absent: upgrade with the fitted values, then what is around it, then the stray HPA goes', async () => {
+test('2.5 absent: what is beside the release, then the release with the fitted values and patches', async () => {
   await fitted();
   const { outside, ctx } = make();
   expect(await release.check(ctx)).toEqual({ state: 'absent', reason: 'no release kubently in kubently' });
   await release.apply(ctx);
   expect(outside.changes).toEqual([
+    'apply in kubently: PodDisruptionBudget/kubently-api',
     expect.stringMatching(
       /^helm upgrade --install kubently \S+\/deployment\/helm\/kubently --create-namespace /,
     ) as string,
-    'apply in kubently: PodDisruptionBudget/kubently-api, Deployment/kubently-api',
-    expect.stringMatching(/^kubectl delete HorizontalPodAutoscaler.autoscaling\/kubently /) as string,
   ]);
   const upgrade = outside.commands.find((c) => c.args[0] === 'upgrade');
   expect(upgrade && (JSON.parse(inputOf(upgrade)) as unknown)).toEqual(VALUES);
@@ -158,17 +161,15 @@ test.each<[string, () => unknown, string]>([
   [
     'another chart',
     () => (cluster.releases = cluster.releases.map((r) => ({ ...r, manifest: '' }))),
-    'release kubently was rendered by another chart',
+    'release kubently was rendered by another chart, or before a Secret changed',
   ],
   [
-    'a stray HPA',
+    'a workload changed by hand',
     () =>
-      cluster.objects.push({
-        apiVersion: 'autoscaling/v2',
-        kind: 'HorizontalPodAutoscaler',
-        metadata: { name: 'kubently', namespace: 'kubently' },
-      }),
-    'the stray HorizontalPodAutoscaler kubently is back',
+      (cluster.objects = cluster.objects.map((o) =>
+        o.kind === 'ConfigMap' ? { ...o, data: { kustomization: 'by hand' } } : o,
+      )),
+    expect.stringContaining('ConfigMap/patched data.kustomization: by hand, wanted') as string,
   ],
   [
     'a budget that is gone',
@@ -189,7 +190,7 @@ test.each<[string, () => unknown, string]>([
   disturb();
   const found = await release.check(make().ctx);
   expect(found.state).not.toBe('done');
-  expect(found.reason).toBe(reason);
+  expect(found.reason).toEqual(reason);
 });
 
 test('2.5: a changed Secret makes the pods restart', async () => {
@@ -204,7 +205,7 @@ test('2.5: a changed Secret makes the pods restart', async () => {
   });
   expect(await release.check(make().ctx)).toMatchObject({
     state: 'differs',
-    reason: expect.stringContaining('kubently-runbook/secrets') as string,
+    reason: expect.stringContaining('before a Secret changed') as string,
   });
 });
 

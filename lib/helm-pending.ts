@@ -1,0 +1,97 @@
+/** A Helm release that a killed helm left pending: marked as failed, so that the next upgrade goes on from the last good one. */
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type { Clock } from './clock.ts';
+import type { Run } from './command.ts';
+import { Failure } from './failure.ts';
+import { Kubectl, type KubeObject } from './kubectl.ts';
+import type { Target } from './target.ts';
+import { waitFor } from './wait.ts';
+
+/** Who is told what was done. */
+export interface Teller {
+  clock: Clock;
+  note: (text: string) => void;
+  remark: (text: string) => void;
+}
+
+/** A helm that works without the runbook's lock (by hand, on another machine) gets this long to end. */
+const ITS_OWN_END_MS = 60_000;
+
+interface HelmRecord {
+  info: { status: string; description?: string; last_deployed?: string };
+  version: number;
+}
+
+/**
+ * Marks the newest record as failed where it is pending; history, values and objects stay as they are.
+ * Nothing is done where helm has ended it meanwhile. @throws Failure where a helm still works at it
+ */
+export async function recoverPending(run: Run, target: Target, release: string, teller: Teller): Promise<void> {
+  const kube = new Kubectl(run, target);
+  const name = await waitFor<string | undefined>(
+    {
+      what: `another helm's work at release ${release}`,
+      timeoutMs: 2 * ITS_OWN_END_MS,
+      everyMs: 2000,
+      probe: async () => {
+        const newest = await newestRecord(kube, release);
+        if (!newest?.pending) return { state: 'ready', value: undefined };
+        const age = teller.clock.now() - newest.at;
+        return age >= ITS_OWN_END_MS
+          ? { state: 'ready', value: newest.name }
+          : {
+              state: 'pending',
+              reason: `${newest.pending} since ${Math.round(age / 1000)} s; a living helm may end it`,
+            };
+      },
+      next: `helm --kube-context ${target.context} --namespace ${target.namespace} history ${release}`,
+    },
+    teller,
+  );
+  if (name === undefined) return;
+  const secret = await kube.get('Secret', name);
+  if (!secret) return;
+  const record = decode(secret);
+  const was = record.info.status;
+  record.info.status = 'failed';
+  record.info.description = `was ${was} when its helm was killed; marked failed by kubently-runbook`;
+  await kube.replace({
+    ...secret,
+    metadata: { ...secret.metadata, labels: { ...secret.metadata.labels, status: 'failed' } },
+    data: { release: encode(record) },
+  });
+  teller.remark(`release ${release}: revision ${record.version} was left ${was} by a killed helm; marked failed`);
+}
+
+/** The newest revision; `pending`: its state where that is pending. */
+async function newestRecord(
+  kube: Kubectl,
+  release: string,
+): Promise<{ name: string; pending: string | undefined; at: number } | undefined> {
+  const records = await kube.list('Secret', `owner=helm,name=${release}`);
+  const version = (o: KubeObject): number => Number(o.metadata.labels?.['version']);
+  const newest = records.sort((a, b) => version(b) - version(a))[0];
+  if (!newest) return undefined;
+  const { info } = decode(newest);
+  return {
+    name: newest.metadata.name,
+    pending: info.status.startsWith('pending-') ? info.status : undefined,
+    at: Date.parse(info.last_deployed ?? newest.metadata.creationTimestamp ?? '') || 0,
+  };
+}
+
+/** Helm keeps a record as base64 of gzip of JSON, in a Secret's base64. @throws Failure on anything else */
+function decode(secret: KubeObject): HelmRecord {
+  const text = (secret['data'] as Record<string, string> | undefined)?.['release'] ?? '';
+  try {
+    return JSON.parse(
+      gunzipSync(Buffer.from(Buffer.from(text, 'base64').toString(), 'base64')).toString(),
+    ) as HelmRecord;
+  } catch (cause) {
+    throw new Failure({ what: `Helm's record ${secret.metadata.name} cannot be read`, cause });
+  }
+}
+
+function encode(record: HelmRecord): string {
+  return Buffer.from(gzipSync(JSON.stringify(record)).toString('base64')).toString('base64');
+}

@@ -1,0 +1,40 @@
+/** The runs so far, newest last: when, who, what, result, duration, and what failed. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { BadInput } from '../../lib/failure.ts';
+import { runsOf, type RunRecord } from '../../lib/history.ts';
+import { RUNBOOK_FOLDER } from '../../lib/journal.ts';
+import { runProgram } from '../../lib/program.ts';
+import { elapsed, screen, type Screen } from '../../lib/show.ts';
+import { STATUS } from '../../lib/status.ts';
+
+const program = new Command('history')
+  .description('The runs so far, from .runbook/journal.jsonl. It is history for people; nothing is decided by it.')
+  .option('--last <n>', 'how many runs', '20')
+  .option('--json', 'one JSON array');
+
+/** Prints the last runs of a journal. @throws BadInput on a count that is none */
+export function history(last: string, json: boolean, out: Screen, folder = RUNBOOK_FOLDER): number {
+  if (!/^[1-9]\d*$/.test(last))
+    throw new BadInput([{ about: 'LAST', message: `"${last}" is not a count of runs`, remedy: 'for example LAST=20' }]);
+  const path = join(folder, 'journal.jsonl');
+  const runs = (existsSync(path) ? runsOf(readFileSync(path, 'utf8')) : []).slice(-Number(last));
+  if (json) out.line(JSON.stringify(runs, null, 2));
+  else if (runs.length === 0) out.line('no runs yet');
+  else runs.flatMap(lines).forEach((line) => out.line(line));
+  return STATUS.done;
+}
+
+function lines({ time, user, host, commit, what, result, durationMs, reason, failed, remarks }: RunRecord): string[] {
+  const took = durationMs === undefined ? '' : elapsed(durationMs);
+  const head = `${time.slice(0, 19).replace('T', ' ')}  ${`${user}@${host}`.padEnd(16)} ${commit.padEnd(9)} ${what.padEnd(24)} ${result.padEnd(15)} ${took}`;
+  const below = [...(reason === undefined ? [] : [reason]), ...failed.map((f) => `${f.step} ${f.reason}`), ...remarks];
+  return [head.trimEnd(), ...below.map((text) => `    ${text}`)];
+}
+
+if (import.meta.main)
+  void runProgram(program, process.argv.slice(2), () => {
+    const { last, json } = program.opts<{ last: string; json?: true }>();
+    return Promise.resolve(history(last, json === true, screen()));
+  });

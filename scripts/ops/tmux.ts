@@ -1,0 +1,53 @@
+/** A tmux session of the deployment: the run, the live status and the logs. The run outlives the connection. */
+import { Command } from 'commander';
+import { inTerminal, outputNow } from '../../lib/command.ts';
+import { BadInput, Failure } from '../../lib/failure.ts';
+import { leaseName } from '../../lib/lock.ts';
+import { runProgram } from '../../lib/program.ts';
+import { loadSettings, type Settings } from '../../lib/settings.ts';
+import { STATUS } from '../../lib/status.ts';
+
+const STATUS_EVERY_S = 15;
+/** Before there is a pod, and after all have gone. */
+const LOGS_AGAIN_S = 5;
+
+const program = new Command('tmux').description(
+  'Opens the deployment’s tmux session, or attaches to it again. Its server: TMUX_TMPDIR, as tmux has it.',
+);
+
+/** Opens or attaches; without a terminal it only opens. @throws BadInput where tmux is not installed */
+export function tmux(settings: Settings): number {
+  if (outputNow('tmux', ['-V']) === undefined)
+    throw new BadInput([
+      { about: 'tmux', message: 'is not installed', remedy: 'apt-get install tmux, or brew install tmux' },
+    ]);
+  const session = leaseName(settings);
+  const there = outputNow('tmux', ['has-session', '-t', `=${session}`]) !== undefined;
+  if (!there) open(session, settings);
+  if (!process.stdout.isTTY) {
+    console.log(`${there ? 'it runs' : 'opened'}: tmux attach-session -t '=${session}'`);
+    return STATUS.done;
+  }
+  const attach = process.env['TMUX'] ? 'switch-client' : 'attach-session';
+  return inTerminal('tmux', [attach, '-t', `=${session}`]) === 0 ? STATUS.done : STATUS.failed;
+}
+
+function open(session: string, settings: Settings): void {
+  const shell = '; exec "${SHELL:-/bin/sh}"';
+  // The old picture stays until the new one is whole.
+  const status = `while :; do s=$(./runbook status 2>&1); clear; date; echo "$s"; sleep ${STATUS_EVERY_S}; done`;
+  const logs = `while :; do make --no-print-directory logs; sleep ${LOGS_AGAIN_S}; done`;
+  const place = ['-c', process.cwd(), '-e', `ENV_FILE=${settings.file}`];
+  const say = (args: readonly string[]): string => {
+    const answer = outputNow('tmux', args);
+    if (answer === undefined) throw new Failure({ what: `tmux ${args[0] ?? ''} failed`, next: 'tmux ls' });
+    return answer;
+  };
+  const paneOf = ['-P', '-F', '#{pane_id}'];
+  const run = say(['new-session', '-d', '-s', session, ...paneOf, ...place, `make deploy${shell}`]);
+  const right = say(['split-window', '-h', '-l', '45%', '-t', run, ...paneOf, ...place, status]);
+  say(['split-window', '-v', '-t', right, ...place, logs]);
+  say(['select-pane', '-t', run]);
+}
+
+if (import.meta.main) void runProgram(program, process.argv.slice(2), () => Promise.resolve(tmux(loadSettings())));
