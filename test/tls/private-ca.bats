@@ -22,8 +22,9 @@ setup_file() {
     echo "TOKENS_FILE=$BATS_FILE_TMPDIR/tokens.env"
   } >"$TRIAL_ENV"
   export CHART=${KUBENTLY_REPO:-$STATE/kubently}/deployment/helm/kubently
-  for step in 2.1 2.2 3.1 3.2; do runbook "$step" || return 1; done >"$BATS_FILE_TMPDIR/setup.log" 2>&1 ||
-    { cat "$BATS_FILE_TMPDIR/setup.log" >&2; return 1; }
+  for step in 2.1 2.2 3.1 3.2; do
+    runbook "$step" >"$BATS_FILE_TMPDIR/setup.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/setup.log" >&2; return 1; }
+  done
 }
 
 teardown_file() {
@@ -39,7 +40,7 @@ setup() {
   cd "$BATS_TEST_DIRNAME/../.." || exit 2
 }
 
-runbook() { ENV_FILE=$TRIAL_ENV ./runbook "$@"; }
+runbook() { ENV_FILE=$TRIAL_ENV ./runbook "$@" --wait 5m; }
 kube() { kubectl --context "$CONTEXT" --namespace "$NS" "$@"; }
 pod() { kube get pods -l app.kubernetes.io/component=executor -o 'jsonpath={.items[*].metadata.uid}/{.items[*].status.containerStatuses[0].restartCount}'; }
 log() { kube logs -l app.kubernetes.io/component=executor --tail=-1; }
