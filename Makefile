@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-unit test-bats test-rehearsal
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
@@ -99,6 +99,15 @@ sandbox-down: install ## the rehearsal world away
 
 rehearse: sandbox ## the whole on this machine: world, four phases, 13 criteria
 	@$(NODE) sandbox/rehearse.ts
+
+dev: install ## Kubently on this machine over https: https://localhost:8443 (DEV_PORT)
+	@$(NODE) sandbox/dev/up.ts
+
+dev-certs: install ## certificates for that, of a CA of their own
+	@$(NODE) sandbox/dev/certificates.ts
+
+dev-down: install ## away with it
+	@$(NODE) sandbox/dev/down.ts
 
 check: tools ## types, lint, format, unit tests: the quick part
 	@bash test/check.sh

@@ -9,6 +9,7 @@ import { RUNBOOK_FOLDER } from './journal.ts';
 import { optionalSecret, type Secret } from './secret.ts';
 import { INHERITED, PASSED_ON, ROWS } from './settings-table.ts';
 import type { Remote, Target } from './target.ts';
+import { trustFileProblem } from './trust-file.ts';
 
 export type Issuer = 'staging' | 'production';
 
@@ -72,14 +73,20 @@ const path = z.string().min(1, 'is not set').transform(home);
 const isFile = (f: string): boolean => statSync(f, { throwIfNoEntry: false })?.isFile() === true;
 const certificates = path
   .refine(isFile, { error: 'names a file that does not exist', abort: true })
-  .refine(
-    (f) => readFileSync(f, 'utf8').includes('-----BEGIN CERTIFICATE-----'),
-    'names a file without a PEM certificate',
-  );
+  .refine((f) => readFileSync(f, 'utf8').includes('-----BEGIN CERTIFICATE-----'), {
+    error: 'names a file without a PEM certificate',
+    abort: true,
+  });
 const word = (what: string) => z.string().regex(/^\S+$/, `must be ${what}, one word`);
 const key = z.string().regex(/^\S*$/, 'holds a blank or a line break: look at its quotes');
 const oneOf = <const T extends [string, ...string[]]>(options: T) =>
   z.enum(options, { error: `must be ${options.join(' or ')}` });
+const trustFile = certificates.superRefine((f, ctx) => {
+  const problem = trustFileProblem(f, Date.now());
+  if (problem !== undefined) ctx.addIssue({ code: 'custom', message: problem });
+});
+/** Plain http only inside the cluster: a Service by its short name, or NAME.NAMESPACE.svc. */
+const SERVICE_URL = /^http:\/\/([a-z0-9-]+|[a-z0-9-]+\.[a-z0-9-]+\.svc(\.cluster\.local)?)(:\d+)?$/;
 const optional = <T extends z.ZodType>(type: T) => z.preprocess((v) => (v === '' ? undefined : v), type.optional());
 
 const remote = z.string().transform((text, ctx): Remote => {
@@ -115,7 +122,11 @@ const shape = z
     GKE_EXECUTOR_API_URL: optional(
       z
         .url({ protocol: /^https?$/, error: 'must be an http(s):// URL' })
-        .refine((u) => !u.endsWith('/'), 'must not end with a slash'),
+        .refine((u) => !u.endsWith('/'), 'must not end with a slash')
+        .refine(
+          (u) => !u.startsWith('http:') || u.endsWith('/') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
+          'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
+        ),
     ),
     KUBENTLY_REPO: path,
     IMAGE_REGISTRY: z
@@ -142,8 +153,8 @@ const shape = z
     TLS_ISSUER: optional(oneOf(['staging', 'production'])),
     ACME_STAGING_SERVER: https,
     ACME_PRODUCTION_SERVER: https,
-    ACME_CA_FILE: optional(certificates),
-    TLS_CA_FILE: optional(certificates),
+    ACME_CA_FILE: optional(trustFile),
+    TLS_CA_FILE: optional(trustFile),
     TLS_CERT_FILE: optional(certificates),
     TLS_KEY_FILE: optional(path.refine(isFile, 'names a file that does not exist')),
     CERT_MANAGER_CHART: z

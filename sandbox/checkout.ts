@@ -24,18 +24,18 @@ const GIT = {
 const isSource = (path: string) => !['node_modules', 'dist', '.git'].includes(basename(path));
 
 /** Installs the dependencies that the images take over, where they are not those of the lock file yet. */
-async function installDependencies(): Promise<void> {
-  const done = join(PATHS.checkout, 'node_modules', '.installed');
+export async function installDependencies(folder: string): Promise<void> {
+  const done = join(folder, 'node_modules', '.installed');
   const wanted = createHash('sha256')
-    .update(readFileSync(join(PATHS.checkout, 'package-lock.json')))
+    .update(readFileSync(join(folder, 'package-lock.json')))
     .digest('hex');
   if (existsSync(done) && readFileSync(done, 'utf8') === wanted) return;
-  await run('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: PATHS.checkout });
+  await run('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder });
   writeFileSync(done, wanted);
 }
 
 /** Hash of what sandbox/kubently holds. */
-function contents(): string {
+export function contents(): string {
   const hash = createHash('sha256');
   const files = globSync(['**/*', '**/.*'], {
     cwd: SOURCE,
@@ -45,6 +45,13 @@ function contents(): string {
   const paths = files.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   for (const path of paths.sort()) hash.update(`${relative(SOURCE, path)}\0`).update(readFileSync(path));
   return hash.digest('hex');
+}
+
+/** Makes `folder` hold what sandbox/kubently does; its installed dependencies stay. */
+export function copySource(folder: string): void {
+  const before = existsSync(folder) ? globSync('{*,.*}', { cwd: folder }).filter(isSource) : [];
+  for (const entry of before) rmSync(join(folder, entry), { recursive: true, force: true });
+  cpSync(SOURCE, folder, { recursive: true, filter: isSource });
 }
 
 /**
@@ -57,16 +64,13 @@ export async function ensureCheckout(): Promise<string> {
   const wanted = contents();
   const laidOut = existsSync(LAID_OUT) && readFileSync(LAID_OUT, 'utf8') === wanted;
   if (!laidOut || (await git('status', '--porcelain').catch(() => 'broken')) !== '') {
-    const kept = existsSync(PATHS.checkout) ? globSync('{*,.*}', { cwd: PATHS.checkout }) : [];
-    for (const entry of [...kept.filter(isSource), '.git']) {
-      rmSync(join(PATHS.checkout, entry), { recursive: true, force: true });
-    }
-    cpSync(SOURCE, PATHS.checkout, { recursive: true, filter: isSource });
+    rmSync(join(PATHS.checkout, '.git'), { recursive: true, force: true });
+    copySource(PATHS.checkout);
     await git('init', '--quiet', '--initial-branch=main', '--template=');
     await git('add', '--all');
     await git('commit', '--quiet', '--no-verify', '--message=Kubently, as the rehearsal deploys it');
     writeFileSync(LAID_OUT, wanted);
   }
-  await installDependencies();
+  await installDependencies(PATHS.checkout);
   return (await git('rev-parse', '--short', 'HEAD')).trim();
 }

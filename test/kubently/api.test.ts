@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { client, ended, freePort, TOKEN, until, World } from './processes.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { client, ended, freePort, stop, TOKEN, until, World } from './processes.ts';
 
 const world = new World();
 let url = '';
@@ -34,6 +34,59 @@ test('open endpoints answer without a key', async () => {
   });
   expect((await call('GET', '/metrics', undefined, {})).body).toMatch(/^kubently_active_sessions \d+$/m);
   expect((await call('GET', '/clusters')).status).toBe(404);
+});
+
+describe('/health says how the client came', () => {
+  const cases: [string, Record<string, string>, string, object, RegExp | undefined][] = [
+    [
+      'https behind a proxy that is listed',
+      { FORWARDED_ALLOW_IPS: '10.0.0.1, 127.0.0.1' },
+      'https',
+      { tls: 'enabled' },
+      undefined,
+    ],
+    [
+      'https behind a proxy of a listed network',
+      { FORWARDED_ALLOW_IPS: '127.0.0.0/8' },
+      'https',
+      { tls: 'enabled' },
+      undefined,
+    ],
+    ['https behind any proxy', { FORWARDED_ALLOW_IPS: '*' }, 'https', { tls: 'enabled' }, undefined],
+    [
+      'a peer that is not listed may not say https',
+      { FORWARDED_ALLOW_IPS: '10.0.0.0/8' },
+      'https',
+      { tls: 'disabled' },
+      undefined,
+    ],
+    [
+      'http behind the proxy',
+      { FORWARDED_ALLOW_IPS: '*' },
+      'http',
+      { tls: 'disabled', environment: 'development' },
+      undefined,
+    ],
+    [
+      'http in production is warned of',
+      { FORWARDED_ALLOW_IPS: '*', ENVIRONMENT: 'production' },
+      'http',
+      { tls: 'disabled', environment: 'production', redis: 'connected', status: 'healthy', version: '1.0.0' },
+      /WARNING - Running in production without TLS/,
+    ],
+  ];
+  test.each(cases)('%s', async (_name, env, proto, expected, says) => {
+    const port = await freePort();
+    const api = world.api(port, env);
+    await until(api, /Redis \(subscriptions\): connected/);
+    const health = await client(`http://127.0.0.1:${port}`)('GET', '/health', undefined, {
+      'X-Forwarded-Proto': proto,
+    });
+    expect(health).toMatchObject({ status: 200, body: expected });
+    if (says) expect(api.log()).toMatch(says);
+    else expect(api.log()).not.toContain('without TLS');
+    await stop(api);
+  });
 });
 
 test('a client needs a known X-API-Key; Bearer is none', async () => {

@@ -101,6 +101,7 @@ export class World {
     return this.run(process.execPath, [join(CHECKOUT, 'kubently/executor/main.ts')], {
       PATH: `${this.folder}:${process.env['PATH'] ?? ''}`,
       KUBENTLY_API_URL: apiUrl,
+      KUBENTLY_ALLOW_HTTP: 'true',
       CLUSTER_ID: cluster,
       KUBENTLY_TOKEN: TOKEN,
       FAKE_CLUSTER: cluster,

@@ -1,4 +1,5 @@
 /** The API server's routes, put together; which of them are open, and the shapes of errors (contract 3.1, 3.2). */
+import { BlockList, isIP } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
@@ -25,22 +26,32 @@ export type Settings = {
 
 type Env = { Bindings: HttpBindings };
 
-/** The request's scheme; X-Forwarded-Proto counts only from a peer that FORWARDED_ALLOW_IPS lists (or `*`). */
-function scheme(c: Context<Env>, allowed: string): string {
-  const peer = c.env.incoming.socket.remoteAddress?.replace(/^::ffff:/, '');
-  const trusted = allowed.split(',').map((part) => part.trim());
-  const forwarded = c.req.header('X-Forwarded-Proto');
-  if (forwarded !== undefined && (trusted.includes('*') || (peer !== undefined && trusted.includes(peer)))) {
-    return forwarded;
+/** Peers whose X-Forwarded-Proto counts: FORWARDED_ALLOW_IPS lists addresses and networks, or is `*`. */
+function trustedProxies(allowed: string): (peer: string | undefined) => boolean {
+  const entries = allowed.split(',').flatMap((part) => part.trim() || []);
+  if (entries.includes('*')) return () => true;
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = '', prefix] = entry.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
   }
-  return 'http';
+  return (peer) => peer !== undefined && list.check(peer, isIP(peer) === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** The scheme that the client spoke: the proxy's word where it may say so, else what this server itself speaks. */
+function scheme(c: Context<Env>, trusted: (peer: string | undefined) => boolean): 'http' | 'https' {
+  const peer = c.env.incoming.socket.remoteAddress?.replace(/^::ffff:/, '');
+  return c.req.header('X-Forwarded-Proto') === 'https' && trusted(peer) ? 'https' : 'http';
 }
 
 /** The server as a Hono application. */
 export function createApp(settings: Settings): Hono<Env> {
   const { store, apiKeys, environment, closing } = settings;
   const sessionTtl = Number(environment['SESSION_TTL'] ?? DEFAULT_SESSION_TTL);
-  const proxies = environment['FORWARDED_ALLOW_IPS'] ?? '';
+  const proxies = trustedProxies(environment['FORWARDED_ALLOW_IPS'] ?? '');
+  const running = environment['ENVIRONMENT'] || 'development';
   const app = new Hono<Env>();
 
   app.use(async (c, next) => {
@@ -65,12 +76,13 @@ export function createApp(settings: Settings): Hono<Env> {
       return c.json({ status: 'unhealthy', error: store.lastError() || reason(error) }, 503);
     }
     const tls = scheme(c, proxies) === 'https' ? 'enabled' : 'disabled';
+    if (running === 'production' && tls === 'disabled') log.warning('Running in production without TLS');
     return c.json({
       status: 'healthy',
       redis: 'connected',
       modules: 'initialized',
       tls,
-      environment: 'development',
+      environment: running,
       version: VERSION,
     });
   });

@@ -1,15 +1,22 @@
 /** The executor: holds a command stream to the API open, runs each command, posts its result; retries for ever. */
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EventSourceParserStream } from 'eventsource-parser/stream';
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { z } from 'zod';
 import { log, reason } from '../log.ts';
+import { send } from './connection.ts';
 import { runKubectl, type Ran } from './kubectl.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { announceTrust, applyTrust } from './trust.ts';
+import { announceTrust, readRoots } from './trust.ts';
 import { refusal, watchRules } from './whitelist.ts';
 
-const RETRY_MS = 5000;
+/** Between tries: doubled after each failure, with up to a quarter more, so that a fleet does not come back at once. */
+const RETRY_MS = { first: 1000, most: 30_000 };
 const POST_MS = 10_000;
+/** The server pings every 15 s. */
+const SILENCE_MS = 60_000;
+const CA_CHECK_MS = 5000;
 
 const Command = z.object({ id: z.string(), args: z.array(z.string()) });
 
@@ -29,16 +36,18 @@ const headers = { Authorization: `Bearer ${settings.token}`, 'X-Cluster-Id': set
 const Answer = z.object({ status: z.string() });
 
 /** Posts once; answers the server's word for it, or undefined when it refused. @throws when it cannot be reached */
-async function post(path: string, body: unknown): Promise<string | undefined> {
-  const response = await fetch(`${settings.apiUrl}${path}`, {
+async function post(path: string, content: unknown): Promise<string | undefined> {
+  const body = JSON.stringify(content);
+  const answer = await send(settings, {
     method: 'POST',
-    headers: { ...headers, 'Content-Type': 'application/json' },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(POST_MS),
+    path,
+    headers: { ...headers, 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) },
+    body,
+    silenceMs: POST_MS,
   });
-  if (response.ok) return Answer.parse(await response.json()).status;
-  await response.body?.cancel();
-  log.error(`POST ${path}: ${response.status}`);
+  const said = await text(answer);
+  if (answer.statusCode === 200) return Answer.parse(JSON.parse(said)).status;
+  log.error(`POST ${path}: ${answer.statusCode ?? 'no status'}`);
   return undefined;
 }
 
@@ -60,24 +69,69 @@ async function execute(data: string): Promise<void> {
   });
 }
 
-/** One connection, until the server ends it. @throws for a refused or broken one */
-async function follow(): Promise<void> {
-  applyTrust(settings);
-  const response = await fetch(`${settings.apiUrl}/executor/stream`, {
+/** Ends the stream when the CA file changes: what it no longer trusts must not live on. @returns how to stop watching */
+function watchRoots(answer: IncomingMessage, roots: string | undefined): () => void {
+  const timer = setInterval(() => {
+    try {
+      if (readRoots(settings) !== roots) answer.destroy(new Error('The CA file changed'));
+    } catch (error) {
+      log.error(`${reason(error)}; the stream stays`);
+    }
+  }, CA_CHECK_MS);
+  return () => clearInterval(timer);
+}
+
+/** One connection, until the server ends it or the CA file changes. @throws for a refused or broken one */
+async function follow(connected: () => void): Promise<void> {
+  const roots = readRoots(settings);
+  const answer = await send(settings, {
+    method: 'GET',
+    path: '/executor/stream',
     headers: { ...headers, Accept: 'text/event-stream' },
+    silenceMs: SILENCE_MS,
   });
-  if (response.status !== 200 || response.body === null) {
-    await response.body?.cancel();
-    throw new Error(`Failed to connect: ${response.status}`);
+  if (answer.statusCode !== 200) {
+    answer.destroy();
+    const { location } = answer.headers;
+    throw new Error(
+      `Failed to connect: ${answer.statusCode ?? 'no status'}${location === undefined ? '' : ` (sent to ${location}; not followed)`}`,
+    );
   }
+  connected();
   log.info('SSE connection established');
-  const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
-  for await (const { event, data } of events) {
-    if (event !== 'command') continue;
-    // One after another; a result that cannot be delivered is lost, as in Kubently.
-    await execute(data).catch((error: unknown) => log.error(`Command failed: ${reason(error)}`));
+  const unwatch = watchRoots(answer, roots);
+  const events: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (event) => events.push(event) });
+  try {
+    for await (const chunk of answer.setEncoding('utf8') as AsyncIterable<string>) {
+      parser.feed(chunk);
+      for (const { event, data } of events.splice(0)) {
+        if (event !== 'command') continue;
+        // One after another; a result that cannot be delivered is lost, as in Kubently.
+        await execute(data).catch((error: unknown) => log.error(`Command failed: ${reason(error)}`));
+      }
+    }
+  } finally {
+    unwatch();
   }
   log.info('SSE stream ended');
+}
+
+/** The CA file's text, or why there is none. */
+function rootsNow(): string | undefined {
+  try {
+    return readRoots(settings);
+  } catch (error) {
+    return reason(error);
+  }
+}
+
+/** Waits; no longer than until the CA file changes, which may be what was wrong. */
+async function pause(ms: number): Promise<void> {
+  const roots = rootsNow();
+  for (const end = Date.now() + ms; Date.now() < end && rootsNow() === roots;) {
+    await sleep(Math.min(CA_CHECK_MS, end - Date.now()));
+  }
 }
 
 /** Reports what this executor may do, then keeps the report alive; again whenever the server has lost it. */
@@ -94,7 +148,6 @@ async function reportCapabilities(): Promise<void> {
       executor_pod: settings.pod,
     };
     try {
-      applyTrust(settings);
       if (reported) reported = (await post('/executor/heartbeat', {})) === 'success';
       if (!reported) reported = (await post('/executor/capabilities', report)) === 'success';
     } catch (error) {
@@ -108,11 +161,12 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => 
 log.info(`Executor ${settings.version} for cluster ${settings.cluster} at ${settings.apiUrl}`);
 announceTrust(settings);
 if (settings.reportCapabilities) void reportCapabilities();
-for (;;) {
+for (let failures = 0; ;) {
   try {
-    await follow();
+    await follow(() => (failures = 0));
   } catch (error) {
-    log.error(`${reason(error)}; next try in ${RETRY_MS / 1000} s`);
-    await sleep(RETRY_MS);
+    const delay = Math.min(RETRY_MS.first * 2 ** failures++, RETRY_MS.most) * (1 + Math.random() / 4);
+    log.error(`${reason(error)}; next try in ${(delay / 1000).toFixed(1)} s`);
+    await pause(delay);
   }
 }
