@@ -34,6 +34,7 @@ export interface Settings {
   tls: { issuer: Issuer | undefined; caFile: string | undefined };
   certManagerChart: string;
   ingressController: 'traefik' | 'existing';
+  hstsIncludeSubdomains: boolean;
   dnsServer: string | undefined;
   /** What children of the runbook get as environment. */
   childEnvironment: Record<string, string>;
@@ -125,6 +126,7 @@ const shape = z
       .string()
       .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, 'must be an oci:// or https:// URL, or a path'),
     INGRESS_CONTROLLER: z.enum(['traefik', 'existing']),
+    HSTS_INCLUDE_SUBDOMAINS: z.enum(['true', 'false']).transform((v) => v === 'true'),
     DNS_SERVER: optional(z.union([z.ipv4(), z.ipv6()], 'must be an IP address')),
   })
   .superRefine((s, ctx) => {
@@ -262,6 +264,7 @@ function typed(s: z.output<typeof shape>, environment: Record<string, string>, n
     tls: { issuer: s.TLS_ISSUER, caFile: s.TLS_CA_FILE },
     certManagerChart: s.CERT_MANAGER_CHART,
     ingressController: s.INGRESS_CONTROLLER,
+    hstsIncludeSubdomains: s.HSTS_INCLUDE_SUBDOMAINS,
     dnsServer: s.DNS_SERVER,
     childEnvironment: environment,
     file: name,

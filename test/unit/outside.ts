@@ -185,6 +185,7 @@ export function settings(changed: Partial<Settings> = {}): Settings {
     tls: { issuer: undefined, caFile: undefined },
     certManagerChart: 'oci://quay.io/jetstack/charts/cert-manager',
     ingressController: 'traefik',
+    hstsIncludeSubdomains: false,
     dnsServer: undefined,
     childEnvironment: { PATH: process.env['PATH'] ?? '', HOME: folder },
     file: join(folder, '.env'),
