@@ -10,7 +10,7 @@ import { realHttp, type Http } from './http.ts';
 import { Kubectl } from './kubectl.ts';
 import type { Settings } from './settings.ts';
 import type { Target } from './target.ts';
-import { realServedCertificate, type ServedCertificate } from './tls.ts';
+import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './tls.ts';
 
 /** Everything that is not this process. */
 export interface Outside {
@@ -18,6 +18,7 @@ export interface Outside {
   http: Http;
   dns: Dns;
   served: ServedCertificate;
+  legacyTls: LegacyTls;
   clock: Clock;
 }
 
@@ -44,6 +45,7 @@ export function realOutside(settings: Settings): Outside {
     http: realHttp(lookup),
     dns,
     served: realServedCertificate(lookup),
+    legacyTls: realLegacyTls(lookup),
     clock: systemClock,
   };
 }

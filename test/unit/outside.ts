@@ -47,6 +47,8 @@ export interface FakeParts {
   /** A records at every name server, by host. */
   addresses?: Readonly<Record<string, () => { server: string; addresses: string[] }[]>>;
   served?: Readonly<Record<string, () => Served>>;
+  /** The protocol below TLS 1.2 that is accepted, by host; undefined: refused. */
+  legacyTls?: Readonly<Record<string, () => string | undefined>>;
 }
 
 /** The fake Outside of a test. */
@@ -56,6 +58,7 @@ export function fakeOutside({
   http = {},
   addresses = {},
   served = {},
+  legacyTls = {},
 }: FakeParts): FakeOutside {
   const changes: string[] = [];
   const commands: Command[] = [];
@@ -104,6 +107,12 @@ export function fakeOutside({
     served: (host) => {
       const answer = served[host];
       return answer ? Promise.resolve(answer()) : Promise.reject(new Error(`not listed in the test: TLS ${host}`));
+    },
+    legacyTls: (host) => {
+      const answer = legacyTls[host];
+      return answer
+        ? Promise.resolve(answer())
+        : Promise.reject(new Error(`not listed in the test: old TLS to ${host}`));
     },
   };
 }
