@@ -10,10 +10,11 @@ part() {
   if "$@"; then passed=$((passed + 1)); echo "ok    $name ($((SECONDS - started)) s)"; else failed=$((failed + 1)); echo "FAILED $name"; fi
 }
 part "packages for the suites" node sandbox/build/packages.ts
-part "parts (vitest)" node node_modules/vitest/vitest.mjs run test/chart test/sandbox test/kubently --reporter=dot
+part "parts (vitest)" node node_modules/vitest/vitest.mjs run test/chart test/sandbox test/kubently test/monitoring --reporter=dot
 part "command line (bats)" node_modules/bats/bin/bats test/bats
 part "rehearsal from nothing" make --no-print-directory rehearse
 part "rehearsal again and its assertions (bats)" node_modules/bats/bin/bats test/rehearsal
+part "TLS cases, short form" make --no-print-directory test-tls SHORT=1
 part "world away" node sandbox/down.ts
 echo "$passed passed, $failed failed"
 exit $((failed > 0))

@@ -173,7 +173,7 @@ describe('application protocol and session', () => {
     async () => {
       const made = await connected({ ...at, ALPNProtocols });
       made.destroy();
-      return String(made.alpnProtocol || 'none');
+      return made.alpnProtocol || 'none';
     };
   row('h2 and http/1.1 offered', 'h2', alpn('h2', 'http/1.1'));
   row('http/1.1 offered', 'http/1.1', alpn('http/1.1'));
@@ -183,9 +183,9 @@ describe('application protocol and session', () => {
   row('the client renegotiates (TLS 1.2)', 'refused', async () => {
     const made = await connected({ ...at, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
     return new Promise((resolve) => {
-      made.on('error', (error) => resolve(`refused: ${error.message}`));
+      made.on('error', (error: Error) => resolve(`refused: ${error.message.trim()}`));
       made.on('close', () => resolve('refused: connection closed'));
-      made.renegotiate({}, (error) => resolve(error ? `refused: ${error.message}` : 'renegotiated'));
+      made.renegotiate({}, (error) => resolve(error ? `refused: ${error.message.trim()}` : 'renegotiated'));
     });
   });
 });
@@ -259,7 +259,7 @@ describe('headers', () => {
   });
 });
 
-function banners(headers: Record<string, unknown>): string {
+function banners(headers: Record<string, string | string[] | undefined>): string {
   const found = ['server', 'x-powered-by'].flatMap((name) =>
     headers[name] ? [`${name}: ${String(headers[name])}`] : [],
   );
@@ -374,7 +374,10 @@ function held(id: string, token: Secret, seconds: number): Promise<string> {
         headers: { host, accept: 'text/event-stream', authorization: `Bearer ${token.reveal()}`, 'x-cluster-id': id },
       },
       (answer) => {
-        if (answer.statusCode !== 200) return reject(new Error(`HTTP ${answer.statusCode ?? '?'}`));
+        if (answer.statusCode !== 200) {
+          reject(new Error(`HTTP ${answer.statusCode ?? '?'}`));
+          return;
+        }
         answer.on('data', () => (pieces += 1));
         answer.on('end', () => resolve(`ended after ${after()}`));
         answer.on('error', () => resolve(`broken off after ${after()}`));
