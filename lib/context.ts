@@ -12,7 +12,7 @@ import { RUN_ID, RUN_VARIABLE } from './owner.ts';
 import type { Fitted } from './release.ts';
 import type { Settings } from './settings.ts';
 import type { Target } from './target.ts';
-import { realServedCertificate, type ServedCertificate } from './tls.ts';
+import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './tls.ts';
 
 /** Everything that is not this process. */
 export interface Outside {
@@ -21,6 +21,7 @@ export interface Outside {
   http: Http;
   dns: Dns;
   served: ServedCertificate;
+  legacyTls: LegacyTls;
   clock: Clock;
 }
 
@@ -52,6 +53,7 @@ export function realOutside(settings: Settings): Outside {
     http: realHttp(lookup),
     dns,
     served: realServedCertificate(lookup),
+    legacyTls: realLegacyTls(lookup),
     clock: systemClock,
   };
 }

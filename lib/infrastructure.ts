@@ -1,4 +1,5 @@
 /** Names and versions of phase 1 that more than one step needs. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -31,22 +32,57 @@ export function deploymentName(settings: Pick<Settings, 'host'>): string {
   return `kubently-runbook ${settings.host}`;
 }
 
-/** The objects of a file in values/, with ${NAME} filled in. @throws Error on a name that is not given */
-export function valuesFile(file: string, fill: Readonly<Record<string, string>>): unknown[] {
-  const text = readFileSync(join(import.meta.dirname, '..', 'values', file), 'utf8').replace(
-    /\$\{(\w+)\}/g,
-    (_, name: string) => {
-      const value = fill[name];
-      if (value === undefined) throw new Error(`values/${file} names \${${name}}, which nothing gives`);
-      return value;
-    },
+/** The text of a file in values/, with ${NAME} filled in. @throws Error on a name that is not given */
+function valuesText(file: string, fill: Readonly<Record<string, string>>): string {
+  return readFileSync(join(import.meta.dirname, '..', 'values', file), 'utf8').replace(
+    /^(?!\s*#).*\$\{\w+\}.*$/gm,
+    (line) =>
+      line.replace(/\$\{(\w+)\}/g, (_, name: string) => {
+        const value = fill[name];
+        if (value === undefined) throw new Error(`values/${file} names \${${name}}, which nothing gives`);
+        return value;
+      }),
   );
-  return parseAllDocuments(text, { uniqueKeys: true }).map((d) => d.toJS() as unknown);
 }
 
-/** The ingress controller's objects (values/traefik.yaml) with the reserved address. */
-export function ingressObjects(settings: Pick<Settings, 'staticIpName'>, address: string): KubeObject[] {
-  return valuesFile('traefik.yaml', { ADDRESS: address, ADDRESS_NAME: settings.staticIpName }) as KubeObject[];
+/** The objects of a file in values/, with ${NAME} filled in. @throws Error on a name that is not given */
+export function valuesFile(file: string, fill: Readonly<Record<string, string>>): unknown[] {
+  return parseAllDocuments(valuesText(file, fill), { uniqueKeys: true }).map((d) => d.toJS() as unknown);
+}
+
+/** The ingress controller's objects (values/traefik.yaml) with its configuration and the reserved address. */
+export function ingressObjects(
+  settings: Pick<Settings, 'staticIpName' | 'hstsIncludeSubdomains'>,
+  address: string,
+): KubeObject[] {
+  const dynamic = valuesText('traefik-dynamic.yaml', {
+    HSTS_INCLUDE_SUBDOMAINS: String(settings.hstsIncludeSubdomains),
+  });
+  const objects = valuesFile('traefik.yaml', {
+    ADDRESS: address,
+    ADDRESS_NAME: settings.staticIpName,
+    DYNAMIC_HASH: createHash('sha256').update(dynamic).digest('hex').slice(0, 16),
+  }) as KubeObject[];
+  const configMap: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'traefik-dynamic', namespace: INGRESS_NAMESPACE, labels: OURS },
+    data: { 'dynamic.yaml': dynamic },
+  };
+  // Before the Deployment that mounts it, after the namespace that holds it.
+  return [...objects.slice(0, 1), configMap, ...objects.slice(1)];
+}
+
+/** Prometheus's objects (values/monitoring/), for clusters whose Prometheus operator knows them. */
+export function monitoringObjects(settings: Settings): KubeObject[] {
+  return ['prometheus-rules.yaml', 'pod-monitors.yaml'].flatMap(
+    (file) =>
+      valuesFile(join('monitoring', file), {
+        NAMESPACE: settings.gke.namespace,
+        RELEASE: settings.release,
+        EXECUTORS: String(1 + settings.remotes.length),
+      }) as KubeObject[],
+  );
 }
 
 /** The namespace to make, marked as the runbook's; none where it is there: what the runbook did not make, it does not remove. */

@@ -57,7 +57,7 @@ const CLUSTER_SCOPED: Record<Place['part'], () => ReadonlySet<string>> = {
   remote: () => new Set(),
   ingress: () =>
     new Set(
-      ingressObjects({ staticIpName: '' }, '')
+      ingressObjects({ staticIpName: '', hstsIncludeSubdomains: false }, '')
         .filter((o) => o.metadata.namespace === undefined)
         .map(id),
     ),

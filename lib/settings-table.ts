@@ -155,6 +155,11 @@ export const SECTIONS: readonly SettingSection[] = [
         'traefik',
         'traefik: installed by step 1.3; existing: the one that already serves class nginx is used and checked',
       ),
+      byDefault(
+        'HSTS_INCLUDE_SUBDOMAINS',
+        'false',
+        'true: browsers keep to https for every name below API_HOST too; false: for API_HOST alone',
+      ),
       optional('DNS_SERVER', "Resolver for the runbook's own look-ups; empty: the system's"),
     ],
   },

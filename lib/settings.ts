@@ -43,6 +43,7 @@ export interface Settings {
   /** age public keys, and the file of an identity. */
   backup: { recipients: string[]; identityFile: string | undefined };
   ingressController: 'traefik' | 'existing';
+  hstsIncludeSubdomains: boolean;
   dnsServer: string | undefined;
   /** What children of the runbook get as environment. */
   childEnvironment: Record<string, string>;
@@ -176,6 +177,7 @@ const shape = z
       .refine((all) => all.every((r) => /^age1[a-z0-9]{58,}$/.test(r)), 'must be age public keys (age1…)'),
     BACKUP_IDENTITY: optional(path.refine(isFile, 'names a file that does not exist')),
     INGRESS_CONTROLLER: oneOf(['traefik', 'existing']),
+    HSTS_INCLUDE_SUBDOMAINS: oneOf(['true', 'false']).transform((v) => v === 'true'),
     DNS_SERVER: optional(z.union([z.ipv4(), z.ipv6()], 'must be an IP address')),
   })
   .superRefine((s, ctx) => {
@@ -350,6 +352,7 @@ function typed(s: z.output<typeof shape>, environment: Record<string, string>, n
     certManagerChart: s.CERT_MANAGER_CHART,
     backup: { recipients: s.BACKUP_RECIPIENT, identityFile: s.BACKUP_IDENTITY },
     ingressController: s.INGRESS_CONTROLLER,
+    hstsIncludeSubdomains: s.HSTS_INCLUDE_SUBDOMAINS,
     dnsServer: s.DNS_SERVER,
     childEnvironment: environment,
     folder: join(RUNBOOK_FOLDER, s.API_HOST),

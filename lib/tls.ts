@@ -65,3 +65,36 @@ function read(raw: Buffer): Omit<Served, 'trusted' | 'refusal' | 'protocol'> {
     serialNumber: certificate.serialNumber,
   };
 }
+
+/** What a client that knows nothing newer than TLS 1.1 is given: the protocol's name, or undefined where it is refused. */
+export type LegacyTls = (host: string) => Promise<string | undefined>;
+
+/** The real one; rejects where nothing answers, so that silence is not taken for a refusal. */
+export function realLegacyTls(lookup: LookupFunction | undefined): LegacyTls {
+  return (host) =>
+    new Promise((resolve, reject) => {
+      const socket = connect(
+        {
+          host,
+          port: 443,
+          servername: host,
+          minVersion: 'TLSv1',
+          maxVersion: 'TLSv1.1',
+          // Without this, OpenSSL does not even offer them.
+          ciphers: 'DEFAULT@SECLEVEL=0',
+          rejectUnauthorized: false,
+          timeout: 10_000,
+          ...(lookup ? { lookup } : {}),
+        },
+        () => {
+          resolve(socket.getProtocol() ?? 'an unknown protocol');
+          socket.destroy();
+        },
+      );
+      socket.on('timeout', () => socket.destroy(new Error(`${host}:443 did not finish the handshake within 10 s`)));
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        if (/ALERT/.test(error.code ?? '')) resolve(undefined);
+        else reject(error);
+      });
+    });
+}

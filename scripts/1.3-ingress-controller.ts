@@ -3,7 +3,7 @@ import { absent, checkOf, conflict, done, type ChangeStep, type Check } from '..
 import { clear } from '../lib/clear.ts';
 import { drift } from '../lib/drift.ts';
 import { Failure } from '../lib/failure.ts';
-import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects } from '../lib/infrastructure.ts';
+import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects, monitoringObjects } from '../lib/infrastructure.ts';
 import { addressesOf, loadBalancers, waitForBalancer } from '../lib/load-balancer.ts';
 import { placeOf } from '../lib/ownership.ts';
 import { rolloutGap, waitForRollout } from '../lib/rollout.ts';
@@ -23,7 +23,7 @@ export const step: ChangeStep = {
     if (settings.ingressController === 'existing') return existing(ctx, address.address);
     const kube = ctx.inGke(INGRESS_NAMESPACE);
     const found = checkOf(
-      await drift(kube, ingressObjects(settings, address.address)),
+      await drift(kube, await objectsFor(ctx, address.address)),
       `Traefik serves class ${INGRESS_CLASS} at ${address.address}`,
     );
     const gap = rolloutGap(await kube.get('Deployment.apps', 'traefik'));
@@ -34,7 +34,7 @@ export const step: ChangeStep = {
     const address = await ctx.google.address(ctx.settings.staticIpName);
     if (!address) throw new Failure({ what: 'the static IP is gone', next: './runbook 1.0' });
     const kube = ctx.inGke(INGRESS_NAMESPACE);
-    await kube.apply(ingressObjects(ctx.settings, address.address));
+    await kube.apply(await objectsFor(ctx, address.address));
     await waitForRollout(ctx, kube, 'Deployment.apps/traefik');
   },
 
@@ -49,9 +49,16 @@ export const step: ChangeStep = {
           const answer = await ctx
             .http({ url: `http://${address}/`, timeoutMs: 3000 })
             .catch((error: unknown) => String(error));
-          return typeof answer === 'string'
-            ? { state: 'pending', reason: answer }
-            : { state: 'ready', value: `the controller answers at ${address} (HTTP ${answer.status})` };
+          if (typeof answer === 'string') return { state: 'pending', reason: answer };
+          const { status, headers } = answer;
+          const redirected = status >= 301 && status <= 308 && String(headers['location']).startsWith('https://');
+          // A controller that the runbook did not set up may answer as it likes; criterion 4 looks at the host itself.
+          return redirected || ctx.settings.ingressController === 'existing'
+            ? {
+                state: 'ready',
+                value: `the controller answers at ${address} (HTTP ${status}${redirected ? ' to https' : ''})`,
+              }
+            : { state: 'pending', reason: `HTTP ${status} without a redirect to https` };
         },
         next: `curl -v http://${address}/`,
       },
@@ -66,6 +73,18 @@ export const step: ChangeStep = {
     await clear(ctx, placeOf(ctx.settings, 'ingress'), spared);
   },
 };
+
+/** The controller, and what Prometheus shall know of it where its operator's kinds are installed. */
+async function objectsFor(ctx: Context, address: string): Promise<KubeObject[]> {
+  const kube = ctx.inGke(INGRESS_NAMESPACE);
+  const known = await Promise.all(
+    monitoringObjects(ctx.settings).map(async (object) => {
+      const crd = `${object.kind.toLowerCase()}s.${object.apiVersion.split('/')[0] ?? ''}`;
+      return (await kube.get('CustomResourceDefinition.apiextensions.k8s.io', crd)) ? [object] : [];
+    }),
+  );
+  return [...ingressObjects(ctx.settings, address), ...known.flat()];
+}
 
 /** INGRESS_CONTROLLER=existing: the class must be there, and some LoadBalancer Service must hold the address. */
 async function existing(ctx: Context, address: string): Promise<Check> {

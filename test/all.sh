@@ -10,11 +10,12 @@ part() {
   if "$@"; then passed=$((passed + 1)); echo "ok    $name ($((SECONDS - started)) s)"; else failed=$((failed + 1)); echo "FAILED $name"; fi
 }
 part "packages for the suites" node sandbox/build/packages.ts
-part "parts (vitest)" node node_modules/vitest/vitest.mjs run test/chart test/paper test/sandbox test/kubently test/tls/executor.test.ts --reporter=dot
+part "parts (vitest)" node node_modules/vitest/vitest.mjs run test/chart test/paper test/sandbox test/kubently test/monitoring test/tls/executor.test.ts --reporter=dot
 part "command line (bats)" node_modules/bats/bin/bats test/bats
 part "local development over https (bats)" node_modules/bats/bin/bats test/tls/dev.bats
 part "rehearsal from nothing" make --no-print-directory rehearse
 part "rehearsal again and its assertions (bats)" node_modules/bats/bin/bats test/rehearsal
+part "TLS cases, short form" make --no-print-directory test-tls SHORT=1
 part "world away" node sandbox/down.ts
 echo "$passed passed, $failed failed"
 exit $((failed > 0))

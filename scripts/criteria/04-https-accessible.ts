@@ -1,6 +1,7 @@
-/** HTTPS answers, http only redirects to it. */
+/** HTTPS answers by current TLS alone and with the security headers; http only redirects to it. */
 import { kubentlyApi } from '../../lib/api.ts';
 import { proven, type Criterion } from '../../lib/criterion.ts';
+import { EXISTING_CONTROLLER_REMEDY, edgeGaps } from '../../lib/edge.ts';
 import { Failure } from '../../lib/failure.ts';
 
 export const criterion: Criterion = {
@@ -18,6 +19,17 @@ export const criterion: Criterion = {
         found: `HTTP ${plain.status}`,
         next: './runbook 2.6',
       });
-    return proven(`https://${host}/health answers 200 healthy; http answers ${plain.status} to ${location}`);
+    const gaps = await edgeGaps(ctx, health);
+    if (gaps.length > 0 && ctx.settings.ingressController === 'existing')
+      return { state: 'unproven', reason: `HTTPS answers, but ${gaps.join('; ')}: ${EXISTING_CONTROLLER_REMEDY}` };
+    if (gaps.length > 0)
+      throw new Failure({
+        what: `https://${host} is not as strict as meant`,
+        found: gaps.join('\n'),
+        next: './runbook 1.3',
+      });
+    return proven(
+      `https://${host}/health answers 200 healthy, with HSTS and by TLS 1.2 or newer alone; http answers ${plain.status} to ${location}`,
+    );
   },
 };

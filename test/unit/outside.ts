@@ -53,6 +53,8 @@ export interface FakeParts {
   served?: Readonly<Record<string, () => Served>>;
   /** What a followed command says, by its line to paste. */
   follows?: (command: string, line: (text: string) => void) => Followed | Promise<Followed>;
+  /** The protocol below TLS 1.2 that is accepted, by host; undefined: refused. */
+  legacyTls?: Readonly<Record<string, () => string | undefined>>;
 }
 
 /** The fake Outside of a test. */
@@ -65,6 +67,7 @@ export function fakeOutside({
   resolved = {},
   served = {},
   follows,
+  legacyTls = {},
 }: FakeParts): FakeOutside {
   const changes: string[] = [];
   const commands: Command[] = [];
@@ -117,6 +120,12 @@ export function fakeOutside({
     served: (host) => {
       const answer = served[host];
       return answer ? Promise.resolve(answer()) : Promise.reject(new Error(`not listed in the test: TLS ${host}`));
+    },
+    legacyTls: (host) => {
+      const answer = legacyTls[host];
+      return answer
+        ? Promise.resolve(answer())
+        : Promise.reject(new Error(`not listed in the test: old TLS to ${host}`));
     },
   };
 }
@@ -203,6 +212,7 @@ export function settings(changed: Partial<Settings> = {}): Settings {
     certManagerChart: 'oci://quay.io/jetstack/charts/cert-manager',
     backup: { recipients: [], identityFile: undefined },
     ingressController: 'traefik',
+    hstsIncludeSubdomains: false,
     dnsServer: undefined,
     childEnvironment: { PATH: process.env['PATH'] ?? '', HOME: folder },
     folder: join(folder, '.runbook'),

@@ -35,7 +35,7 @@ test('absent: one apply of the whole controller, at the reserved address', async
   expect(await step.check(ctx)).toMatchObject({ state: 'absent' });
   await step.apply(ctx);
   expect(outside.changes).toEqual([
-    'apply in traefik: Namespace/traefik, ServiceAccount/traefik, ClusterRole/traefik-ingress, ClusterRoleBinding/traefik-ingress, IngressClass/nginx, Deployment/traefik, Service/traefik',
+    'apply in traefik: Namespace/traefik, ConfigMap/traefik-dynamic, ServiceAccount/traefik, ClusterRole/traefik-ingress, ClusterRoleBinding/traefik-ingress, IngressClass/nginx, Deployment/traefik, Service/traefik',
   ]);
   expect(cluster.get('Service', 'traefik')).toMatchObject({
     metadata: { annotations: { 'networking.gke.io/load-balancer-ip-addresses': 'kubently-ingress-ip' } },
@@ -46,9 +46,10 @@ test('absent: one apply of the whole controller, at the reserved address', async
 
 test('present: done, proven at the address itself, nothing changed', async () => {
   cluster.objects = ingressObjects(given, IP).map(controllers);
-  const { outside, ctx } = make(given, { [`GET http://${IP}/`]: { status: 404, headers: {}, body: '' } });
+  const redirect = { status: 301, headers: { location: `https://${IP}/` }, body: '' };
+  const { outside, ctx } = make(given, { [`GET http://${IP}/`]: redirect });
   expect(await step.check(ctx)).toMatchObject({ state: 'done' });
-  expect(await step.verify(ctx)).toBe(`the controller answers at ${IP} (HTTP 404)`);
+  expect(await step.verify(ctx)).toBe(`the controller answers at ${IP} (HTTP 301 to https)`);
   expect(outside.changes).toEqual([]);
 });
 
@@ -63,6 +64,34 @@ test('an edited controller differs, field by field, and is put right', async () 
     reason: 'Deployment/traefik spec.replicas: 3 → 1',
   });
   await step.apply(ctx);
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
+test('a host that is answered without a redirect to https is not as meant', async () => {
+  cluster.objects = ingressObjects(given, IP).map(controllers);
+  const { ctx } = make(given, { [`GET http://${IP}/`]: { status: 404, headers: {}, body: '' } });
+  await expect(step.verify(ctx)).rejects.toMatchObject({ parts: { found: 'HTTP 404 without a redirect to https' } });
+});
+
+test('a changed setting changes the ConfigMap, and by its hash rolls the pod', async () => {
+  cluster.objects = ingressObjects(given, IP).map(controllers);
+  const { ctx } = make({ ...given, hstsIncludeSubdomains: true });
+  const found = await step.check(ctx);
+  expect(found).toMatchObject({ state: 'differs', converge: true });
+  expect(JSON.stringify(found)).toContain('kubently-runbook/dynamic');
+  await step.apply(ctx);
+  expect(JSON.stringify(cluster.get('ConfigMap', 'traefik-dynamic'))).toContain('stsIncludeSubdomains: true');
+});
+
+test("where the Prometheus operator's kinds are known, rules and monitors are part of the step", async () => {
+  cluster.objects = ['prometheusrules', 'podmonitors'].map((kind) => ({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${kind}.monitoring.coreos.com` },
+  }));
+  const { outside, ctx } = make();
+  await step.apply(ctx);
+  expect(outside.changes[0]).toMatch(/PrometheusRule\/kubently, PodMonitor\/traefik, PodMonitor\/cert-manager$/);
   expect(await step.check(ctx)).toMatchObject({ state: 'done' });
 });
 

@@ -114,6 +114,9 @@ func controllerMain(ctx context.Context, args []string) error {
 	}); err != nil {
 		return err
 	}
+	// What upstream's own main collects: the certificates' dates and states.
+	root.Metrics.SetupCertificateCollector(root.SharedInformerFactory.Certmanager().V1().Certificates().Lister())
+	root.Metrics.SetupACMECollector(root.SharedInformerFactory.Acme().V1().Challenges().Lister())
 	for name, construct := range controller.Known() {
 		if slices.Contains(controllers, "-"+name) {
 			continue
