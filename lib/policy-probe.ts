@@ -66,6 +66,6 @@ export async function podReaches(
     );
     return (await kube.logs([name], 5)).includes('reached');
   } finally {
-    await kube.delete('Pod', name);
+    await kube.removeProbe('Pod', name);
   }
 }
