@@ -13,6 +13,8 @@ export interface Command {
   args: readonly string[];
   /** True when it changes something outside: refused while only looking (`--plan`, `status`). */
   mutates: boolean;
+  /** It may begin after the run was stopped: it removes a probe. */
+  whileStopping?: true;
   /** Goes to stdin; the only way for a secret besides env. */
   input?: string | Secret;
   /** Beside the settings' child environment. */

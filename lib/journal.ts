@@ -2,7 +2,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { outputNow } from './command.ts';
-import { BadInput, explain } from './failure.ts';
+import { BadInput } from './failure.ts';
 import { Locked } from './lock.ts';
 import { thisOwner } from './owner.ts';
 import { scrub } from './secret.ts';
@@ -57,7 +57,7 @@ export async function journalled(journal: Journal, what: string, work: () => Pro
     end(ENDINGS[status] ?? 'stopped');
     return status;
   } catch (error) {
-    end(endingOf(error), explain(error).split('\n').slice(0, 2).join(' ').trim());
+    end(endingOf(error), (error instanceof Error ? error.message : String(error)).replaceAll('\n', '; '));
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** kubectl, always with context and namespace; reads of one moment go out as one call per namespace. */
 import DataLoader from 'dataloader';
-import { CommandFailed, type Run } from './command.ts';
+import { CommandFailed, type Command, type Run } from './command.ts';
 import { Failure } from './failure.ts';
 import { Secret } from './secret.ts';
 import { targetFlags, type Target } from './target.ts';
@@ -179,15 +179,25 @@ export class Kubectl {
 
   /** Deletes what is there, tolerant of what is already gone, and waits until it is gone. */
   async delete(kind: string, name: string, timeoutMs = 120_000): Promise<void> {
-    const args = [
-      'delete',
-      `${kind}/${name}`,
-      '--ignore-not-found',
-      '--wait',
-      `--timeout=${Math.round(timeoutMs / 1000)}s`,
-    ];
+    await this.#delete(kind, name, timeoutMs);
+  }
+
+  /** The same for a probe of the runbook's own: also when the run was stopped meanwhile. */
+  async removeProbe(kind: string, name: string): Promise<void> {
+    await this.#delete(kind, name, 120_000, { whileStopping: true });
+  }
+
+  async #delete(kind: string, name: string, timeoutMs: number, more: Pick<Command, 'whileStopping'> = {}) {
+    const seconds = Math.round(timeoutMs / 1000);
+    const args = ['delete', `${kind}/${name}`, '--ignore-not-found', '--wait', `--timeout=${seconds}s`];
     try {
-      await this.change(args, timeoutMs + 5000);
+      await this.#run({
+        binary: 'kubectl',
+        args: [...args, ...targetFlags(this.target)],
+        mutates: true,
+        timeoutMs: timeoutMs + 5000,
+        ...more,
+      });
     } catch (error) {
       if (!isUnknownKind(error)) throw error;
     }

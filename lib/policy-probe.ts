@@ -72,7 +72,7 @@ export async function podReaches(ctx: Context, image: string, prober: Prober): P
     );
     return reachedOf(targets, await kube.logs([name], 20));
   } finally {
-    await kube.delete('Pod', name);
+    await kube.removeProbe('Pod', name);
   }
 }
 

@@ -37,7 +37,7 @@ export async function askAcrossClusters(ctx: Context): Promise<string> {
     return `the agent named ${pods.flat().length} pods in ${clusterIds(ctx).join(' and ')}`;
   } finally {
     ctx.note('removes the test deployments');
-    await Promise.all(kubes.map((kube) => kube.delete('Namespace', NAMESPACE)));
+    await Promise.all(kubes.map((kube) => kube.removeProbe('Namespace', NAMESPACE)));
   }
 }
 

@@ -58,7 +58,7 @@ export function lockExpired(): Stopped {
 /** This process's own stop: signals are the process's, too. */
 export const processStop = new Stop();
 
-/** An Outside that starts nothing new once the run is to end, and whose waits end at once. */
+/** An Outside that starts nothing new once the run is to end (but what removes a probe), and whose waits end at once. */
 export function stoppable(outside: Outside, stop: Stop): Outside {
   const guarded =
     <A, T>(call: (given: A) => Promise<T>) =>
@@ -79,7 +79,13 @@ export function stoppable(outside: Outside, stop: Stop): Outside {
       await Promise.race([outside.clock.sleep(ms), aborted(stop.signal)]);
     },
   };
-  return { ...outside, run: guarded(outside.run), http: guarded(outside.http), clock };
+  const run = guarded(outside.run);
+  return {
+    ...outside,
+    run: (command) => (command.whileStopping ? outside.run(command) : run(command)),
+    http: guarded(outside.http),
+    clock,
+  };
 }
 
 /** Rejects with the signal's reason. */

@@ -6,6 +6,7 @@ import { Failure } from '../lib/failure.ts';
 import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects, monitoringObjects } from '../lib/infrastructure.ts';
 import { addressesOf, loadBalancers, waitForBalancer } from '../lib/load-balancer.ts';
 import { placeOf } from '../lib/ownership.ts';
+import type { KubeObject } from '../lib/kubectl.ts';
 import { rolloutGap, waitForRollout } from '../lib/rollout.ts';
 import { waitFor } from '../lib/wait.ts';
 import type { Context } from '../lib/context.ts';

@@ -101,6 +101,7 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
         return { stdout: await answer(command), stderr: '' };
       },
       follow: () => Promise.reject(new Error('nothing is followed on paper')),
+      legacyTls: () => Promise.resolve(undefined),
       http,
       dns: {
         nameServers: () => Promise.resolve(NAME_SERVERS),

@@ -27,6 +27,7 @@ export function recordingOf(world: Outside): Recording {
     outside: {
       clock: world.clock,
       follow: world.follow,
+      legacyTls: world.legacyTls,
       run: async (command) => {
         const output = await world.run(command);
         asked.push({ kind: 'command', command, output });

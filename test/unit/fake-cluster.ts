@@ -70,6 +70,14 @@ export class FakeCluster implements World {
       return list(inside.filter((o) => o.kind === short(subject) && hasLabels(o, args[3] ?? '')));
     if (verb === 'create' && tail(1) === '--dry-run=server -f -') return '';
     if (verb === 'apply') return this.#apply(command, args);
+    if (verb === 'replace' && tail(1) === '-f -') {
+      const object = JSON.parse(inputOf(command)) as KubeObject;
+      const at = this.objects.findIndex((o) => inside.includes(o) && o.metadata.name === object.metadata.name);
+      if (at < 0 || this.objects[at]?.metadata['resourceVersion'] !== object.metadata['resourceVersion'])
+        throw new CommandFailed(command, 1, { stdout: '', stderr: 'Error from server (Conflict)' }, false);
+      this.objects[at] = object;
+      return '';
+    }
     if (verb === 'delete' && /^--ignore-not-found --wait --timeout=\d+s$/.test(tail(2))) {
       const named = inside.filter((o) => `${o.kind}/${o.metadata.name}` === short(subject));
       const within = named.find((o) => o.kind === 'Namespace')?.metadata.name;

@@ -240,10 +240,11 @@ test('after a suspend the first command is refused, before any heartbeat', async
 test('a stop while it waits ends the wait at once and leaves the other’s Lease alone', async () => {
   const { leases, session, stop, lock, heldBy } = world();
   heldBy(ELSEWHERE);
-  session.ctx.clock.sleep = stoppable(
-    { ...session.outside, clock: { now: () => 0, sleep: () => new Promise(() => undefined) } },
+  const stuck = stoppable(
+    { ...session.outside, clock: { ...session.outside.clock, sleep: () => new Promise(() => undefined) } },
     stop,
-  ).clock.sleep;
+  );
+  session.ctx.clock.sleep = (ms) => stuck.clock.sleep(ms);
   const ended = lock(() => Promise.resolve(), { waitMs: 600_000 }).catch((e: unknown) => e);
   await pass(1);
   stop.request(new Stopped({ what: 'ended by SIGINT' }, 130));

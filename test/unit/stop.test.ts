@@ -32,6 +32,13 @@ test('once stopped, no command, request or sleep begins; the first reason stays'
   expect([outside.commands, outside.requests, outside.sleeps]).toEqual([[], [], []]);
 });
 
+test('what removes a probe still runs', async () => {
+  const { stop, guarded, outside } = world();
+  stop.request(SIGINT);
+  await guarded.run({ binary: 'git', args: ['x'], mutates: true, whileStopping: true });
+  expect(outside.commands).toHaveLength(1);
+});
+
 test('a sleep and a child that run are ended at once; the child’s failure is the stop', async () => {
   const { stop, outside } = world();
   const guarded = stoppable(
