@@ -30,7 +30,7 @@ export const step: ChangeStep = {
         return (await kube.list('Pod', selector.join(','))).map((p) => p.metadata.name);
       }),
     );
-    const names = policyNames(facts, ctx.settings.release);
+    const names = policyNames(ctx.settings.release);
     const empty = selected.findIndex((pods) => pods.length === 0);
     if (empty >= 0)
       throw new Failure({ what: `NetworkPolicy ${names[empty] ?? ''} selects no pod`, next: 'make lint-chart' });
@@ -38,7 +38,7 @@ export const step: ChangeStep = {
   },
 
   async undo(ctx) {
-    for (const name of policyNames(await policyFacts(ctx), ctx.settings.release))
+    for (const name of policyNames(ctx.settings.release))
       await ctx.kube(ctx.settings.gke).delete('NetworkPolicy.networking.k8s.io', name);
   },
 };
