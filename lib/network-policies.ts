@@ -20,8 +20,8 @@ export function policyFacts({ around }: Fitted): PolicyFacts {
 }
 
 /** Names of the policies: Redis's, the API's, and the namespace's default. */
-export function policyNames({ name }: PolicyFacts, release: string): [redis: string, api: string, rest: string] {
-  return [name, `${release}-api`, `${release}-default-deny`];
+export function policyNames(release: string): [redis: string, api: string, rest: string] {
+  return [`${release}-redis`, `${release}-api`, `${release}-default-deny`];
 }
 
 /**
@@ -31,7 +31,7 @@ export function policyNames({ name }: PolicyFacts, release: string): [redis: str
 export async function policyObjects(ctx: Context, fit: Fitted): Promise<KubeObject[]> {
   const { settings } = ctx;
   const facts = policyFacts(fit);
-  const [redis, api, rest] = policyNames(facts, settings.release);
+  const [redis, api, rest] = policyNames(settings.release);
   const tcp = (port: number) => [{ protocol: 'TCP', port }];
   const pods = (matchLabels: Record<string, string>) => ({ podSelector: { matchLabels } });
   const policy = (name: string, spec: object): KubeObject => ({

@@ -2,7 +2,6 @@
 import { checkOf, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { drift } from '../lib/drift.ts';
 import { Failure } from '../lib/failure.ts';
-import { OURS } from '../lib/kubectl.ts';
 import { policyFacts, policyNames, policyObjects } from '../lib/network-policies.ts';
 import { fitted, gkeRelease, knownFit } from '../lib/release.ts';
 
@@ -36,7 +35,7 @@ export const step: ChangeStep = {
         return (await kube.list('Pod', selector.join(','))).map((p) => p.metadata.name);
       }),
     );
-    const names = policyNames(facts, ctx.settings.release);
+    const names = policyNames(ctx.settings.release);
     const empty = selected.findIndex((pods) => pods.length === 0);
     if (empty >= 0)
       throw new Failure({ what: `NetworkPolicy ${names[empty] ?? ''} selects no pod`, next: 'make lint-chart' });
@@ -45,8 +44,7 @@ export const step: ChangeStep = {
 
   async undo(ctx) {
     const kube = ctx.kube(ctx.settings.gke);
-    const ours = Object.entries(OURS).map(([k, v]) => `${k}=${v}`);
-    for (const { metadata } of await kube.list(KIND, ours.join())) await kube.delete(KIND, metadata.name);
+    for (const name of policyNames(ctx.settings.release)) await kube.delete(KIND, name);
   },
 };
 

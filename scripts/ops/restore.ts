@@ -1,9 +1,11 @@
 /** Puts a backup's keys back into Redis and proves that they are there. BACKUP=file */
 import { Command } from 'commander';
 import { clusterIds, ensureRegistered } from '../../lib/api.ts';
-import { readBackup } from '../../lib/backup-file.ts';
+import { readBackup, type Backup } from '../../lib/backup-file.ts';
 import { tokenOf } from '../../lib/deployment.ts';
 import { Failure } from '../../lib/failure.ts';
+import { journalled } from '../../lib/journal.ts';
+import { withLock } from '../../lib/lock.ts';
 import { runProgram } from '../../lib/program.ts';
 import { registered } from '../../lib/redis.ts';
 import { present, restoreRedis } from '../../lib/redis-dump.ts';
@@ -15,8 +17,14 @@ import { readTokens, tokenName } from '../../lib/tokens.ts';
  * Restores the file over what Redis holds. A key whose time has passed since stays away; a cluster whose token was
  * rotated since keeps its new one. @returns the exit status @throws BadInput for the file, Failure where a key is missing
  */
-export async function restore({ ctx, out, journal }: Session, file: string | undefined): Promise<number> {
-  const saved = await readBackup(file, ctx.settings);
+export async function restore(session: Session, file: string | undefined): Promise<number> {
+  const saved = await readBackup(file, session.ctx.settings);
+  return journalled(session.journal, 'restore', () =>
+    withLock(session, { what: 'restore', waitMs: 0 }, () => restoreSaved(session, saved)),
+  );
+}
+
+async function restoreSaved({ ctx, out, journal }: Session, saved: Backup): Promise<number> {
   const now = ctx.clock.now();
   const alive = saved.keys.filter((k) => k.expiresAt === undefined || k.expiresAt > now);
   await restoreRedis(ctx, alive);

@@ -1,8 +1,10 @@
 /** Replaces secrets by new ones, proves that the new ones work and the old ones are refused. WHAT=api-key|executor:ID|redis|dns-key|all */
 import { Command } from 'commander';
 import type { Clock } from '../../lib/clock.ts';
+import { journalled } from '../../lib/journal.ts';
+import { withLock } from '../../lib/lock.ts';
 import { runProgram } from '../../lib/program.ts';
-import { beginAll, rotate, subjectsOf } from '../../lib/rotation/rotation.ts';
+import { beginAll, rotate, subjectsOf, type Subject } from '../../lib/rotation/rotation.ts';
 import { openSession, type Session } from '../../lib/session.ts';
 import { STATUS } from '../../lib/status.ts';
 
@@ -12,8 +14,15 @@ const HEARTBEAT_MS = 10_000;
  * Rotates what is named, or goes on with what an earlier run began. @returns the exit status
  * @throws BadInput for a WHAT that is nothing, Failure where a proof fails
  */
-export async function rotateWhat({ ctx, out, journal }: Session, what: string | undefined): Promise<number> {
-  const subjects = subjectsOf(what, ctx.settings);
+export async function rotateWhat(session: Session, what: string | undefined): Promise<number> {
+  const subjects = subjectsOf(what, session.ctx.settings);
+  const name = `rotate ${what ?? ''}`;
+  return journalled(session.journal, name, () =>
+    withLock(session, { what: name, waitMs: 0 }, () => rotateAll(session, subjects)),
+  );
+}
+
+async function rotateAll({ ctx, out, journal }: Session, subjects: readonly Subject[]): Promise<number> {
   const open = await beginAll(ctx, subjects);
   for (const subject of open) {
     const started = ctx.clock.now();
