@@ -21,6 +21,7 @@ const POLICY = {
   redis: {},
   api: { part: 'api' },
   port: 6379,
+  apiPort: 8080,
   namespace: 'kubently',
   says: '',
 };
@@ -33,7 +34,9 @@ const other = vi.hoisted(() => ({
 }));
 vi.mock('../../lib/policy-probe.ts', async (real) => ({
   ...(await real<typeof import('../../lib/policy-probe.ts')>()),
-  podReaches: (_c: unknown, _t: unknown, _i: unknown, name: string) => Promise.resolve(other.reaches(name)),
+  podReaches: (_c: unknown, _i: unknown, { name, targets }: { name: string; targets: unknown[] }) =>
+    Promise.resolve(targets.map(() => other.reaches(name))),
+  inOtherNamespace: (_c: unknown, work: () => unknown) => work(),
 }));
 vi.mock('../../lib/release.ts', async (real) => ({
   ...(await real<typeof import('../../lib/release.ts')>()),
@@ -158,6 +161,11 @@ async function prove(n: number) {
   const criterion = CRITERIA.find((c) => c.number === n) as Criterion;
   const rows: Row[] = [
     { binary: 'git', args: ['-C', given.repo, 'rev-parse', 'HEAD'], answer: `${COMMIT}\n` },
+    {
+      binary: 'kubectl',
+      args: (a) => a[0] === 'exec' && a.join(' ').includes('for to in'),
+      answer: () => `${IP}:80 ${other.reaches('redis itself') ? 'yes' : 'no'}\n`,
+    },
     ...api.rows(),
   ];
   outside = fakeOutside({
@@ -168,6 +176,7 @@ async function prove(n: number) {
     resolved: { [given.host]: resolved },
     addresses: { [given.host]: () => [{ server: 'ns1.test.', addresses: [IP] }] },
     served: { [given.host]: () => ({}) as Served },
+    legacyTls: { [given.host]: () => undefined },
   });
   const [outcome] = await proveAll(
     [criterion],
@@ -282,7 +291,7 @@ test.each<[number, string, () => unknown]>([
 
 test.each<[number, string, () => unknown]>([
   [11, 'no LLM key is set, so no agent can answer', () => (given = { ...given, llm: { ...given.llm, keys: {} } })],
-  [12, 'this cluster does not enforce it', () => (other.reaches = () => true)],
+  [12, 'this cluster does not enforce them', () => (other.reaches = () => true)],
 ])('%i is not counted as passed where it cannot be shown', async (n, reason, change) => {
   change();
   const outcome = await prove(n);

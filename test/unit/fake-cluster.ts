@@ -46,7 +46,7 @@ export class FakeCluster implements World {
 
   #kubectl(command: Command, args: readonly string[], namespace: string): string | undefined {
     const [verb = '', subject = ''] = args;
-    const inside = this.objects.filter((o) => (o.metadata.namespace ?? namespace) === namespace);
+    const inside = this.objects.filter((o) => (o.metadata.namespace ?? namespace) === namespace).map(running);
     const tail = (n: number): string => args.slice(n).join(' ');
     if (verb === 'get' && args.includes('--ignore-not-found')) {
       const names = args.slice(1, args.indexOf('--ignore-not-found'));
@@ -142,6 +142,11 @@ export class FakeCluster implements World {
     }
     return undefined;
   }
+}
+
+/** A pod of which nothing else is said runs. */
+function running(object: KubeObject): KubeObject {
+  return object.kind === 'Pod' ? { ...object, status: { phase: 'Running', ...(object['status'] as object) } } : object;
 }
 
 /** A Deployment whose newest generation runs. */

@@ -84,7 +84,7 @@ test('deploy: what is absent is made, what is there is left, status 0, then make
   expect(applied).toEqual(['1.0']);
   expect(lines.join('\n')).toContain('1 done, 1 unchanged, 1 proven, 0 failed');
   expect(lines.at(-1)).toMatch(/^next: make verify/);
-  expect(entries.at(-1)).toMatchObject({ event: 'run', reason: 'deploy', state: 'done' });
+  expect(entries.at(-1)).toMatchObject({ event: 'run', what: 'deploy', state: 'done' });
   expect(world.looking).toBe(false);
 });
 
@@ -109,7 +109,7 @@ test('problems before the first change: all of them, journalled as a refusal, no
   world.steps.push(change('1.0', absent('none')));
   world.problems = ['docker', 'DNS_ZONE'].map((about) => ({ about, message: 'm', remedy: 'r' }));
   await expect(operate('deploy', {})).rejects.toMatchObject({ name: 'BadInput', problems: world.problems });
-  expect(entries.at(-1)).toEqual({ event: 'refused', reason: 'docker, DNS_ZONE' });
+  expect(entries.at(-1)).toMatchObject({ what: 'deploy', state: 'refused', reason: 'docker: m; DNS_ZONE: m' });
   expect(applied).toEqual([]);
   await expect(operate('doctor', {})).rejects.toBeInstanceOf(BadInput);
 });

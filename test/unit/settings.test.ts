@@ -100,7 +100,7 @@ test.each<[string, string, string]>([
   ['ACME_STAGING_SERVER', 'http://acme', 'must be an https:// URL'],
   ['ACME_CA_FILE', '/none-such.pem', 'names a file that does not exist'],
   ['TLS_CA_FILE', '/none-such.pem', 'names a file that does not exist'],
-  ['TLS_CA_FILE', '/etc/hostname', 'holds no certificate'],
+  ['TLS_CA_FILE', '/etc/hostname', 'without a PEM certificate'],
   ['CERT_MANAGER_CHART', 'cert-manager', 'must be an oci:// or https:// URL, or a path'],
   ['INGRESS_CONTROLLER', 'nginx', 'existing'],
   ['DNS_SERVER', 'dns.google', 'must be an IP address'],

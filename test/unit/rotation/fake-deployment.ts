@@ -1,5 +1,7 @@
 /** Kubently as it runs: what API, Redis and executors hold since their last restart, and what they answer. */
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
 import type { Around } from '../../../lib/chart/around.ts';
 import type { Command } from '../../../lib/command.ts';
 import type { HttpAnswer, HttpRequest } from '../../../lib/http.ts';
@@ -73,6 +75,8 @@ export class FakeDeployment implements World {
     this.remote.releases = [release('kubently-remote', 'kubently-remote', AROUND.remote)];
     this.gke.controllers = (o) => this.#controller(this.gke, o);
     this.remote.controllers = (o) => this.#controller(this.remote, o);
+    this.gke.helmUpgrade = (c) => this.#upgraded(this.gke, 'kubently', c);
+    this.remote.helmUpgrade = (c) => this.#upgraded(this.remote, 'kubently-remote', c);
     const labels = { 'app.kubernetes.io/instance': 'kubently', 'app.kubernetes.io/component': 'redis' };
     this.gke.objects.push({
       apiVersion: 'v1',
@@ -93,6 +97,22 @@ export class FakeDeployment implements World {
       this.redisPasswords.includes(this.apiPassword) &&
       [...this.executors].every(([id, token]) => this.tokens.get(id) === token)
     );
+  }
+
+  /** helm with the post-renderer: every workload gets the stamp of the kustomization. */
+  #upgraded(cluster: FakeCluster, namespace: string, { args }: Command): void {
+    const path = args[args.indexOf('--post-renderer-args') + 1] ?? '';
+    const { patches } = parse(readFileSync(path, 'utf8')) as { patches: { patch: string }[] };
+    for (const { patch } of patches) {
+      const { kind, metadata, spec } = parse(patch) as KubeObject;
+      this.#stamp(cluster, kind, metadata.name, namespace, spec);
+    }
+  }
+
+  #stamp(cluster: FakeCluster, kind: string, name: string, namespace: string, spec: unknown): void {
+    const object: KubeObject = { apiVersion: 'apps/v1', kind, metadata: { name, namespace }, spec };
+    const made = this.#controller(cluster, { ...cluster.get(kind, name), ...object });
+    cluster.objects = [...cluster.objects.filter((o) => o.kind !== kind || o.metadata.name !== name), made];
   }
 
   #controller(cluster: FakeCluster, object: KubeObject): KubeObject {
@@ -127,7 +147,14 @@ export class FakeDeployment implements World {
   }
 
   command = (command: Command): string | undefined => {
-    if (command.args[0] === 'exec') return this.#redis(command);
+    const { args } = command;
+    if (args[0] === 'exec') return this.#redis(command);
+    const [, kind, name] = /^(Deployment|StatefulSet)\.apps\/(.+)$/.exec(args[1] ?? '') ?? [];
+    if (args[0] === 'patch' && kind && name && args.includes('gke-context')) {
+      const { spec } = JSON.parse(args[args.indexOf('--patch') + 1] ?? '') as { spec: unknown };
+      this.#stamp(this.gke, kind, name, 'kubently', spec);
+      return '';
+    }
     return this.gke.command(command) ?? this.remote.command(command);
   };
 

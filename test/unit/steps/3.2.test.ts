@@ -41,7 +41,7 @@ function make(looking = false) {
     { binary: 'git', args: ['-C', given.repo, 'rev-parse', 'HEAD'], answer: `${COMMIT}\n` },
     {
       binary: 'helm',
-      args: ['template', NAME, chartPath(given.repo), '--namespace', NAME, '--values', '-'],
+      args: (a) => a.slice(0, 3).join(' ') === `template ${NAME} ${chartPath(given.repo)}`,
       answer: MANIFEST,
     },
     { binary: 'kubectl', args: (a) => a[0] === 'logs' && a.includes('kind-context'), answer: () => log },
@@ -67,7 +67,6 @@ test('absent: token registered, namespace and Secret, then the release', async (
   expect(outside.changes).toEqual([
     'apply in kubently-remote: Namespace/kubently-remote, Secret/kubently-remote-executor-token',
     expect.stringMatching(/^helm upgrade --install kubently-remote /) as string,
-    'apply in kubently-remote: ',
   ]);
   for (const { args } of outside.commands) expect(args.join(' ')).not.toContain('unit-remote-token');
   expect(await step.check(ctx)).toMatchObject({ state: 'done' });
