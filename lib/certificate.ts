@@ -40,7 +40,7 @@ export async function liveCertificate(ctx: Context): Promise<LiveCertificate> {
   const object = await ctx.kube(ctx.settings.gke).get(KIND, TLS_SECRET);
   // A Secret that a removal kept (KEEP=certs) says who issued it.
   const name = object
-    ? (object['spec'] as { issuerRef?: { name: string } }).issuerRef?.name
+    ? (object['spec'] as { issuerRef?: { name: string } } | undefined)?.issuerRef?.name
     : issuerOf(await ctx.kube(ctx.settings.gke).get('Secret', TLS_SECRET));
   const issuer = (['staging', 'production'] as const).find((i) => ISSUER_NAMES[i] === name);
   return { object, issuer, ready: isReady(object) };

@@ -2,10 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveCertificate } from '../certificate.ts';
-import { lifetimeOf } from '../certificate-lifetime.ts';
 import { headCommit } from '../checkout.ts';
 import type { Context } from '../context.ts';
-import { TLS_SECRET } from '../deployment.ts';
 import { explain } from '../failure.ts';
 import { CERT_MANAGER_NAMESPACE, CERT_MANAGER_RELEASE, INGRESS_NAMESPACE, ISSUER_NAMES } from '../infrastructure.ts';
 import { selector } from '../redis.ts';
@@ -57,12 +55,8 @@ async function deployment(ctx: Context): Facts {
 
 async function certificate(ctx: Context): Facts {
   const { settings } = ctx;
-  const [served, live, secret] = await Promise.all([
-    ctx.served(settings.host),
-    liveCertificate(ctx),
-    ctx.kube(settings.gke).get('Secret', TLS_SECRET),
-  ]);
-  const lifetime = lifetimeOf(secret, ctx.clock.now());
+  const [served, live] = await Promise.all([ctx.served(settings.host), liveCertificate(ctx)]);
+  const [from, to] = [served.notBefore.getTime(), served.notAfter.getTime()];
   const wanted = settings.tls.own
     ? 'your own certificate'
     : live.issuer
@@ -74,7 +68,7 @@ async function certificate(ctx: Context): Facts {
     ['Names', served.subjectAltNames.join(', ')],
     ['Valid from', minute(served.notBefore)],
     ['Ends', minute(served.notAfter)],
-    ...(lifetime ? [['Left of its lifetime', `${Math.round(lifetime.shareLeft * 100)} %`] as [string, string]] : []),
+    ['Left of its lifetime', `${Math.round(((to - ctx.clock.now()) / (to - from)) * 100)} %`],
     ['Serial number', served.serialNumber],
     ['Protocol', served.protocol],
     ['Chain', served.trusted ? 'trusted' : `not trusted: ${served.refusal ?? ''}`],
