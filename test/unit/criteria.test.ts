@@ -168,6 +168,7 @@ async function prove(n: number) {
     resolved: { [given.host]: resolved },
     addresses: { [given.host]: () => [{ server: 'ns1.test.', addresses: [IP] }] },
     served: { [given.host]: () => ({}) as Served },
+    legacyTls: { [given.host]: () => undefined },
   });
   const [outcome] = await proveAll(
     [criterion],
@@ -216,6 +217,7 @@ test.each<[number, string, () => unknown]>([
   ],
   [3, 'the Certificate is not ready', () => edit('kubently-api-tls', (o) => (o['status'] = {}))],
   [4, 'answers HTTP 503', () => (api.health = json({}, 503))],
+  [4, 'not as strict as meant', () => (api.health = json({ status: 'healthy' }))],
   [5, 'Redis answers without a password', () => (api.pings = ['PONG\n', 'PONG\n'])],
   [5, 'does not take the deployment', () => (api.pings = ['NOAUTH\n', 'WRONGPASS\n'])],
   [
