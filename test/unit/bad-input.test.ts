@@ -109,6 +109,7 @@ const MALFORMED: Row[] = [
   ],
   [set('CERT_MANAGER_CHART', '~/nonexistent.tgz'), 'CERT_MANAGER_CHART', 'names a path that does not exist'],
   [set('INGRESS_CONTROLLER', 'nginx'), 'INGRESS_CONTROLLER', 'must be traefik or existing'],
+  [set('HSTS_INCLUDE_SUBDOMAINS', 'yes'), 'HSTS_INCLUDE_SUBDOMAINS', 'must be true or false'],
   [set('DNS_SERVER', 'dns.google'), 'DNS_SERVER', 'must be an IP address'],
   [set('DNS_SERVER', '8.8.8.256'), 'DNS_SERVER', 'must be an IP address'],
   [{ env: { API_REPLICAS: 'many' } }, 'API_REPLICAS', 'must be a whole number'],

@@ -43,7 +43,11 @@ export class FakeKubently implements World {
   execute: (id: string) => HttpAnswer = () =>
     json({ status: 'success', output: 'default\nkube-system\n', error: null });
   clusters = ['gke', 'kind-remote'];
-  health: HttpAnswer = json({ status: 'healthy' });
+  health: HttpAnswer = json({ status: 'healthy' }, 200, {
+    'strict-transport-security': 'max-age=31536000',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+  });
   /** HTTP status of a call without a key. */
   withoutKey = 401;
   answer: { state: string; text: string } = { state: 'completed', text: '' };
