@@ -108,6 +108,9 @@ const MALFORMED: Row[] = [
     'must be an oci:// or https:// URL, or a path',
   ],
   [set('CERT_MANAGER_CHART', '~/nonexistent.tgz'), 'CERT_MANAGER_CHART', 'names a path that does not exist'],
+  [set('TLS_CERT_FILE', '/nonexistent/tls.pem'), 'TLS_CERT_FILE', 'names a file that does not exist'],
+  [set('BACKUP_RECIPIENT', 'ssh-ed25519 AAAA'), 'BACKUP_RECIPIENT', 'must be age public keys'],
+  [set('BACKUP_IDENTITY', '/nonexistent/age.key'), 'BACKUP_IDENTITY', 'names a file that does not exist'],
   [set('INGRESS_CONTROLLER', 'nginx'), 'INGRESS_CONTROLLER', 'must be traefik or existing'],
   [set('HSTS_INCLUDE_SUBDOMAINS', 'yes'), 'HSTS_INCLUDE_SUBDOMAINS', 'must be true or false'],
   [set('DNS_SERVER', 'dns.google'), 'DNS_SERVER', 'must be an IP address'],
@@ -191,7 +194,7 @@ test.each(ALL)('%j', async (given, about, cause) => {
 test('these are at least sixty, and each setting is among them', () => {
   expect(ALL.length).toBeGreaterThanOrEqual(60);
   const named = new Set(ALL.map(([, about]) => about));
-  const free = ['KUBENTLY_REPO', 'GOOGLE_API_KEY', 'OPENAI_API_KEY'];
+  const free = ['KUBENTLY_REPO', 'TLS_KEY_FILE', 'GOOGLE_API_KEY', 'OPENAI_API_KEY'];
   expect(ROWS.map((r) => r.name).filter((n) => !named.has(n) && !free.includes(n))).toEqual([]);
 });
 
