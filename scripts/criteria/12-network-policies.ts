@@ -6,7 +6,8 @@ import type { KubeObject } from '../../lib/kubectl.ts';
 import { policyFacts } from '../../lib/network-policies.ts';
 import { inOtherNamespace, OTHER_NAMESPACE, podReaches, reachedOf, tryCommand } from '../../lib/policy-probe.ts';
 import { redisPod, selector } from '../../lib/redis.ts';
-import { fitted, gkeRelease } from '../../lib/release.ts';
+import { fitted } from '../../lib/fitted.ts';
+import { gkeRelease } from '../../lib/release.ts';
 import { step } from '../2.8-redis-network-policy.ts';
 
 export const criterion: Criterion = {
