@@ -14,7 +14,8 @@ part "parts (vitest)" node node_modules/vitest/vitest.mjs run test/chart test/pa
 part "command line (bats)" node_modules/bats/bin/bats test/bats
 part "local development over https (bats)" node_modules/bats/bin/bats test/tls/dev.bats
 part "rehearsal from nothing" make --no-print-directory rehearse
-part "rehearsal again and its assertions (bats)" node_modules/bats/bin/bats test/rehearsal
+part "rehearsal again and its assertions (bats)" node_modules/bats/bin/bats test/rehearsal/rehearsal.bats
+part "operations and faults, short form (bats)" node_modules/bats/bin/bats --filter-tags short test/operations test/faults
 part "TLS cases, short form" make --no-print-directory test-tls SHORT=1
 part "world away" node sandbox/down.ts
 echo "$passed passed, $failed failed"
