@@ -1,9 +1,10 @@
 /** Google Cloud: reads over REST with one token (a gcloud start costs a second), changes by the plan's gcloud commands (design.md rule 13). */
 import { createSign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { Clock } from './clock.ts';
 import { CommandFailed, type Run } from './command.ts';
 import { Failure } from './failure.ts';
-import type { Http, HttpAnswer } from './http.ts';
+import type { Http, HttpAnswer, HttpRequest } from './http.ts';
 import { Secret } from './secret.ts';
 
 export interface Address {
@@ -48,6 +49,10 @@ const BASES: Record<Service, string> = {
   cloudresourcemanager: 'https://cloudresourcemanager.googleapis.com/',
 };
 
+/** Google asks to slow down, or a server of it is ill for a moment: a read is tried again so much later, as gcloud does with its own. */
+const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
+const AGAIN_MS = [1000, 2000, 4000];
+
 /** The project's resources. */
 export class Google {
   readonly project: string;
@@ -55,6 +60,7 @@ export class Google {
   readonly #run: Run;
   readonly #http: Http;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #clock: Clock;
   #token: Promise<Secret> | undefined;
 
   constructor(
@@ -62,6 +68,7 @@ export class Google {
     http: Http,
     where: { project: string; region: string },
     environment: Readonly<Record<string, string>>,
+    clock: Clock,
   ) {
     if (where.project.trim() === '')
       throw new Failure({
@@ -71,6 +78,7 @@ export class Google {
     this.#run = run;
     this.#http = http;
     this.#environment = environment;
+    this.#clock = clock;
     this.project = where.project;
     this.region = where.region;
   }
@@ -156,10 +164,19 @@ export class Google {
   async #get<T>(service: Service, path: string, body?: unknown): Promise<T | undefined> {
     this.#token ??= this.#accessToken();
     const headers = { authorization: `Bearer ${(await this.#token).reveal()}` };
-    const answer = await this.#http({ method: body ? 'POST' : 'GET', url: this.#base(service) + path, headers, body });
+    const answer = await this.#read({ method: body ? 'POST' : 'GET', url: this.#base(service) + path, headers, body });
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw refused(service, path, answer);
     return JSON.parse(answer.body) as T;
+  }
+
+  async #read(request: HttpRequest): Promise<HttpAnswer> {
+    for (const ms of AGAIN_MS) {
+      const answer = await this.#http(request);
+      if (!PASSES.has(answer.status)) return answer;
+      await this.#clock.sleep(ms);
+    }
+    return this.#http(request);
   }
 
   async #accessToken(): Promise<Secret> {
