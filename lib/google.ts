@@ -52,6 +52,9 @@ const BASES: Record<Service, string> = {
 /** Google asks to slow down, or a server of it is ill for a moment: a read is tried again so much later, as gcloud does with its own. */
 const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
 const AGAIN_MS = [1000, 2000, 4000];
+/** The same in gcloud's words, which tell no status: it does not try again after a 429, nor any POST of compute. */
+const PASSES_IN_WORDS =
+  /RESOURCE_EXHAUSTED|UNAVAILABLE|currently unavailable|Backend Error|Internal error|rate ?limit ?exceeded|Quota exceeded.* per minute|HTTPError (429|5\d\d)/i;
 
 /** The project's resources. */
 export class Google {
@@ -124,15 +127,32 @@ export class Google {
     return answer?.bindings ?? [];
   }
 
-  /** A gcloud command of the plan that changes something; --project is added. @returns its stdout */
+  /** A gcloud command of the plan that changes something; --project is added; what passes is tried again. @returns its stdout */
   async change(args: readonly string[], options: { sensitive?: 'both' } = {}): Promise<string> {
-    const { stdout } = await this.#run({
-      binary: 'gcloud',
-      args: [...args, '--project', this.project, '--quiet'],
-      mutates: true,
-      ...options,
-    });
-    return stdout;
+    for (const ms of [...AGAIN_MS, undefined]) {
+      try {
+        const { stdout } = await this.#run({
+          binary: 'gcloud',
+          args: [...args, '--project', this.project, '--quiet'],
+          mutates: true,
+          ...options,
+        });
+        return stdout;
+      } catch (error) {
+        if (ms === undefined || !(error instanceof CommandFailed && PASSES_IN_WORDS.test(error.stderr))) throw error;
+        await this.#clock.sleep(ms);
+      }
+    }
+    throw new Error('not reached');
+  }
+
+  /** A create of what was absent a moment ago: where it exists by now, only the answer was lost. */
+  async create(args: readonly string[]): Promise<void> {
+    try {
+      await this.change(args);
+    } catch (error) {
+      if (!(error instanceof CommandFailed && /ALREADY_EXISTS|already exists/i.test(error.stderr))) throw error;
+    }
   }
 
   /** A delete that is content when there is nothing to delete. */

@@ -49,7 +49,7 @@ export const step: ChangeStep = {
     const { google, settings } = ctx;
     const email = dns01Email(settings);
     if (!(await google.serviceAccount(email))) {
-      await google.change([
+      await google.create([
         'iam',
         'service-accounts',
         'create',
@@ -142,6 +142,9 @@ async function ensureKey(ctx: Context, email: string): Promise<void> {
   if (current && live.includes(current.id)) return;
   await deleteOrphans(ctx, email, []);
   await putKeys(ctx, await createKey(ctx, email));
+  // gcloud asks again when an answer is lost: then there are two.
+  const { current: held } = await keysInCluster(ctx);
+  if (held) await deleteOrphans(ctx, email, [held.id]);
 }
 
 async function ensureIdentity(ctx: Context, email: string): Promise<void> {

@@ -6,7 +6,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { judge, type Fault, type FaultResult } from './fault.ts';
-import { ENV_FILE, OUTPUTS, RESULTS, start } from './run.ts';
+import { allEnded, ENV_FILE, OUTPUTS, RESULTS, start } from './run.ts';
 import { acmeFaults } from './scenarios/acme.ts';
 import { clusterFaults } from './scenarios/clusters.ts';
 import { googleFaults } from './scenarios/google.ts';
@@ -26,6 +26,7 @@ async function strike(fault: Fault): Promise<FaultResult> {
   try {
     return judge(fault, await fault.strike());
   } catch (error) {
+    await allEnded();
     const line = error instanceof Error ? error.message : String(error);
     return {
       id,

@@ -50,10 +50,14 @@ function form(name: string): string {
   return CANARY_FORMS.get(name) ?? '';
 }
 
-/** What every pane shows now, with all that has scrolled away. */
+/** What a pane shows now, with all that has scrolled away. */
+function pane(id: string): string {
+  return tmux('capture-pane', '-p', '-J', '-S', '-', '-t', id);
+}
+
 function panes(): string {
   const ids = tmux('list-panes', '-a', '-F', '#{pane_id}').trim().split('\n');
-  return ids.map((id) => tmux('capture-pane', '-p', '-J', '-S', '-', '-t', id)).join('\n');
+  return ids.map(pane).join('\n');
 }
 
 async function dnsKey(): Promise<NamedSecret[]> {
@@ -124,8 +128,9 @@ async function deployObserved() {
   const observed = sample(Number(tmux('display-message', '-p', '#{pid}')));
   try {
     await plant();
+    // Pane %0 is the run's own.
     const ended = (): Promise<string | undefined> =>
-      Promise.resolve(/^(next: .*|make: \*\*\* .*)$/m.exec(panes())?.[0]);
+      Promise.resolve(/^(next: .*|make: \*\*\* .*)$/m.exec(pane('%0'))?.[0]);
     await until('the run ends', 420, ended, 1000);
     tmux('new-window', '-d', '-c', ROOT, 'make --no-print-directory report; echo "reported: $?"; sleep 1800');
     const reported = await until('the report', 120, () => Promise.resolve(/^reported: \d+/m.exec(panes())?.[0]), 1000);

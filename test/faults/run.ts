@@ -35,6 +35,13 @@ export interface Running {
   seen: (pattern: RegExp) => Promise<number>;
 }
 
+const underWay = new Set<Promise<Ran>>();
+
+/** Waits until no run of this process works any more: it would hold the lock. */
+export async function allEnded(): Promise<void> {
+  await Promise.all(underWay);
+}
+
 /** Starts `./runbook ARGS` with a settings file, without a terminal. */
 export function start(args: readonly string[], envFile = ENV_FILE, outputName = 'other'): Running {
   const command = `./runbook ${args.join(' ')}`;
@@ -63,6 +70,8 @@ export function start(args: readonly string[], envFile = ENV_FILE, outputName = 
       resolve({ command, status, lines, startedAt, endedAt: Date.now() });
     }),
   );
+  underWay.add(ended);
+  void ended.then(() => underWay.delete(ended));
   const seen = (pattern: RegExp): Promise<number> =>
     new Promise((resolve, reject) => {
       const look = (): void => {

@@ -18,7 +18,8 @@ async function refuseOnce(): Promise<void> {
       const sockets = await output('ss', '-Htn', 'state', 'established', `src ${NETWORK.acmeProduction}:${port}`);
       return sockets.split('\n').some((l) => Number(l.trim().split(/\s+/)[0]) > 0) || undefined;
     };
-    await until('cert-manager asks the ACME server', 60, asked, 200);
+    // It waits out the record's TTL of 60 s first.
+    await until('cert-manager asks the ACME server', 150, asked, 200);
     await google('DELETE', record);
     // Until the name server has forgotten it, too.
     await delay(2500);

@@ -59,17 +59,7 @@ async function wrongToken(): Promise<{ refusedAt: number }> {
   );
   if (!secret) throw new Error('the remote namespace has no token Secret');
   const wrong = Buffer.from(randomBytes(32).toString('hex')).toString('base64');
-  kubectlWith(
-    JSON.stringify({ data: { token: wrong } }),
-    REMOTE,
-    '-n',
-    REMOTE_NAMESPACE,
-    'patch',
-    'secret',
-    secret.metadata.name,
-    '--patch-file',
-    '/dev/stdin',
-  );
+  kubectlWith(JSON.stringify({ ...secret, data: { ...secret.data, token: wrong } }), REMOTE, 'replace', '-f', '-');
   await kubectl(REMOTE, 'rollout', 'restart', ...executor);
   const refusedAt = await until('the API refuses the executor', 90, async () => {
     const log = await kubectl(
