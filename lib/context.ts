@@ -72,7 +72,7 @@ export function makeContext(settings: Settings, outside: Outside, looking: boole
     ...outside,
     run,
     settings,
-    google: new Google(run, outside.http, settings, settings.childEnvironment),
+    google: new Google(run, outside.http, settings, settings.childEnvironment, outside.clock),
     kube,
     helm: (target) => new Helm(run, { context: target.context, namespace: target.namespace }),
     inGke: (namespace) => kube({ context: settings.gke.context, namespace }),

@@ -65,6 +65,9 @@ export async function ensureKey(ctx: Context, email: string): Promise<void> {
   if (current && live.includes(current.id)) return;
   await deleteOrphans(ctx, email, []);
   await putKeys(ctx, await createKey(ctx, email));
+  // gcloud asks again when an answer is lost: then there are two.
+  const { current: held } = await keysInCluster(ctx);
+  if (held) await deleteOrphans(ctx, email, [held.id]);
 }
 
 /** Waits until the key reads the zone: grants take up to some minutes. @returns the evidence */

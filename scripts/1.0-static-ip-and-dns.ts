@@ -39,7 +39,7 @@ export const step: ChangeStep = {
   async apply({ google, settings }) {
     const { host, dnsZone, staticIpName, region } = settings;
     if (!(await google.address(staticIpName)))
-      await google.change([
+      await google.create([
         'compute',
         'addresses',
         'create',
@@ -52,7 +52,7 @@ export const step: ChangeStep = {
     if (!address)
       throw new Failure({ what: `the address ${staticIpName} was created and cannot be read`, next: './runbook 1.0' });
     if (await google.record(dnsZone, `${host}.`, 'A')) return;
-    await google.change([
+    await google.create([
       'dns',
       'record-sets',
       'create',

@@ -48,7 +48,7 @@ export const step: ChangeStep = {
     const { google, settings } = ctx;
     const email = dns01Email(settings);
     if (!(await google.serviceAccount(email))) {
-      await google.change([
+      await google.create([
         'iam',
         'service-accounts',
         'create',
