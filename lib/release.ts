@@ -20,6 +20,7 @@ import { rolloutGap } from './rollout.ts';
 import type { Settings } from './settings.ts';
 import { absent, checkOf, differs, done, unknownBefore, type Check } from './step.ts';
 import type { Remote, Target } from './target.ts';
+import { underway } from './underway.ts';
 
 /** What fitting found, as it lies in .runbook: values to read and diff, the rest beside them. */
 export interface Fitted {
@@ -144,7 +145,7 @@ export async function fitted(ctx: Context, placed: Placed): Promise<Fitted> {
 
 /** What fitAndKeep writes for a cluster; needs no checkout. */
 export function fitFiles({ folder }: Pick<Settings, 'folder'>, clusterId: string): string[] {
-  return ['values.yaml', 'fit.json', 'kustomization.yaml'].map((kind) => join(folder, `${clusterId}.${kind}`));
+  return ['values.yaml', 'fit.json', 'kustomization.yaml', 'render.json'].map((kind) => join(folder, `${clusterId}.${kind}`));
 }
 
 /** Removes what fitAndKeep wrote. */
@@ -157,12 +158,22 @@ function fittedPath(values: string): string {
 }
 
 async function fitKey({ settings }: Context, { meaning }: Placed): Promise<string> {
+  const chart = chartPath(settings.repo);
+  const files = await underway(reading, chart, () => hashOfFiles(chart));
+  return createHash('sha256').update(JSON.stringify(meaning)).update(files).digest('hex');
+}
+
+/** Every release of a look asks at the same moment. */
+const reading = new Map<string, Promise<string>>();
+
+/** A hash of the chart, values/ and the fitting's own code. */
+async function hashOfFiles(chart: string): Promise<string> {
   const root = join(import.meta.dirname, '..');
-  const hash = createHash('sha256').update(JSON.stringify(meaning));
-  for (const folder of [chartPath(settings.repo), join(root, 'values'), join(root, 'lib', 'chart')]) {
+  const hash = createHash('sha256');
+  for (const folder of [chart, join(root, 'values'), join(root, 'lib', 'chart')]) {
     const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((f) => f.isFile());
     for (const file of files.map((f) => join(f.parentPath, f.name)).sort())
-      hash.update(file.slice(folder.length)).update(await readFile(file));
+      hash.update(file.slice(folder.length)).update(readFileSync(file));
   }
   return hash.digest('hex');
 }
@@ -173,25 +184,13 @@ export async function checkRelease(ctx: Context, placed: Placed): Promise<Check>
   const kept = await knownFit(ctx, placed);
   const after = meaning.side === 'gke' ? '2.4' : '3.1';
   if (!kept) return unknownBefore(after, `the values are known after ${after}`);
-  const helm = ctx.helm(target);
-  const release = await helm.release(meaning.release);
+  const release = await ctx.helm(target).release(meaning.release);
   if (!release) return absent(`no release ${meaning.release} in ${target.namespace}`);
   if (release.status !== 'deployed') return differs(`release ${meaning.release} is ${release.status}`);
-  const [values, manifest, rendered] = await Promise.all([
-    helm.values(meaning.release),
-    helm.manifest(meaning.release),
-    keepKustomization(ctx, placed, kept).then((postRender) =>
-      helmTemplate(ctx.run, {
-        release: meaning.release,
-        namespace: target.namespace,
-        chart: chartPath(ctx.settings.repo),
-        values: kept.values,
-        postRender,
-      }),
-    ),
-  ]);
-  const valueLines = differenceLines(fieldDifferences('values', kept.values, values));
-  const meant = rendered.ok ? objectsOf(rendered.text) : [];
+  const rendered = await render(ctx, placed, kept);
+  const valueLines = differenceLines(fieldDifferences('values', kept.values, release.values));
+  const manifest = objectsOf(release.manifest);
+  const meant = rendered.ok ? rendered.objects : [];
   const lines = [...valueLines, ...(rendered.ok ? objectLines(meant, manifest) : [])];
   if (valueLines.length > 0) return differs(`release ${meaning.release} was installed with other values`, lines);
   if (!rendered.ok || lines.length > 0)
@@ -207,6 +206,36 @@ export async function checkRelease(ctx: Context, placed: Placed): Promise<Check>
   return gap
     ? differs(`a workload ${gap}`)
     : done(`release ${meaning.release}, revision ${release.revision}, is as meant and complete`);
+}
+
+type RenderedObjects = { ok: true; objects: KubeObject[] } | { ok: false };
+
+/**
+ * The objects that this chart gives with the fitted values and the patches around it. They follow from their inputs
+ * alone, so an earlier outcome of the same inputs is taken in place of another helm and kubectl kustomize.
+ */
+async function render(ctx: Context, placed: Placed, kept: Fitted): Promise<RenderedObjects> {
+  const { meaning } = placed;
+  const postRender = await keepKustomization(ctx, placed, kept);
+  const key = createHash('sha256')
+    .update(kept.key)
+    .update(JSON.stringify(kept.values))
+    .update(await readFile(postRender))
+    .digest('hex');
+  const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.render.json');
+  const known = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as { key: string; objects: KubeObject[] }) : undefined;
+  if (known?.key === key) return { ok: true, objects: known.objects };
+  const rendered = await helmTemplate(ctx.run, {
+    release: meaning.release,
+    namespace: meaning.namespace,
+    chart: chartPath(ctx.settings.repo),
+    values: kept.values,
+    postRender,
+  });
+  if (!rendered.ok) return { ok: false };
+  const objects = objectsOf(rendered.text);
+  await writeWhole(path, JSON.stringify({ key, objects }));
+  return { ok: true, objects };
 }
 
 /** The object as it is compared: where an autoscaler counts, its replicas are not the release's. */
@@ -227,19 +256,27 @@ export async function applyRelease(ctx: Context, placed: Placed): Promise<void> 
   await ctx.helm(target).upgrade({ release: meaning.release, chart, values: kept.values, postRender }, ctx);
 }
 
-/** Writes the kustomization of the release beside its values, whole or not at all. @returns its path */
+/** Writes the kustomization of the release beside its values. @returns its path */
 async function keepKustomization(ctx: Context, placed: Placed, kept: Fitted): Promise<string> {
   const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.kustomization.yaml');
-  const fresh = `${path}.${process.pid}`;
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
-  await writeFile(fresh, await kustomization(ctx, placed, kept));
-  await rename(fresh, path);
+  await writeWhole(path, await kustomization(ctx, placed, kept));
   return path;
+}
+
+let written = 0;
+
+/** Whole or not at all: several looks may write at once. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const fresh = `${path}.${process.pid}.${written++}`;
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
+  await writeFile(fresh, text);
+  await rename(fresh, path);
 }
 
 /** Kind and name of the release's Deployments and StatefulSets. */
 export async function releaseWorkloads(ctx: Context, { meaning, target }: Placed): Promise<[string, string][]> {
-  return workloadsOf(await ctx.helm(target).manifest(meaning.release));
+  const release = await ctx.helm(target).release(meaning.release);
+  return workloadsOf(objectsOf(release?.manifest ?? ''));
 }
 
 function workloadsOf(manifest: readonly KubeObject[]): [string, string][] {
