@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls bench
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
@@ -114,6 +114,9 @@ dev-down: install ## away with it
 test-tls: tools ## the TLS cases of the edge and of the executor, into docs/tls-cases.md; SHORT=1: without the 5-minute stream and the file
 	@ENV_FILE=$${ENV_FILE:-sandbox/.env} SHORT=$(SHORT) $(NODE) node_modules/vitest/vitest.mjs run test/tls --reporter=dot; status=$$?; \
 	  $(if $(SHORT),,$(NODE) test/tls/table.ts &&) exit $$status
+
+bench: tools ## measurements on the rehearsal world, into docs/performance.md: PART=nothing-to-do|from-nothing|fleet|start-up|growth
+	@ENV_FILE=$${ENV_FILE:-sandbox/.env} $(NODE) bench/bench.ts $(call flag,PART,part) $(call flag,SIZES,sizes)
 
 check: tools ## types, lint, format, unit tests: the quick part
 	@bash test/check.sh

@@ -145,7 +145,9 @@ export async function fitted(ctx: Context, placed: Placed): Promise<Fitted> {
 
 /** What fitAndKeep writes for a cluster; needs no checkout. */
 export function fitFiles({ folder }: Pick<Settings, 'folder'>, clusterId: string): string[] {
-  return ['values.yaml', 'fit.json', 'kustomization.yaml', 'render.json'].map((kind) => join(folder, `${clusterId}.${kind}`));
+  return ['values.yaml', 'fit.json', 'kustomization.yaml', 'render.json'].map((kind) =>
+    join(folder, `${clusterId}.${kind}`),
+  );
 }
 
 /** Removes what fitAndKeep wrote. */
@@ -223,7 +225,9 @@ async function render(ctx: Context, placed: Placed, kept: Fitted): Promise<Rende
     .update(await readFile(postRender))
     .digest('hex');
   const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.render.json');
-  const known = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as { key: string; objects: KubeObject[] }) : undefined;
+  const known = existsSync(path)
+    ? (JSON.parse(readFileSync(path, 'utf8')) as { key: string; objects: KubeObject[] })
+    : undefined;
   if (known?.key === key) return { ok: true, objects: known.objects };
   const rendered = await helmTemplate(ctx.run, {
     release: meaning.release,

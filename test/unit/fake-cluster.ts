@@ -69,7 +69,9 @@ export class FakeCluster implements World {
     }
     if (verb === 'get' && args[2] === '--selector' && tail(4) === '-o json')
       return list(
-        [...inside, ...this.#records(namespace)].filter((o) => o.kind === short(subject) && hasLabels(o, args[3] ?? '')),
+        [...inside, ...this.#records(namespace)].filter(
+          (o) => o.kind === short(subject) && hasLabels(o, args[3] ?? ''),
+        ),
       );
     if (verb === 'create' && tail(1) === '--dry-run=server -f -') return '';
     if (verb === 'apply') return this.#apply(command, args);
