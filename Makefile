@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
@@ -9,6 +9,8 @@ flag = $(if $(filter command line,$(origin $(1))),--$(2) $($(1)))
 OPS := --disable-warning=DEP0190 scripts/ops
 CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait)
 JSON_FLAG = $(if $(filter command line,$(origin JSON)),--json)
+# Node keeps what it made of each file, by the file's content: half of the start-up.
+export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
 ifdef ENV_FILE
 export ENV_FILE
 endif
@@ -121,6 +123,9 @@ test-shapes: tools ## chart shapes B, C and H deployed for real beside the rehea
 
 test-faults: tools ## crashes, faults, two operators, leaks on the deployed rehearsal world, into docs/reliability.md; about an hour
 	@bash test/faults/all.sh
+
+bench: tools ## measurements on the rehearsal world, into docs/performance.md: PART=nothing-to-do|from-nothing|fleet|start-up|growth
+	@ENV_FILE=$${ENV_FILE:-sandbox/.env} $(NODE) bench/bench.ts $(call flag,PART,part) $(call flag,SIZES,sizes)
 
 check: tools ## types, lint, format, unit tests: the quick part
 	@bash test/check.sh

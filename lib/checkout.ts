@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Run } from './command.ts';
+import { underway } from './underway.ts';
 
 export interface Commit {
   /** All 40 characters: the images' revision label. */
@@ -28,11 +29,16 @@ export function cliPath(repo: string): string {
 }
 
 /** The commit at HEAD. @throws CommandFailed where it is no git checkout */
-export async function headCommit(run: Run, repo: string): Promise<Commit> {
-  const { stdout } = await run({ binary: 'git', args: ['-C', repo, 'rev-parse', 'HEAD'], mutates: false });
-  const full = stdout.trim();
-  return { full, short: full.slice(0, 7) };
+export function headCommit(run: Run, repo: string): Promise<Commit> {
+  return underway(asked, repo, async () => {
+    const { stdout } = await run({ binary: 'git', args: ['-C', repo, 'rev-parse', 'HEAD'], mutates: false });
+    const full = stdout.trim();
+    return { full, short: full.slice(0, 7) };
+  });
 }
+
+/** Every step of a look asks at the same moment. */
+const asked = new Map<string, Promise<Commit>>();
 
 /** Paths that differ from the commit; none when the checkout is clean. */
 export async function changedPaths(run: Run, repo: string): Promise<string[]> {

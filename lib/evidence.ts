@@ -36,7 +36,7 @@ async function evidenceOf(ctx: Context, { meaning: { release }, target }: Placed
     kube.describe('pods,deployments,statefulsets,ingresses', selector),
     kube.list('Event'),
     helm.history(release),
-    helm.values(release),
+    helm.release(release).then((r) => r?.values),
   ]);
   const logs = await Promise.all(pods.map((pod) => logsOf(ctx, target, pod)));
   return [

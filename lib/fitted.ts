@@ -1,7 +1,7 @@
 /** How a release is spelled for the chart at hand, as step 2.4 or 3.1 kept it in .runbook (design.md rule 7). */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Around, Finding } from './chart/fit.ts';
@@ -11,6 +11,7 @@ import { Failure } from './failure.ts';
 import { helmTemplate } from './helm.ts';
 import type { Placed } from './release.ts';
 import type { Settings } from './settings.ts';
+import { underway } from './underway.ts';
 
 /** What fitting found, as it lies in .runbook: values to read and diff, the rest beside them. */
 export interface Fitted {
@@ -89,7 +90,9 @@ export async function fitted(ctx: Context, placed: Placed): Promise<Fitted> {
 
 /** What fitAndKeep writes for a cluster; needs no checkout. */
 export function fitFiles({ folder }: Pick<Settings, 'folder'>, clusterId: string): string[] {
-  return ['values.yaml', 'fit.json', 'kustomization.yaml'].map((kind) => join(folder, `${clusterId}.${kind}`));
+  return ['values.yaml', 'fit.json', 'kustomization.yaml', 'render.json'].map((kind) =>
+    join(folder, `${clusterId}.${kind}`),
+  );
 }
 
 /** Removes what fitAndKeep wrote. */
@@ -102,12 +105,22 @@ function fittedPath(values: string): string {
 }
 
 async function fitKey({ settings }: Context, { meaning }: Placed): Promise<string> {
+  const chart = chartPath(settings.repo);
+  const files = await underway(reading, chart, () => hashOfFiles(chart));
+  return createHash('sha256').update(JSON.stringify(meaning)).update(files).digest('hex');
+}
+
+/** Every release of a look asks at the same moment. */
+const reading = new Map<string, Promise<string>>();
+
+/** A hash of the chart, values/ and the fitting's own code. */
+async function hashOfFiles(chart: string): Promise<string> {
   const root = join(import.meta.dirname, '..');
-  const hash = createHash('sha256').update(JSON.stringify(meaning));
-  for (const folder of [chartPath(settings.repo), join(root, 'values'), join(root, 'lib', 'chart')]) {
+  const hash = createHash('sha256');
+  for (const folder of [chart, join(root, 'values'), join(root, 'lib', 'chart')]) {
     const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((f) => f.isFile());
     for (const file of files.map((f) => join(f.parentPath, f.name)).sort())
-      hash.update(file.slice(folder.length)).update(await readFile(file));
+      hash.update(file.slice(folder.length)).update(readFileSync(file));
   }
   return hash.digest('hex');
 }

@@ -1,9 +1,8 @@
 /** A Helm release that a killed helm left pending: marked as failed, so that the next upgrade goes on from the last good one. */
-import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Clock } from './clock.ts';
 import type { Run } from './command.ts';
-import { Failure } from './failure.ts';
-import { Kubectl, type KubeObject } from './kubectl.ts';
+import { decode, encode, newestSecret } from './helm-record.ts';
+import { Kubectl } from './kubectl.ts';
 import type { Target } from './target.ts';
 import { waitFor } from './wait.ts';
 
@@ -16,11 +15,6 @@ export interface Teller {
 
 /** A helm that works without the runbook's lock (by hand, on another machine) gets this long to end. */
 const ITS_OWN_END_MS = 30_000;
-
-interface HelmRecord {
-  info: { status: string; description?: string; last_deployed?: string };
-  version: number;
-}
 
 /**
  * Marks the newest record as failed where it is pending; history, values and objects stay as they are.
@@ -68,9 +62,7 @@ async function newestRecord(
   kube: Kubectl,
   release: string,
 ): Promise<{ name: string; pending: string | undefined; at: number } | undefined> {
-  const records = await kube.list('Secret', `owner=helm,name=${release}`);
-  const version = (o: KubeObject): number => Number(o.metadata.labels?.['version']);
-  const newest = records.sort((a, b) => version(b) - version(a))[0];
+  const newest = await newestSecret(kube, release);
   if (!newest) return undefined;
   const { info } = decode(newest);
   return {
@@ -78,20 +70,4 @@ async function newestRecord(
     pending: info.status.startsWith('pending-') ? info.status : undefined,
     at: Date.parse(info.last_deployed ?? newest.metadata.creationTimestamp ?? '') || 0,
   };
-}
-
-/** Helm keeps a record as base64 of gzip of JSON, in a Secret's base64. @throws Failure on anything else */
-function decode(secret: KubeObject): HelmRecord {
-  const text = (secret['data'] as Record<string, string> | undefined)?.['release'] ?? '';
-  try {
-    return JSON.parse(
-      gunzipSync(Buffer.from(Buffer.from(text, 'base64').toString(), 'base64')).toString(),
-    ) as HelmRecord;
-  } catch (cause) {
-    throw new Failure({ what: `Helm's record ${secret.metadata.name} cannot be read`, cause });
-  }
-}
-
-function encode(record: HelmRecord): string {
-  return Buffer.from(gzipSync(JSON.stringify(record)).toString('base64')).toString('base64');
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { CommandFailed, type Run } from './command.ts';
 import { recoverPending, type Teller } from './helm-pending.ts';
-import type { KubeObject } from './kubectl.ts';
+import { decode, newestSecret } from './helm-record.ts';
+import { Kubectl, type KubeObject } from './kubectl.ts';
 import { targetFlags, type Target } from './target.ts';
 
 export interface Release {
@@ -13,6 +14,10 @@ export interface Release {
   revision: number;
   /** For example cert-manager-v1.21.2. */
   chart: string;
+  /** The values given; null where there were none. */
+  values: unknown;
+  /** Its objects as rendered, in YAML. */
+  manifest: string;
 }
 
 export interface Revision {
@@ -44,23 +49,25 @@ export class Helm {
     this.target = target;
   }
 
-  /** The release in any state, or undefined. */
+  /** The newest revision in any state, with its values and objects; undefined where there is no release. */
   async release(name: string): Promise<Release | undefined> {
-    const { stdout } = await this.#read(['list', '--filter', `^${name}$`, '-o', 'json']);
-    const rows = JSON.parse(stdout) as { name: string; status: string; revision: string; chart: string }[];
-    const row = rows[0];
-    return row && { name: row.name, status: row.status, revision: Number(row.revision), chart: row.chart };
+    const secret = await newestSecret(new Kubectl(this.#run, this.target), name);
+    if (!secret) return undefined;
+    const { info, version, chart, config, manifest } = decode(secret);
+    const { metadata } = chart;
+    return {
+      name,
+      status: info.status,
+      revision: version,
+      chart: `${metadata.name}-${metadata.version}`,
+      values: config ?? null,
+      manifest,
+    };
   }
 
-  /** The values given to the deployed revision. */
-  async values(name: string): Promise<unknown> {
-    return JSON.parse((await this.#read(['get', 'values', name, '-o', 'json'])).stdout) as unknown;
-  }
-
-  /** The objects of the deployed revision, or of an earlier one, as rendered then. */
-  async manifest(name: string, revision?: number): Promise<KubeObject[]> {
-    const of = revision === undefined ? [] : ['--revision', String(revision)];
-    return objectsOf((await this.#read(['get', 'manifest', name, ...of])).stdout);
+  /** The objects of a revision, as rendered then. */
+  async manifest(name: string, revision: number): Promise<KubeObject[]> {
+    return objectsOf((await this.#read(['get', 'manifest', name, '--revision', String(revision)])).stdout);
   }
 
   /** The release's revisions that Helm still knows, oldest first; none where there is no release. */

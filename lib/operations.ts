@@ -49,7 +49,7 @@ async function run(session: Session, what: string, chosen: readonly Step[], wait
   if (problems.length > 0) throw new BadInput(problems);
   warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
   const rows = await withLock(session, { what, waitMs }, async (tell) => {
-    const watcher = watch(out);
+    const watcher = await watch(out);
     try {
       return await runSteps(chosen, STEPS, ctx, journal, {
         changed: (row, all) => {

@@ -1,5 +1,7 @@
 /** A release fitted to the chart at hand, its drift, and what the runbook does around it (design.md rule 7). */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { aroundObjects, isScaled, kustomization } from './around.ts';
 import type { Meaning } from './chart/meaning.ts';
@@ -68,25 +70,13 @@ export async function checkRelease(ctx: Context, placed: Placed): Promise<Check>
   const kept = await knownFit(ctx, placed);
   const after = meaning.side === 'gke' ? '2.4' : '3.1';
   if (!kept) return unknownBefore(after, `the values are known after ${after}`);
-  const helm = ctx.helm(target);
-  const release = await helm.release(meaning.release);
+  const release = await ctx.helm(target).release(meaning.release);
   if (!release) return absent(`no release ${meaning.release} in ${target.namespace}`);
   if (release.status !== 'deployed') return differs(`release ${meaning.release} is ${release.status}`);
-  const [values, manifest, rendered] = await Promise.all([
-    helm.values(meaning.release),
-    helm.manifest(meaning.release),
-    keepKustomization(ctx, placed, kept).then((postRender) =>
-      helmTemplate(ctx.run, {
-        release: meaning.release,
-        namespace: target.namespace,
-        chart: chartPath(ctx.settings.repo),
-        values: kept.values,
-        postRender,
-      }),
-    ),
-  ]);
-  const valueLines = differenceLines(fieldDifferences('values', kept.values, values));
-  const meant = rendered.ok ? objectsOf(rendered.text) : [];
+  const rendered = await render(ctx, placed, kept);
+  const valueLines = differenceLines(fieldDifferences('values', kept.values, release.values));
+  const manifest = objectsOf(release.manifest);
+  const meant = rendered.ok ? rendered.objects : [];
   const lines = [...valueLines, ...(rendered.ok ? objectLines(meant, manifest) : [])];
   if (valueLines.length > 0) return differs(`release ${meaning.release} was installed with other values`, lines);
   if (!rendered.ok || lines.length > 0)
@@ -102,6 +92,38 @@ export async function checkRelease(ctx: Context, placed: Placed): Promise<Check>
   return gap
     ? differs(`a workload ${gap}`)
     : done(`release ${meaning.release}, revision ${release.revision}, is as meant and complete`);
+}
+
+type RenderedObjects = { ok: true; objects: KubeObject[] } | { ok: false };
+
+/**
+ * The objects that this chart gives with the fitted values and the patches around it. They follow from their inputs
+ * alone, so an earlier outcome of the same inputs is taken in place of another helm and kubectl kustomize.
+ */
+async function render(ctx: Context, placed: Placed, kept: Fitted): Promise<RenderedObjects> {
+  const { meaning } = placed;
+  const postRender = await keepKustomization(ctx, placed, kept);
+  const key = createHash('sha256')
+    .update(kept.key)
+    .update(JSON.stringify(kept.values))
+    .update(await readFile(postRender))
+    .digest('hex');
+  const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.render.json');
+  const known = existsSync(path)
+    ? (JSON.parse(readFileSync(path, 'utf8')) as { key: string; objects: KubeObject[] })
+    : undefined;
+  if (known?.key === key) return { ok: true, objects: known.objects };
+  const rendered = await helmTemplate(ctx.run, {
+    release: meaning.release,
+    namespace: meaning.namespace,
+    chart: chartPath(ctx.settings.repo),
+    values: kept.values,
+    postRender,
+  });
+  if (!rendered.ok) return { ok: false };
+  const objects = objectsOf(rendered.text);
+  await writeWhole(path, JSON.stringify({ key, objects }));
+  return { ok: true, objects };
 }
 
 /** The object as it is compared: where an autoscaler counts, its replicas are not the release's. */
@@ -122,19 +144,27 @@ export async function applyRelease(ctx: Context, placed: Placed): Promise<void> 
   await ctx.helm(target).upgrade({ release: meaning.release, chart, values: kept.values, postRender }, ctx);
 }
 
-/** Writes the kustomization of the release beside its values, whole or not at all. @returns its path */
+/** Writes the kustomization of the release beside its values. @returns its path */
 async function keepKustomization(ctx: Context, placed: Placed, kept: Fitted): Promise<string> {
   const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.kustomization.yaml');
-  const fresh = `${path}.${process.pid}`;
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
-  await writeFile(fresh, await kustomization(ctx, placed, kept));
-  await rename(fresh, path);
+  await writeWhole(path, await kustomization(ctx, placed, kept));
   return path;
+}
+
+let written = 0;
+
+/** Whole or not at all: several looks may write at once. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const fresh = `${path}.${process.pid}.${written++}`;
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
+  await writeFile(fresh, text);
+  await rename(fresh, path);
 }
 
 /** Kind and name of the release's Deployments and StatefulSets. */
 export async function releaseWorkloads(ctx: Context, { meaning, target }: Placed): Promise<[string, string][]> {
-  return workloadsOf(await ctx.helm(target).manifest(meaning.release));
+  const release = await ctx.helm(target).release(meaning.release);
+  return workloadsOf(objectsOf(release?.manifest ?? ''));
 }
 
 function workloadsOf(manifest: readonly KubeObject[]): [string, string][] {

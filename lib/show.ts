@@ -1,6 +1,5 @@
 /** What the operator sees: a live list on a terminal, plain lines with a heartbeat elsewhere, and the summary. */
 import { Chalk, type ChalkInstance } from 'chalk';
-import { createLogUpdate } from 'log-update';
 import { explain, Failure } from './failure.ts';
 import { ENDED, type Progress, type State, type Watcher } from './run.ts';
 import { scrub } from './secret.ts';
@@ -70,11 +69,12 @@ function row(p: Progress, chalk: ChalkInstance): string {
 }
 
 /** Shows a run while it goes on; stop() ends it and leaves the last picture. */
-export function watch(out: Screen): Watcher & { stop: () => void } {
-  return out.live ? liveList(out) : plainLines(out);
+export function watch(out: Screen): Promise<Watcher & { stop: () => void }> {
+  return out.live ? liveList(out) : Promise.resolve(plainLines(out));
 }
 
-function liveList(out: Screen): Watcher & { stop: () => void } {
+async function liveList(out: Screen): Promise<Watcher & { stop: () => void }> {
+  const { createLogUpdate } = await import('log-update');
   const update = createLogUpdate(out.stream, { showCursor: true });
   let rows: readonly Progress[] = [];
   const width = (): number => out.stream.columns;

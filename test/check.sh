@@ -8,7 +8,7 @@ trap 'rm -rf "$logs"' EXIT
 declare -A pids
 run() { local name=$1; shift; ("$@") >"$logs/$name" 2>&1 & pids[$name]=$!; }
 run types tsc --noEmit -p .
-run lint eslint --max-warnings 0 lib scripts sandbox test
+run lint eslint --max-warnings 0 lib scripts sandbox test bench
 run format prettier --check --log-level warn .
 run unit node node_modules/vitest/vitest.mjs run test/unit --reporter=dot
 failed=0

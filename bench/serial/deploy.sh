@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The plan, corrected where it does not work, as one bash script: each command after the other.
-# Usage: bench/serial/deploy.sh SETTINGS_FILE   (the runbook's own settings; nothing may be deployed yet)
+# Usage: bench/serial/deploy.sh SETTINGS_FILE VALUES_FOLDER
+# (the runbook's own settings; the folder that `make render` wrote; nothing may be deployed yet)
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$0")" && pwd) values=$2
 root=$(cd "$here/../.." && pwd)
 set -a
 . "$1"
@@ -80,13 +81,9 @@ cluster -n kubently create secret generic kubently-redis-password --from-literal
 cluster -n kubently create secret generic kubently-executor-token --from-literal=token="$GKE_TOKEN"
 cluster -n kubently create configmap kubently-ca-cert --from-file=ca.crt="$TLS_CA_FILE"
 
-step 2.4
-export TAG
-node "$root/scripts/ops/render.ts" --out "$tmp/render" >/dev/null
-
 step 2.5
 helm --kube-context "$GKE_CONTEXT" upgrade --install kubently "$KUBENTLY_REPO/deployment/helm/kubently" \
-  --namespace kubently --values "$tmp/render/gke.values.yaml" --wait --timeout 10m
+  --namespace kubently --values "$values/gke.values.yaml" --wait --timeout 10m
 mount='{"spec":{"template":{"spec":{"containers":[{"name":"executor","volumeMounts":[{"name":"ca","mountPath":"/etc/kubently/ca","readOnly":true}]}],"volumes":[{"name":"ca","configMap":{"name":"kubently-ca-cert"}}]}}}}'
 cluster -n kubently patch deployment kubently-executor -p "$mount"
 
@@ -100,18 +97,17 @@ spec:
   dnsNames: [$API_HOST]
   issuerRef: { name: $1, kind: ClusterIssuer }
 END
-  sleep 2
   cluster -n kubently wait --for=condition=Ready certificate/kubently-api-tls --timeout=600s
-  cluster -n kubently wait --for=condition=Issuing=false certificate/kubently-api-tls --timeout=600s || true
 }
 step 2.6
 certificate letsencrypt-staging
-curl -sf --cacert "$TLS_CA_FILE" --retry 10 --retry-all-errors "https://$API_HOST/health" >/dev/null
+curl -sf --cacert "$TLS_CA_FILE" --retry 60 --retry-delay 2 --retry-all-errors "https://$API_HOST/health" >/dev/null
 step 2.7
 cluster -n kubently delete certificate kubently-api-tls
 cluster -n kubently delete secret kubently-api-tls
+# What Ready said was about the Certificate that is gone now.
 certificate letsencrypt-prod
-curl -sf --cacert "$TLS_CA_FILE" --retry 10 --retry-all-errors "https://$API_HOST/health" >/dev/null
+curl -sf --cacert "$TLS_CA_FILE" --retry 60 --retry-delay 2 --retry-all-errors "https://$API_HOST/health" >/dev/null
 
 step 2.8
 cluster -n kubently apply -f - <<'END'
@@ -133,7 +129,7 @@ kubectl "${remote[@]}" create namespace kubently-remote
 kubectl "${remote[@]}" -n kubently-remote create secret generic kubently-remote-executor-token --from-literal=token="$REMOTE_TOKEN"
 kubectl "${remote[@]}" -n kubently-remote create configmap kubently-ca-cert --from-file=ca.crt="$TLS_CA_FILE"
 helm --kube-context kind-kubently upgrade --install kubently-remote "$KUBENTLY_REPO/deployment/helm/kubently" \
-  --namespace kubently-remote --values "$tmp/render/kind-remote.values.yaml" --wait --timeout 10m
+  --namespace kubently-remote --values "$values/remote.values.yaml" --wait --timeout 10m
 kubectl "${remote[@]}" -n kubently-remote patch deployment kubently-remote-executor -p "$mount"
 kubectl "${remote[@]}" -n kubently-remote rollout status deployment/kubently-remote-executor --timeout=300s
 

@@ -1,5 +1,5 @@
-// The ingress controller's manifest for an address: values/traefik.yaml ADDRESS ADDRESS_NAME
-import { readFileSync } from 'node:fs';
-const [address, name] = process.argv.slice(2);
-const text = readFileSync(new URL('../../values/traefik.yaml', import.meta.url), 'utf8');
-process.stdout.write(text.replaceAll('${ADDRESS}', address).replaceAll('${ADDRESS_NAME}', name));
+// The ingress controller's objects for an address, as one List: node traefik.mjs ADDRESS ADDRESS_NAME
+import { ingressObjects } from '../../lib/infrastructure.ts';
+const [address, staticIpName] = process.argv.slice(2);
+const items = ingressObjects({ staticIpName, hstsIncludeSubdomains: false }, address);
+process.stdout.write(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));

@@ -3,15 +3,9 @@ import { statSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import type { Command, Run } from '../command.ts';
 import { objectsOf } from '../helm.ts';
+import { secretOf, type HelmRecord } from '../helm-record.ts';
 import type { KubeObject } from '../kubectl.ts';
 import { Secret } from '../secret.ts';
-
-interface Installed {
-  name: string;
-  namespace: string;
-  values: unknown;
-  manifest: string;
-}
 
 const CLUSTER_WIDE = /^(Namespace|ClusterIssuer|ClusterRole|ClusterRoleBinding|IngressClass)$/;
 
@@ -20,7 +14,6 @@ export const ISSUED = rootCertificates[0] ?? '';
 
 export class EmptyCluster {
   readonly #objects = new Map<string, KubeObject>();
-  readonly #releases: Installed[] = [];
   /** Namespaces of charts that are not on this machine: whatever workload is asked for there runs. */
   readonly #imagined = new Set<string>();
   readonly #template: Run;
@@ -68,21 +61,8 @@ export class EmptyCluster {
     const { args } = command;
     const [verb = '', subject = ''] = args;
     const namespace = args[args.indexOf('--namespace') + 1] ?? '';
-    const named = (name: string | undefined): Installed | undefined =>
-      this.#releases.find((r) => r.name === name && r.namespace === namespace);
-    if (verb === 'list') {
-      const found = named(/\^(.*)\$/.exec(args[2] ?? '')?.[1]);
-      return JSON.stringify(
-        found ? [{ name: found.name, status: 'deployed', revision: '1', chart: `${found.name}-1` }] : [],
-      );
-    }
-    if (verb === 'get') {
-      const release = named(args[2]);
-      return subject === 'manifest' ? (release?.manifest ?? '') : JSON.stringify(release?.values ?? null);
-    }
     if (verb === 'upgrade') await this.#install(command, args[2] ?? '', args[3] ?? '', namespace);
-    if (verb === 'uninstall')
-      this.#releases.splice(0, this.#releases.length, ...this.#releases.filter((r) => r !== named(subject)));
+    if (verb === 'uninstall') this.#objects.delete(keyOf('Secret', namespace, `sh.helm.release.v1.${subject}.v1`));
     return '';
   }
 
@@ -95,7 +75,15 @@ export class EmptyCluster {
       ? (await this.#template({ binary: 'helm', args, mutates: false, input: text, timeoutMs: 60_000 })).stdout
       : '';
     for (const object of objectsOf(manifest)) this.#put(object, namespace);
-    this.#releases.push({ name, namespace, values: JSON.parse(text) as unknown, manifest });
+    const record: HelmRecord = {
+      name,
+      version: 1,
+      info: { status: 'deployed' },
+      chart: { metadata: { name, version: '1' } },
+      config: JSON.parse(text) as unknown,
+      manifest,
+    };
+    this.#put(secretOf(record, namespace), namespace);
   }
 
   #get(args: readonly string[], namespace: string): string {

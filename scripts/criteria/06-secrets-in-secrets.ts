@@ -18,7 +18,10 @@ export const criterion: Criterion = {
       const [maps, pods, values] = await Promise.all([
         kube.list('ConfigMap'),
         kube.list('Pod'),
-        ctx.helm(place).values(place.release),
+        ctx
+          .helm(place)
+          .release(place.release)
+          .then((r) => r?.values ?? null),
       ]);
       const named: [string, unknown][] = [...maps, ...pods].map((o) => [`${o.kind}/${o.metadata.name}`, o]);
       for (const [where, what] of [...named, [`Helm values of ${place.release}`, values] as const]) {

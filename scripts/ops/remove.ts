@@ -41,7 +41,7 @@ export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: str
 
   const started = Date.now();
   journal({ event: 'remove', reason: `keep ${[...keep].join(', ') || 'nothing'}` });
-  const watcher = watch(out);
+  const watcher = await watch(out);
   const steps = STEPS.filter((s) => s.kind === 'change');
   const rows = await withLock(session, { what: 'remove', waitMs: 0 }, () =>
     undoSteps(steps, ctx, spared, journal, watcher),

@@ -1,13 +1,14 @@
 /** A cluster as kubectl and helm show it: objects in memory, and only the command lines that the runbook may use. */
 import { CommandFailed, type Command } from '../../lib/command.ts';
 import type { Release, Revision } from '../../lib/helm.ts';
+import { secretOf } from '../../lib/helm-record.ts';
 import type { KubeObject } from '../../lib/kubectl.ts';
 import { inputOf, type World } from './outside.ts';
 
 const APPLY = ['apply', '--server-side', '--force-conflicts', '--field-manager', 'kubently-runbook'];
 const DRY_RUN = ['--dry-run=server', '-o', 'json'];
 
-export interface FakeRelease extends Release {
+export interface FakeRelease extends Omit<Release, 'values' | 'manifest'> {
   namespace: string;
   values?: unknown;
   manifest?: string;
@@ -67,7 +68,11 @@ export class FakeCluster implements World {
       return list(inside.filter((o) => kinds.includes(o.kind)));
     }
     if (verb === 'get' && args[2] === '--selector' && tail(4) === '-o json')
-      return list(inside.filter((o) => o.kind === short(subject) && hasLabels(o, args[3] ?? '')));
+      return list(
+        [...inside, ...this.#records(namespace)].filter(
+          (o) => o.kind === short(subject) && hasLabels(o, args[3] ?? ''),
+        ),
+      );
     if (verb === 'create' && tail(1) === '--dry-run=server -f -') return '';
     if (verb === 'apply') return this.#apply(command, args);
     if (verb === 'replace' && tail(1) === '-f -') {
@@ -86,6 +91,17 @@ export class FakeCluster implements World {
       return '';
     }
     return undefined;
+  }
+
+  /** The Secrets in which Helm keeps the releases. */
+  #records(namespace: string): KubeObject[] {
+    return this.releases
+      .filter((r) => r.namespace === namespace)
+      .map(({ name, status, revision, chart, values, manifest = '' }) => {
+        const [, chartName = '', version = ''] = /^(.*?)-(v?\d.*)$/.exec(chart) ?? [];
+        const record = { name, version: revision, info: { status }, chart: { metadata: { name: chartName, version } } };
+        return secretOf({ ...record, config: values, manifest }, namespace);
+      });
   }
 
   #apply(command: Command, args: readonly string[]): string | undefined {
@@ -111,14 +127,9 @@ export class FakeCluster implements World {
     const own = args.slice(0, at);
     const here = this.releases.filter((r) => r.namespace === namespace);
     const line = own.join(' ');
-    const filter = /^list --filter \^(\S+)\$ -o json$/.exec(line)?.[1];
-    if (filter)
-      return JSON.stringify(here.filter((r) => r.name === filter).map((r) => ({ ...r, revision: String(r.revision) })));
     if (own[0] === 'get') {
       const release = here.find((r) => r.name === own[2]);
       if (!release) throw new CommandFailed(command, 1, { stdout: '', stderr: 'Error: release: not found' }, false);
-      if (own[1] === 'values' && own.slice(3).join(' ') === '-o json') return JSON.stringify(release.values ?? null);
-      if (own[1] === 'manifest' && own.length === 3) return release.manifest ?? '';
       const revision = Number(own[4]);
       if (own[1] === 'manifest' && own[3] === '--revision')
         return release.history?.find((r) => r.revision === revision)?.manifest ?? '';

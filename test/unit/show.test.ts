@@ -46,8 +46,8 @@ test('each state has a mark of its own kind', () => {
   expect(states.map((s) => mark(s, out.chalk)).join('')).toBe('·▸▸▸✓✓✓✗-');
 });
 
-test('without a terminal: a line each change of state, and a heartbeat every 30 s with what is waited for', () => {
-  const watcher = watch(out);
+test('without a terminal: a line each change of state, and a heartbeat every 30 s with what is waited for', async () => {
+  const watcher = await watch(out);
   const row = progress('waiting');
   const say = (state: State, note = ''): void => {
     row.state = state;

@@ -1,0 +1,64 @@
+/** Phase 3 over many remote executors: namespaces and releases of the remote cluster stand in for clusters. Status and growth beside it. */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { kubentlyApi } from '../../lib/api.ts';
+import { forgetFit } from '../../lib/fitted.ts';
+import { openSession } from '../../lib/session.ts';
+import { spans, timed } from '../measure.ts';
+import { keep } from '../results.ts';
+import { changedSettings, rivalEnvironment, settingsFile, world } from '../rivals.ts';
+
+const CONTEXT = 'kind-kubently';
+
+/** @param sizes how many executors; each size is deployed from nothing, looked at, and taken away */
+export async function measure(sizes: readonly number[]): Promise<void> {
+  for (const size of sizes) await one(size);
+}
+
+async function one(size: number): Promise<void> {
+  const ids = Array.from({ length: size }, (_, i) => `bench-${i + 1}`);
+  const file = changedSettings({ REMOTE_CLUSTERS: ids.map((id) => `${id}=${CONTEXT}/${id}/kubently-${id}`).join(',') });
+  const tokens = join(file, '..', 'tokens.env');
+  copyFileSync(world()['TOKENS_FILE'] ?? '', tokens);
+  const fleet = changedSettings({ ...world(file), TOKENS_FILE: tokens });
+  const env = { ENV_FILE: fleet };
+  try {
+    for (const step of ['2.1', '2.4']) await timed(['./runbook', step], env);
+    const run = await spans(['phase3'], env);
+    keep('fleet', `${size} executors ms`, run.ms);
+    keep('fleet', `${size} executors KiB`, run.rssKb);
+    await growth(size, env);
+  } finally {
+    const kubectl = ['--context', CONTEXT, 'delete', 'namespace', '--ignore-not-found', ...ids];
+    execFileSync('kubectl', kubectl, { env: { ...process.env, ...rivalEnvironment(world()) }, stdio: 'inherit' });
+    await forget(ids);
+    rmSync(join(file, '..'), { recursive: true, force: true });
+    rmSync(join(fleet, '..'), { recursive: true, force: true });
+    await timed(['./runbook', 'deploy'], { ENV_FILE: settingsFile() });
+  }
+}
+
+/** What a look costs at this size. */
+async function growth(size: number, env: Record<string, string>): Promise<void> {
+  for (let n = 0; n < 3; n++) {
+    const look = await spans(['status'], env);
+    keep('growth', `status of ${size} ms`, look.ms);
+    if (n > 0) continue;
+    const byBinary = Map.groupBy(look.children, (c) => c.binary);
+    for (const [binary, calls] of byBinary) keep('growth', `status of ${size}: ${binary} calls`, calls.length);
+    for (const [host, count] of Object.entries(look.requests))
+      keep('growth', `status of ${size}: requests to ${host}`, count);
+    keep('growth', `status of ${size} KiB`, look.rssKb);
+  }
+}
+
+/** Takes the stand-ins' tokens out of Redis, and their fits out of .runbook. */
+async function forget(ids: readonly string[]): Promise<void> {
+  process.env['ENV_FILE'] = settingsFile();
+  const { ctx } = openSession(false);
+  for (const id of ids) {
+    await kubentlyApi(ctx).unregister(id);
+    await forgetFit(ctx, id);
+  }
+}

@@ -1,0 +1,38 @@
+/** Nothing to do: status and the re-run of phases 1-3, beside gcloud, bash and Ansible. Rounds, so that a busy moment meets all. */
+import { rmSync } from 'node:fs';
+import { journalSince } from '../journal.ts';
+import { timed } from '../measure.ts';
+import { keep } from '../results.ts';
+import { ansible, bash, gcloudDescribe, renderedValues, settingsFile, world } from '../rivals.ts';
+
+const ROUNDS = 5;
+
+export async function measure(): Promise<void> {
+  const file = settingsFile();
+  const env = { ENV_FILE: file };
+  const values = await renderedValues(file);
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      keep('nothing-to-do', 'gcloud describe ms', (await gcloudDescribe(world(file))).ms);
+      keep('nothing-to-do', 'status ms', (await timed(['./runbook', 'status'], env)).ms);
+      const began = new Date();
+      keep(
+        'nothing-to-do',
+        're-run of phases 1-3 ms',
+        (await timed(['./runbook', 'deploy', '--until', '3.2'], env)).ms,
+      );
+      const changes = journalSince(began).filter((l) => l.event === 'change');
+      keep('nothing-to-do', 're-run mutating calls', changes.length);
+      keep('nothing-to-do', 'bash check ms', (await bash('check', file)).ms);
+    }
+    // Once unmeasured: from then on there is nothing to do for the playbook, either.
+    await ansible(file, values, false);
+    for (let round = 0; round < ROUNDS; round++) {
+      keep('nothing-to-do', 'Ansible --check ms', (await ansible(file, values, true)).ms);
+      keep('nothing-to-do', 'Ansible converged ms', (await ansible(file, values, false)).ms);
+    }
+  } finally {
+    rmSync(values, { recursive: true, force: true });
+    await timed(['./runbook', 'deploy'], env);
+  }
+}

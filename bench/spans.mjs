@@ -1,0 +1,26 @@
+// Preloaded into a run of the runbook: what it starts and asks, and when, as JSON into the file $BENCH_SPANS at its end.
+import childProcess from 'node:child_process';
+import diagnostics from 'node:diagnostics_channel';
+import { writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+const children = [];
+const requests = {};
+const spawn = childProcess.spawn;
+childProcess.spawn = (command, args, options) => {
+  const words = Array.isArray(args) ? args.join(' ') : command;
+  const span = { binary: /exec (\w+)/.exec(words)?.[1] ?? command, from: performance.now(), to: 0 };
+  children.push(span);
+  const child = spawn.call(childProcess, command, args, options);
+  child.on('close', () => (span.to = performance.now()));
+  return child;
+};
+syncBuiltinESMExports();
+diagnostics.subscribe('http.client.request.start', ({ request }) => {
+  requests[request.host] = (requests[request.host] ?? 0) + 1;
+});
+process.on('exit', () =>
+  writeFileSync(
+    process.env.BENCH_SPANS,
+    JSON.stringify({ children, requests, rssKb: process.resourceUsage().maxRSS, endedAt: performance.now() }),
+  ),
+);
