@@ -9,7 +9,7 @@ import { Helm } from './helm.ts';
 import { realHttp, type Http } from './http.ts';
 import { Kubectl } from './kubectl.ts';
 import { RUN_ID, RUN_VARIABLE } from './owner.ts';
-import type { Fitted } from './release.ts';
+import type { Fitted } from './fitted.ts';
 import type { Settings } from './settings.ts';
 import type { Target } from './target.ts';
 import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './tls.ts';
