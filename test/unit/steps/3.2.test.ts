@@ -45,6 +45,7 @@ function make(looking = false) {
       answer: MANIFEST,
     },
     { binary: 'kubectl', args: (a) => a[0] === 'logs' && a.includes('kind-context'), answer: () => log },
+    { binary: 'kubectl', args: (a) => a[0] === 'rollout' && a.includes('kind-context'), answer: '' },
   ];
   const outside = fakeOutside({ worlds: [gke, remote, api], rows: [...rows, ...api.rows()] });
   return { outside, ctx: contextOf(outside, given, looking) };
