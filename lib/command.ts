@@ -59,7 +59,12 @@ export class CommandFailed extends Failure {
       what: `${command.binary} ${command.args[0] ?? ''} ${timedOut ? `gave no answer within ${seconds} s` : `failed (status ${exitCode ?? 'none'})`}`,
       command: pasteable(command),
       detail: command.sensitive === 'both' ? '(its output may hold a secret and is not shown)' : scrub(lastLines(said)),
-      next: exitCode === 127 ? `install ${command.binary}, or run \`make tools\`` : undefined,
+      next:
+        exitCode === 127
+          ? `install ${command.binary}, or run \`make tools\``
+          : command.binary === 'kubectl' && /\(Forbidden\)/.test(output.stderr)
+            ? 'get the right that is named; an API server that has just been restarted says so too: then the same command goes on'
+            : undefined,
     });
     this.exitCode = exitCode;
     this.stderr = scrub(output.stderr);

@@ -87,12 +87,13 @@ export function start(args: readonly string[], envFile = ENV_FILE, outputName = 
   return { command, pid: child.pid ?? 0, ended, seen };
 }
 
-/** A settings file of a test's own (0600): the world's, with changes; removed by whoever asked for it. */
+/** A settings file of a test's own (0600): the world's, with changes; removed when this process ends. */
 export function settingsCopy(name: string, changes: Readonly<Record<string, string>>): string {
   const all = { ...parse(readFileSync(ENV_FILE)), ...changes };
   const file = join(tmpdir(), `kubently-faults-${process.pid}-${name}.env`);
   const lines = Object.entries(all).map(([key, value]) => `${key}='${value}'\n`);
   rmSync(file, { force: true });
   writeFileSync(file, lines.join(''), { mode: 0o600 });
+  process.once('exit', () => rmSync(file, { force: true }));
   return file;
 }

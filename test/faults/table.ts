@@ -49,7 +49,7 @@ const NOT_RUN = 'Not run yet.';
 
 function crashes(found: CrashMatrix | undefined): string {
   if (!found) return NOT_RUN;
-  const points = [...new Set(found.crashes.map((c) => c.point))];
+  const points = ['started', 'first change returned', 'verify begun'];
   const steps = [...new Set(found.crashes.map((c) => c.step))].sort((a, b) =>
     a.localeCompare(b, 'en', { numeric: true }),
   );
@@ -58,7 +58,7 @@ function crashes(found: CrashMatrix | undefined): string {
     return crash ? `killed after ${crash.after.toFixed(1)} s, with ${crash.ended - 1} children` : '';
   };
   const counts = Object.entries(found.inventory.counts).map(([what, n]) => `${n} ${what}`);
-  return `One deployment from nothing, ended by \`kill -9\` of the run and all its children ${found.crashes.length} times, each time gone on with by the same command, in ${Math.round(found.seconds / 60)} minutes; ${found.endedBadly} of the runs that were not killed ended badly${found.notReached.length > 0 ? `, and ${found.notReached.length} points were not reached (${found.notReached.join(', ')}): nothing happened there any more` : ''}. In the end: ${counts.join(', ')}; ${found.tokensKept ? 'the same tokens throughout' : 'the tokens were not compared'}; ${found.inventory.problems.length === 0 ? 'nothing twice, nothing missing' : `**${found.inventory.problems.join(', ')}**`}.\n\n${table(
+  return `One deployment from nothing, ended by \`kill -9\` of the run and all its children ${found.crashes.length} times, each time gone on with by the same command, in ${Math.round(found.seconds / 60)} minutes; ${found.endedBadly} of the runs that were not killed ended badly${found.notReached.length > 0 ? `, and ${found.notReached.length} points were not reached (${found.notReached.join(', ')}): no changing call is made there` : ''}. In the end: ${counts.join(', ')}; ${found.tokensKept ? 'the same tokens throughout' : 'the tokens were not compared'}; ${found.inventory.problems.length === 0 ? 'nothing twice, nothing missing' : `**${found.inventory.problems.join(', ')}**`}.\n\n${table(
     ['step', ...points],
     steps.map((s) => [s, ...points.map((p) => cell(s, p))]),
   )}`;

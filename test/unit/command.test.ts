@@ -169,3 +169,10 @@ test('a followed command that cannot start says so; one that goes on is ended wi
   const ended = await realFollow(ENVIRONMENT)({ binary: 'node', args }, () => endChildren('SIGTERM'));
   expect(ended).toEqual({ exitCode: null, stderr: '' });
 });
+
+test('kubectl that is forbidden: an API server that just restarted says so, too', () => {
+  const command: Command = { binary: 'kubectl', args: ['get', 'pods'], mutates: false };
+  const failed = (stderr: string): string => explain(new CommandFailed(command, 1, { stdout: '', stderr }, false));
+  expect(failed('Error from server (Forbidden): no')).toContain('has just been restarted');
+  expect(failed('Error from server (NotFound): no')).not.toContain('restarted');
+});

@@ -40,7 +40,8 @@ async function withAChange(): Promise<Seen> {
     command: first.command,
     runs,
     knowableAt,
-    cause: /connection refused|EOF|connection reset|was refused|unable to connect|ServiceUnavailable|etcdserver/i,
+    cause:
+      /just been restarted|connection refused|EOF|connection reset|was refused|unable to connect|ServiceUnavailable|etcdserver/i,
     note: `away for ${away.toFixed(0)} s while Helm and the rollout were under way`,
   };
 }
@@ -53,7 +54,7 @@ async function redisKilled(): Promise<Seen> {
   const knowableAt = Date.now();
   await kubectl(GKE, 'delete', ...pods, '--force', '--grace-period=0', '--wait=false');
   const runs = await untilDone(['phase4'], ENV_FILE, 'redis', first);
-  return { command: first.command, runs, knowableAt, cause: /redis|HTTP 5\d\d|503/i };
+  return { command: first.command, runs, knowableAt, cause: /Redis unavailable|client is offline/ };
 }
 
 const executor = ['-n', REMOTE_NAMESPACE, 'deployment', '-l', 'app.kubernetes.io/component=executor'];
