@@ -284,11 +284,12 @@ function problemOf(issue: z.core.$ZodIssue, raw: Record<string, string | undefin
   const row = ROWS.find((r) => r.name === about);
   const missing = raw[about] === undefined || raw[about] === '';
   const shown = row?.secret ? 'the value' : `"${raw[about] ?? ''}"`;
-  const message = missing
-    ? row?.kind === 'default'
-      ? 'is empty; without the line it has its default'
-      : 'is not set'
-    : `${issue.message.startsWith('"') || issue.message.startsWith('has ') ? '' : `${shown} `}${issue.message}`;
+  const message =
+    missing && !issue.message.startsWith('has ')
+      ? row?.kind === 'default'
+        ? 'is empty; without the line it has its default'
+        : 'is not set'
+      : `${issue.message.startsWith('"') || issue.message.startsWith('has ') ? '' : `${shown} `}${issue.message}`;
   return {
     about,
     message,

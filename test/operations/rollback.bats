@@ -6,7 +6,6 @@ setup() {
   world_setup
 }
 
-# bats test_tags=short
 @test "shows the revisions and what it will not undo, and changes nothing without YES" {
   run -0 helm history kubently --kube-context "$GKE" -n kubently -o json
   local before=$output

@@ -55,11 +55,12 @@ differs_from_cluster() {
 @test "helm takes the pasted releases (dry run)" {
   values=$(mktemp -d)
   for step in 2.5 3.2; do
-    line=$(block "$step" Do | grep '^helm upgrade')
-    file=${line##*<}
-    name=$(basename "$file")
-    { block 2.4 Do; block 3.1 Do; } | sed "s#$(dirname "$file")#$values#g" | bash
-    run bash -c "set -euo pipefail; $(before); ${line%<*} --dry-run=server -o json <$values/$name"
+    line=$(block "$step" Do | grep 'helm upgrade')
+    folder=$(dirname "${line##*<}")
+    { block 2.4 Do; block 3.1 Do; block "$step" Do | awk '/^\(umask/ { part = 1 } part { print } part && /^\)$/ { exit }'; } |
+      sed "s#$folder#$values#g" | bash
+    line=${line//"$folder"/$values}
+    run bash -c "set -euo pipefail; $(before); ${line%<*} --dry-run=server -o json <${line##*<}"
     assert_success
   done
   rm -rf "$values"
