@@ -116,7 +116,7 @@ function autoscalerFindings(object: KubeObject, workloads: readonly Workload[]):
     return warning(
       'hpa-without-target',
       `scales ${scaleTargetRef.name}, which ${why}`,
-      'nothing: the runbook removes it after each install',
+      'nothing: the runbook leaves it out of the release',
     );
   }
   if (target.replicas < minReplicas || target.replicas > maxReplicas)
