@@ -9,6 +9,7 @@ import { OURS, type KubeObject } from './kubectl.ts';
 import { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
 import { absent, differs, done, type Check } from './step.ts';
+import { readCertificates } from './trust-file.ts';
 
 type Own = NonNullable<Settings['tls']['own']>;
 
@@ -46,9 +47,8 @@ function about({ certFile }: Own, message: string, remedy: string): Problem {
 }
 
 function readChain(own: Own): { chain: X509Certificate[]; broken?: Problem } {
-  const blocks = readFileSync(own.certFile, 'utf8').match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g);
   try {
-    return { chain: (blocks ?? []).map((pem) => new X509Certificate(pem)) };
+    return { chain: readCertificates(own.certFile) };
   } catch {
     return { chain: [], broken: about(own, 'holds a certificate that cannot be read', 'openssl x509 -in FILE -text') };
   }

@@ -14,7 +14,7 @@ import { fitted, knownFit, valuesPath, type Fitted } from './fitted.ts';
 import { helmTemplate, objectsOf } from './helm.ts';
 import { INGRESS_CLASS } from './infrastructure.ts';
 import type { KubeObject } from './kubectl.ts';
-import { rolloutGap } from './rollout.ts';
+import { rolloutGap, waitForRollout, type Workload } from './rollout.ts';
 import { absent, checkOf, differs, done, unknownBefore, type Check } from './step.ts';
 import type { Remote, Target } from './target.ts';
 
@@ -159,6 +159,19 @@ async function writeWhole(path: string, text: string): Promise<void> {
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   await writeFile(fresh, text);
   await rename(fresh, path);
+}
+
+/** Waits until every one of the release's workloads is complete, all at once. @throws Failure with pods, events and log tail */
+export async function waitForWorkloads(
+  ctx: Context,
+  { target }: Placed,
+  workloads: readonly (readonly [string, string])[],
+  timeoutMs?: number,
+): Promise<void> {
+  const kube = ctx.kube(target);
+  await Promise.all(
+    workloads.map(([kind, name]) => waitForRollout(ctx, kube, `${kind}/${name}` as Workload, timeoutMs)),
+  );
 }
 
 /** Kind and name of the release's Deployments and StatefulSets. */

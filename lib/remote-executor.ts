@@ -7,8 +7,7 @@ import { executorAnswers } from './executor-connection.ts';
 import { differenceLines } from './field-differences.ts';
 import { newNamespace } from './infrastructure.ts';
 import { registered, runningRedis, selector } from './redis.ts';
-import { applyRelease, checkRelease, releaseWorkloads, remoteRelease } from './release.ts';
-import { waitForRollout, type Workload } from './rollout.ts';
+import { applyRelease, checkRelease, releaseWorkloads, remoteRelease, waitForWorkloads } from './release.ts';
 import { absent, differs, unknownBefore, type Check } from './step.ts';
 import type { Remote } from './target.ts';
 import { readTokens, tokenName } from './tokens.ts';
@@ -77,7 +76,6 @@ export async function verifyRemote(ctx: Context, remote: Remote): Promise<string
 }
 
 async function rolledOut(ctx: Context, remote: Remote): Promise<void> {
-  const kube = ctx.kube(remote);
-  const workloads = await releaseWorkloads(ctx, await remoteRelease(ctx, remote));
-  await Promise.all(workloads.map(([kind, name]) => waitForRollout(ctx, kube, `${kind}/${name}` as Workload)));
+  const placed = await remoteRelease(ctx, remote);
+  await waitForWorkloads(ctx, placed, await releaseWorkloads(ctx, placed));
 }

@@ -4,8 +4,7 @@ import type { Context } from './context.ts';
 import { BadInput } from './failure.ts';
 import type { Revision } from './helm.ts';
 import type { KubeObject } from './kubectl.ts';
-import { releaseWorkloads, type Placed } from './release.ts';
-import { waitForRollout, type Workload } from './rollout.ts';
+import { releaseWorkloads, waitForWorkloads, type Placed } from './release.ts';
 import { waitFor } from './wait.ts';
 
 export interface Past extends Revision {
@@ -89,10 +88,9 @@ export async function rollBack(ctx: Context, moves: readonly Move[], note: (text
     const { release, clusterId } = placed.meaning;
     note(`${clusterId}: helm rollback ${release} ${to.revision}`);
     await ctx.helm(placed.target).rollback(release, to.revision);
-    const kube = ctx.kube(placed.target);
     const workloads = await releaseWorkloads(ctx, placed);
     note(`${clusterId}: waits for ${workloads.map(([, name]) => name).join(', ')}`);
-    await Promise.all(workloads.map(([kind, name]) => waitForRollout(ctx, kube, `${kind}/${name}` as Workload)));
+    await waitForWorkloads(ctx, placed, workloads);
   }
 }
 

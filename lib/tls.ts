@@ -1,7 +1,7 @@
 /** The certificate that a host really serves. */
 import { X509Certificate } from 'node:crypto';
 import type { LookupFunction } from 'node:net';
-import { connect } from 'node:tls';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 export interface Served {
   /** True when the chain leads to a trusted root and the name matches. */
@@ -23,36 +23,37 @@ export type ServedCertificate = (host: string) => Promise<Served>;
 export function realServedCertificate(lookup: LookupFunction | undefined): ServedCertificate {
   return (host) =>
     new Promise((resolve, reject) => {
-      // Only reads: nothing is sent, and `authorized` still says whether the chain is trusted.
-      const socket = connect(
-        {
-          host,
-          port: 443,
-          servername: host,
-          rejectUnauthorized: false,
-          timeout: 10_000,
-          ...(lookup ? { lookup } : {}),
-        },
-        () => {
-          const raw = socket.getPeerCertificate().raw as Buffer | undefined;
-          const { authorized, authorizationError } = socket;
-          const protocol = socket.getProtocol() ?? 'unknown';
-          socket.destroy();
-          if (!raw) {
-            reject(new Error(`${host}:443 serves no certificate`));
-            return;
-          }
-          resolve({
-            trusted: authorized,
-            refusal: authorized ? undefined : String(authorizationError),
-            ...read(raw),
-            protocol,
-          });
-        },
-      );
-      socket.on('timeout', () => socket.destroy(new Error(`${host}:443 did not finish the handshake within 10 s`)));
+      const socket = reading(host, lookup, {}, () => {
+        const raw = socket.getPeerCertificate().raw as Buffer | undefined;
+        const { authorized, authorizationError } = socket;
+        const protocol = socket.getProtocol() ?? 'unknown';
+        socket.destroy();
+        if (!raw) {
+          reject(new Error(`${host}:443 serves no certificate`));
+          return;
+        }
+        resolve({
+          trusted: authorized,
+          refusal: authorized ? undefined : String(authorizationError),
+          ...read(raw),
+          protocol,
+        });
+      });
       socket.on('error', reject);
     });
+}
+
+/** A handshake that only reads: nothing is sent, and `authorized` still says whether the chain is trusted. */
+function reading(
+  host: string,
+  lookup: LookupFunction | undefined,
+  more: ConnectionOptions,
+  connected: () => void,
+): TLSSocket {
+  const own = { host, port: 443, servername: host, rejectUnauthorized: false, timeout: 10_000 };
+  const socket = connect({ ...own, ...(lookup ? { lookup } : {}), ...more }, connected);
+  socket.on('timeout', () => socket.destroy(new Error(`${host}:443 did not finish the handshake within 10 s`)));
+  return socket;
 }
 
 function read(raw: Buffer): Omit<Served, 'trusted' | 'refusal' | 'protocol'> {
@@ -73,25 +74,16 @@ export type LegacyTls = (host: string) => Promise<string | undefined>;
 export function realLegacyTls(lookup: LookupFunction | undefined): LegacyTls {
   return (host) =>
     new Promise((resolve, reject) => {
-      const socket = connect(
-        {
-          host,
-          port: 443,
-          servername: host,
-          minVersion: 'TLSv1',
-          maxVersion: 'TLSv1.1',
-          // Without this, OpenSSL does not even offer them.
-          ciphers: 'DEFAULT@SECLEVEL=0',
-          rejectUnauthorized: false,
-          timeout: 10_000,
-          ...(lookup ? { lookup } : {}),
-        },
-        () => {
-          resolve(socket.getProtocol() ?? 'an unknown protocol');
-          socket.destroy();
-        },
-      );
-      socket.on('timeout', () => socket.destroy(new Error(`${host}:443 did not finish the handshake within 10 s`)));
+      const old: ConnectionOptions = {
+        minVersion: 'TLSv1',
+        maxVersion: 'TLSv1.1',
+        // Without this, OpenSSL does not even offer them.
+        ciphers: 'DEFAULT@SECLEVEL=0',
+      };
+      const socket = reading(host, lookup, old, () => {
+        resolve(socket.getProtocol() ?? 'an unknown protocol');
+        socket.destroy();
+      });
       socket.on('error', (error: NodeJS.ErrnoException) => {
         if (/ALERT/.test(error.code ?? '')) resolve(undefined);
         else reject(error);

@@ -1,8 +1,7 @@
 /** Plan step 2.5: the release runs in GKE as meant, with its Redis. */
 import type { ChangeStep } from '../lib/step.ts';
 import { Failure } from '../lib/failure.ts';
-import { applyRelease, checkRelease, gkeRelease, releaseWorkloads } from '../lib/release.ts';
-import { waitForRollout, type Workload } from '../lib/rollout.ts';
+import { applyRelease, checkRelease, gkeRelease, releaseWorkloads, waitForWorkloads } from '../lib/release.ts';
 import { waitFor } from '../lib/wait.ts';
 
 export const step: ChangeStep = {
@@ -20,9 +19,7 @@ export const step: ChangeStep = {
     const kube = ctx.kube(settings.gke);
     const placed = await gkeRelease(ctx);
     const workloads = await releaseWorkloads(ctx, placed);
-    await Promise.all(
-      workloads.map(([kind, name]) => waitForRollout(ctx, kube, `${kind}/${name}` as Workload, 600_000)),
-    );
+    await waitForWorkloads(ctx, placed, workloads, 600_000);
     const api = (
       await kube.list('Service', `app.kubernetes.io/instance=${settings.release},app.kubernetes.io/component=api`)
     ).find((s) => (s['spec'] as { clusterIP?: string }).clusterIP !== 'None');

@@ -3,10 +3,11 @@ import type { Context } from '../context.ts';
 import { gkeSecrets, remoteSecret } from '../deployment.ts';
 import { secretStamps } from '../around.ts';
 import { fitted } from '../fitted.ts';
-import { applyRelease, releaseWorkloads, type Placed } from '../release.ts';
-import { waitForRollout, type Workload } from '../rollout.ts';
+import { applyRelease, releaseWorkloads, waitForWorkloads, type Placed } from '../release.ts';
 import type { Remote } from '../target.ts';
 import { readTokens } from '../tokens.ts';
+
+const LONGEST_MS = 600_000;
 
 /** The Secrets of the GKE side as the tokens file has them now (as step 2.3). */
 export async function applyGkeSecrets(ctx: Context): Promise<void> {
@@ -23,7 +24,7 @@ export async function applyRemoteSecret(ctx: Context, remote: Remote): Promise<v
 export async function restartReaders(ctx: Context, placed: Placed): Promise<void> {
   await applyRelease(ctx, placed);
   const workloads = await releaseWorkloads(ctx, placed);
-  await Promise.all(workloads.map((w) => rolledOut(ctx, placed, w)));
+  await waitForWorkloads(ctx, placed, workloads, LONGEST_MS);
 }
 
 /** As restartReaders, for some of the workloads only: the rest keeps what it has until the release is upgraded. */
@@ -36,9 +37,6 @@ export async function restartSome(
   const stamps = (await secretStamps(ctx, placed, await fitted(ctx, placed))).filter(({ kind }) => which(kind));
   for (const { kind, name, body } of stamps)
     await kube.change(['patch', `${kind}.apps/${name}`, '--patch', JSON.stringify(body)]);
-  await Promise.all(stamps.map(({ kind, name }) => rolledOut(ctx, placed, [`${kind}.apps`, name])));
-}
-
-async function rolledOut(ctx: Context, { target }: Placed, [kind, name]: [string, string]): Promise<void> {
-  await waitForRollout(ctx, ctx.kube(target), `${kind}/${name}` as Workload, 600_000);
+  const restarted = stamps.map(({ kind, name }) => [`${kind}.apps`, name] as const);
+  await waitForWorkloads(ctx, placed, restarted, LONGEST_MS);
 }
