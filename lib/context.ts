@@ -3,16 +3,16 @@ import { readFileSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { systemClock, type Clock } from './clock.ts';
 import { readOnly, realFollow, realRun, type Follow, type Run } from './command.ts';
-import { lookupBy, realDns, type Dns } from './dns.ts';
-import { Google } from './google.ts';
-import { Helm } from './helm.ts';
+import { lookupBy, realDns, type Dns } from './dns/dns.ts';
+import { Google } from './google/google.ts';
+import { Helm } from './helm/helm.ts';
 import { realHttp, type Http } from './http.ts';
-import { Kubectl } from './kubectl.ts';
-import { RUN_ID, RUN_VARIABLE } from './owner.ts';
-import type { Fitted } from './fitted.ts';
+import { Kubectl } from './kubernetes/kubectl.ts';
+import { RUN_ID, RUN_VARIABLE } from './lock/owner.ts';
+import type { Fitted } from './helm/fitted.ts';
 import type { Settings } from './settings.ts';
 import type { Target } from './target.ts';
-import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './tls.ts';
+import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './certificates/tls.ts';
 
 /** Everything that is not this process. */
 export interface Outside {

@@ -5,11 +5,11 @@ import { join, resolve } from 'node:path';
 import { parse } from 'dotenv';
 import { z } from 'zod';
 import { BadInput, type Problem } from './failure.ts';
-import { RUNBOOK_FOLDER } from './journal.ts';
+import { RUNBOOK_FOLDER } from './journal/journal.ts';
 import { optionalSecret, type Secret } from './secret.ts';
 import { INHERITED, PASSED_ON, ROWS } from './settings-table.ts';
 import type { Remote, Target } from './target.ts';
-import { trustFileProblem } from './trust-file.ts';
+import { trustFileProblem } from './certificates/trust-file.ts';
 
 export type Issuer = 'staging' | 'production';
 

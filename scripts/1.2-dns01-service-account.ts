@@ -1,7 +1,7 @@
 /** Plan step 1.2: cert-manager may write the zone, by a service account's key in a Secret or by workload identity. */
-import { absent, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
-import { ensureIdentity, identityOf } from '../lib/dns01-identity.ts';
-import { ensureKey, keyLetIn, keysInCluster } from '../lib/dns01-key.ts';
+import { absent, differs, done, type Check, type ChangeStep } from '../lib/runner/step.ts';
+import { ensureIdentity, identityOf } from '../lib/google/dns01-identity.ts';
+import { ensureKey, keyLetIn, keysInCluster } from '../lib/google/dns01-key.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   deploymentName,
@@ -9,7 +9,7 @@ import {
   DNS01_SECRET,
   dns01Email,
   dns01Members,
-} from '../lib/infrastructure.ts';
+} from '../lib/kubernetes/infrastructure.ts';
 import type { Context } from '../lib/context.ts';
 import { waitFor } from '../lib/wait.ts';
 
@@ -114,4 +114,5 @@ async function visible(ctx: Context, email: string): Promise<void> {
   );
 }
 
-if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main)
+  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,13 +1,18 @@
 /** Plan step 1.3: an ingress controller serves class nginx at the static IP. */
-import { absent, checkOf, conflict, done, type ChangeStep, type Check } from '../lib/step.ts';
-import { clear } from '../lib/clear.ts';
-import { drift } from '../lib/drift.ts';
+import { absent, checkOf, conflict, done, type ChangeStep, type Check } from '../lib/runner/step.ts';
+import { clear } from '../lib/removal/clear.ts';
+import { drift } from '../lib/kubernetes/drift.ts';
 import { Failure } from '../lib/failure.ts';
-import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects, monitoringObjects } from '../lib/infrastructure.ts';
-import { addressesOf, loadBalancers, waitForBalancer } from '../lib/load-balancer.ts';
-import { placeOf } from '../lib/ownership.ts';
-import type { KubeObject } from '../lib/kubectl.ts';
-import { rolloutGap, waitForRollout } from '../lib/rollout.ts';
+import {
+  INGRESS_CLASS,
+  INGRESS_NAMESPACE,
+  ingressObjects,
+  monitoringObjects,
+} from '../lib/kubernetes/infrastructure.ts';
+import { addressesOf, loadBalancers, waitForBalancer } from '../lib/kubernetes/load-balancer.ts';
+import { placeOf } from '../lib/removal/ownership.ts';
+import type { KubeObject } from '../lib/kubernetes/kubectl.ts';
+import { rolloutGap, waitForRollout } from '../lib/kubernetes/rollout.ts';
 import { waitFor } from '../lib/wait.ts';
 import type { Context } from '../lib/context.ts';
 
@@ -104,4 +109,5 @@ async function existing(ctx: Context, address: string): Promise<Check> {
   return done(`the existing controller of class ${INGRESS_CLASS} is at ${address}`);
 }
 
-if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main)
+  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,11 +1,11 @@
 /** Plan step 1.4: the staging and the production ClusterIssuer are registered, with DNS-01 as their only solver. */
 import { readFileSync } from 'node:fs';
-import { checkOf, differs, type ChangeStep } from '../lib/step.ts';
-import { issuerSuspect } from '../lib/certificate-chain.ts';
-import { condition, isReady, saying } from '../lib/conditions.ts';
-import { drift } from '../lib/drift.ts';
-import { CERT_MANAGER_NAMESPACE, DNS01_SECRET, ISSUER_NAMES } from '../lib/infrastructure.ts';
-import { OURS, type KubeObject } from '../lib/kubectl.ts';
+import { checkOf, differs, type ChangeStep } from '../lib/runner/step.ts';
+import { issuerSuspect } from '../lib/certificates/certificate-chain.ts';
+import { condition, isReady, saying } from '../lib/kubernetes/conditions.ts';
+import { drift } from '../lib/kubernetes/drift.ts';
+import { CERT_MANAGER_NAMESPACE, DNS01_SECRET, ISSUER_NAMES } from '../lib/kubernetes/infrastructure.ts';
+import { OURS, type KubeObject } from '../lib/kubernetes/kubectl.ts';
 import { patience, waitFor } from '../lib/wait.ts';
 import type { Issuer, Settings } from '../lib/settings.ts';
 
@@ -94,4 +94,5 @@ function clusterIssuer({ acme, project, dns01Auth }: Settings, issuer: Issuer): 
   };
 }
 
-if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main)
+  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,7 +1,7 @@
 /** Plan step 2.1: every token is generated once, kept in TOKENS_FILE, and restored from the cluster while a copy lives. */
-import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
-import { API_KEYS_SECRET, executorTokenSecret, REDIS_SECRET } from '../lib/deployment.ts';
-import { secretValue } from '../lib/kubectl.ts';
+import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from '../lib/runner/step.ts';
+import { API_KEYS_SECRET, executorTokenSecret, REDIS_SECRET } from '../lib/kubently/deployment.ts';
+import { secretValue } from '../lib/kubernetes/kubectl.ts';
 import { Secret } from '../lib/secret.ts';
 import {
   generateToken,
@@ -12,7 +12,7 @@ import {
   tokenName,
   tokenNames,
   writeTokens,
-} from '../lib/tokens.ts';
+} from '../lib/kubently/tokens.ts';
 import type { Context } from '../lib/context.ts';
 
 export const step: ChangeStep = {
@@ -92,4 +92,5 @@ async function tokensInClusters(ctx: Context): Promise<Record<string, Secret>> {
   return Object.fromEntries(found.flatMap(([name, secret]) => (secret ? [[name, secret]] : [])));
 }
 
-if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main)
+  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -2,10 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
-import { dockerfile, headCommit, IMAGES } from '../lib/checkout.ts';
+import { absent, conflict, done, type ChangeStep } from '../lib/runner/step.ts';
+import { dockerfile, headCommit, IMAGES } from '../lib/kubently/checkout.ts';
 import { Failure } from '../lib/failure.ts';
-import { publishedImage } from '../lib/registry.ts';
+import { publishedImage } from '../lib/kubently/registry.ts';
 import type { Context } from '../lib/context.ts';
 
 const BUILD_TIMEOUT_MS = 1_800_000;
@@ -103,4 +103,5 @@ async function published(ctx: Context, tag: string) {
   );
 }
 
-if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main)
+  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,12 +1,12 @@
 /** Plan step 2.3: the namespace and every Secret that the release reads. */
-import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
-import { gkeSecrets } from '../lib/deployment.ts';
-import { clear } from '../lib/clear.ts';
-import { newNamespace } from '../lib/infrastructure.ts';
-import { placeOf } from '../lib/ownership.ts';
-import { readTokens, tokenNames } from '../lib/tokens.ts';
+import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/runner/step.ts';
+import { gkeSecrets } from '../lib/kubently/deployment.ts';
+import { clear } from '../lib/removal/clear.ts';
+import { newNamespace } from '../lib/kubernetes/infrastructure.ts';
+import { placeOf } from '../lib/removal/ownership.ts';
+import { readTokens, tokenNames } from '../lib/kubently/tokens.ts';
 import type { Context } from '../lib/context.ts';
-import type { KubeObject } from '../lib/kubectl.ts';
+import type { KubeObject } from '../lib/kubernetes/kubectl.ts';
 
 export const step: ChangeStep = {
   id: '2.3',
@@ -58,4 +58,5 @@ function otherKeys(wanted: KubeObject, live: KubeObject | undefined): string[] {
   );
 }
 
-if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main)
+  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

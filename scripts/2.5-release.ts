@@ -1,7 +1,7 @@
 /** Plan step 2.5: the release runs in GKE as meant, with its Redis. */
-import type { ChangeStep } from '../lib/step.ts';
+import type { ChangeStep } from '../lib/runner/step.ts';
 import { Failure } from '../lib/failure.ts';
-import { applyRelease, checkRelease, gkeRelease, releaseWorkloads, waitForWorkloads } from '../lib/release.ts';
+import { applyRelease, checkRelease, gkeRelease, releaseWorkloads, waitForWorkloads } from '../lib/helm/release.ts';
 import { waitFor } from '../lib/wait.ts';
 
 export const step: ChangeStep = {
@@ -50,4 +50,5 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main)
+  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

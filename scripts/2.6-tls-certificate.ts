@@ -1,14 +1,20 @@
 /** Plan step 2.6: the certificate is issued by DNS-01 and served at the public name. */
-import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
-import { applyOwn, checkOwn } from '../lib/byo-certificate.ts';
-import { certificateObject, issue, liveCertificate, servedAsIssued, wantedIssuer } from '../lib/certificate.ts';
-import { saying, condition } from '../lib/conditions.ts';
-import { noChallenges } from '../lib/challenges.ts';
-import { TLS_SECRET } from '../lib/deployment.ts';
-import { drift } from '../lib/drift.ts';
-import { differenceLines } from '../lib/field-differences.ts';
+import { absent, differs, done, type ChangeStep } from '../lib/runner/step.ts';
+import { applyOwn, checkOwn } from '../lib/certificates/byo-certificate.ts';
+import {
+  certificateObject,
+  issue,
+  liveCertificate,
+  servedAsIssued,
+  wantedIssuer,
+} from '../lib/certificates/certificate.ts';
+import { saying, condition } from '../lib/kubernetes/conditions.ts';
+import { noChallenges } from '../lib/certificates/challenges.ts';
+import { TLS_SECRET } from '../lib/kubently/deployment.ts';
+import { drift } from '../lib/kubernetes/drift.ts';
+import { differenceLines } from '../lib/kubernetes/field-differences.ts';
 import { Failure } from '../lib/failure.ts';
-import { ISSUER_NAMES } from '../lib/infrastructure.ts';
+import { ISSUER_NAMES } from '../lib/kubernetes/infrastructure.ts';
 
 export const step: ChangeStep = {
   id: '2.6',
@@ -61,4 +67,5 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main)
+  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

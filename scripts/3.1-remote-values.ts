@@ -1,8 +1,8 @@
 /** Plan step 3.1: the values of every remote executor, fitted to the chart and proven complete. */
-import { absent, done, type ChangeStep } from '../lib/step.ts';
+import { absent, done, type ChangeStep } from '../lib/runner/step.ts';
 import type { Context } from '../lib/context.ts';
-import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/fitted.ts';
-import { remoteRelease, type Placed } from '../lib/release.ts';
+import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/helm/fitted.ts';
+import { remoteRelease, type Placed } from '../lib/helm/release.ts';
 
 export const step: ChangeStep = {
   id: '3.1',
@@ -38,4 +38,5 @@ function remotes(ctx: Context): Promise<Placed[]> {
   return Promise.all(ctx.settings.remotes.map((r) => remoteRelease(ctx, r)));
 }
 
-if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main)
+  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,10 +1,10 @@
 /** Plan step 4.0: Redis holds exactly the tokens that the executors use. */
-import { clusterIds } from '../lib/api.ts';
-import { tokenOf } from '../lib/deployment.ts';
+import { clusterIds } from '../lib/kubently/api.ts';
+import { tokenOf } from '../lib/kubently/deployment.ts';
 import { Failure } from '../lib/failure.ts';
-import { registered } from '../lib/redis.ts';
-import type { ProofStep } from '../lib/step.ts';
-import { readTokens, tokenName } from '../lib/tokens.ts';
+import { registered } from '../lib/kubently/redis.ts';
+import type { ProofStep } from '../lib/runner/step.ts';
+import { readTokens, tokenName } from '../lib/kubently/tokens.ts';
 
 export const step: ProofStep = {
   id: '4.0',
@@ -32,4 +32,5 @@ export const step: ProofStep = {
   },
 };
 
-if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main)
+  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -2,9 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { kubentlyApi } from '../../lib/api.ts';
-import { forgetFit } from '../../lib/fitted.ts';
-import { openSession } from '../../lib/session.ts';
+import { kubentlyApi } from '../../lib/kubently/api.ts';
+import { forgetFit } from '../../lib/helm/fitted.ts';
+import { openSession } from '../../lib/runner/session.ts';
 import { spans, timed } from '../measure.ts';
 import { keep } from '../results.ts';
 import { changedSettings, rivalEnvironment, settingsFile, world } from '../rivals.ts';

@@ -1,12 +1,12 @@
 /** Every release of the deployment fitted to the checkout's chart: what lint-chart and render start from. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { chartPath } from '../checkout.ts';
+import { chartPath } from '../kubently/checkout.ts';
 import { CommandFailed, realRun, type Run } from '../command.ts';
 import { BadInput } from '../failure.ts';
 import { makeContext, realOutside } from '../context.ts';
-import { helmTemplate } from '../helm.ts';
-import { gkeRelease, remoteRelease } from '../release.ts';
+import { helmTemplate } from '../helm/helm.ts';
+import { gkeRelease, remoteRelease } from '../helm/release.ts';
 import { loadSettings } from '../settings.ts';
 import { fitRelease, type Fit } from './fit.ts';
 import type { Meaning } from './meaning.ts';

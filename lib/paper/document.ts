@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '../settings.ts';
-import type { StepId } from '../step.ts';
+import type { StepId } from '../runner/step.ts';
 import type { RecordedDeploy, RecordedStep } from './record-deploy.ts';
 import { Shell } from './shell.ts';
 

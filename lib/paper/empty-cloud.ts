@@ -6,7 +6,7 @@ import type { Command, Run } from '../command.ts';
 import type { Outside } from '../context.ts';
 import type { HttpAnswer, HttpRequest } from '../http.ts';
 import type { Settings } from '../settings.ts';
-import { readTokens, tokenName } from '../tokens.ts';
+import { readTokens, tokenName } from '../kubently/tokens.ts';
 import { EmptyCluster, ISSUED } from './empty-cluster.ts';
 
 /** Stands for the address that Google will reserve (RFC 5737). */

@@ -2,9 +2,9 @@
 import { statSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import type { Command, Run } from '../command.ts';
-import { objectsOf } from '../helm.ts';
-import { secretOf, type HelmRecord } from '../helm-record.ts';
-import type { KubeObject } from '../kubectl.ts';
+import { objectsOf } from '../helm/helm.ts';
+import { secretOf, type HelmRecord } from '../helm/helm-record.ts';
+import type { KubeObject } from '../kubernetes/kubectl.ts';
 import { Secret } from '../secret.ts';
 
 const CLUSTER_WIDE = /^(Namespace|ClusterIssuer|ClusterRole|ClusterRoleBinding|IngressClass)$/;

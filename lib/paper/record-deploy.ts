@@ -7,8 +7,8 @@ import type { Run } from '../command.ts';
 import { makeContext } from '../context.ts';
 import { Secret } from '../secret.ts';
 import type { Settings } from '../settings.ts';
-import { byId, type Step } from '../step.ts';
-import { readTokens } from '../tokens.ts';
+import { byId, type Step } from '../runner/step.ts';
+import { readTokens } from '../kubently/tokens.ts';
 import { ACCESS_TOKEN, ADDRESS, emptyCloud } from './empty-cloud.ts';
 import { changes, recordingOf, type Asked } from './recording.ts';
 

@@ -1,12 +1,17 @@
 /** What is deployed, read from the clusters, the registry's digests in the pods and the served certificate. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { liveCertificate } from '../certificate.ts';
-import { headCommit } from '../checkout.ts';
+import { liveCertificate } from '../certificates/certificate.ts';
+import { headCommit } from '../kubently/checkout.ts';
 import type { Context } from '../context.ts';
 import { explain } from '../failure.ts';
-import { CERT_MANAGER_NAMESPACE, CERT_MANAGER_RELEASE, INGRESS_NAMESPACE, ISSUER_NAMES } from '../infrastructure.ts';
-import { selector } from '../redis.ts';
+import {
+  CERT_MANAGER_NAMESPACE,
+  CERT_MANAGER_RELEASE,
+  INGRESS_NAMESPACE,
+  ISSUER_NAMES,
+} from '../kubernetes/infrastructure.ts';
+import { selector } from '../kubently/redis.ts';
 import type { Target } from '../target.ts';
 
 export interface Fact {

@@ -1,10 +1,10 @@
 /** Gathers a report: proves the criteria, reads what is deployed, judges the chart, and compares with the last report. */
 import { join } from 'node:path';
 import { fitAll } from '../chart/fit-all.ts';
-import { proveAll, verdict, type Criterion, type Outcome } from '../criterion.ts';
+import { proveAll, verdict, type Criterion, type Outcome } from '../runner/criterion.ts';
 import { BadInput, explain } from '../failure.ts';
-import { RUNBOOK_FOLDER } from '../journal.ts';
-import type { Session } from '../session.ts';
+import { RUNBOOK_FOLDER } from '../journal/journal.ts';
+import type { Session } from '../runner/session.ts';
 import { changesBetween } from './changes.ts';
 import { readFacts } from './facts.ts';
 import { previousReport, reportsFolder } from './kept-reports.ts';

@@ -1,7 +1,7 @@
 /** The reports of a deployment, kept as JSON in .runbook/<host>/reports for the comparison with the next one. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RUNBOOK_FOLDER } from '../journal.ts';
+import { RUNBOOK_FOLDER } from '../journal/journal.ts';
 import type { Report } from './report.ts';
 
 /** Where the reports of a host lie. */

@@ -1,7 +1,7 @@
 /** The last run of steps with these settings, as the journal tells it: when each step was checked, applied and verified. */
 import { existsSync, readFileSync } from 'node:fs';
-import type { JournalEntry } from '../journal.ts';
-import type { State } from '../run.ts';
+import type { JournalEntry } from '../journal/journal.ts';
+import type { State } from '../runner/run.ts';
 
 export interface Span {
   state: 'checking' | 'applying' | 'verifying';

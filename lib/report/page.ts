@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { html, raw } from 'hono/html';
 import type { Finding } from '../chart/finding.ts';
-import { elapsed } from '../show.ts';
+import { elapsed } from '../runner/show.ts';
 import type { Report } from './report.ts';
 import { timeline } from './timeline.ts';
 

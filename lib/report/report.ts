@@ -1,6 +1,6 @@
 /** What a report says: everything that page.ts shows and `--json` prints; kept to be compared with the next one. */
 import type { Finding } from '../chart/finding.ts';
-import type { Outcome } from '../criterion.ts';
+import type { Outcome } from '../runner/criterion.ts';
 import type { Change } from './changes.ts';
 import type { Fact } from './facts.ts';
 import type { LastRun } from './last-run.ts';

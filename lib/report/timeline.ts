@@ -4,7 +4,7 @@
  */
 import { html } from 'hono/html';
 import { STEPS } from '../../scripts/steps.ts';
-import { elapsed } from '../show.ts';
+import { elapsed } from '../runner/show.ts';
 import type { LastRun, StepRow } from './last-run.ts';
 
 const TICKS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600];

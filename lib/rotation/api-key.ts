@@ -1,8 +1,8 @@
 /** The API key, with overlap: both in the Secret until the new one is proven, then the new one alone. */
 import type { Context } from '../context.ts';
-import { tokenOf } from '../deployment.ts';
-import { gkeRelease } from '../release.ts';
-import { nextOf, previousOf, readTokens } from '../tokens.ts';
+import { tokenOf } from '../kubently/deployment.ts';
+import { gkeRelease } from '../helm/release.ts';
+import { nextOf, previousOf, readTokens } from '../kubently/tokens.ts';
 import { forgetPrevious, promote } from './marks.ts';
 import { apiKeyIs } from './proofs.ts';
 import { applyGkeSecrets, restartReaders } from './restart.ts';

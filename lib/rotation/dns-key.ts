@@ -1,8 +1,8 @@
 /** The DNS-01 account's key: the new one in the Secret, with the old one beside it until Google refuses that. */
 import type { Context } from '../context.ts';
-import { createKey, deleteKey, deleteOrphans, keysInCluster, putKeys } from '../dns01-key.ts';
+import { createKey, deleteKey, deleteOrphans, keysInCluster, putKeys } from '../google/dns01-key.ts';
 import { Failure } from '../failure.ts';
-import { dns01Email } from '../infrastructure.ts';
+import { dns01Email } from '../kubernetes/infrastructure.ts';
 import type { Secret } from '../secret.ts';
 import { waitFor } from '../wait.ts';
 import { forgetNext } from './marks.ts';

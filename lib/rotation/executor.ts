@@ -1,9 +1,9 @@
 /** An executor's token: the API knows one for each cluster, so the executor restarts between the old and the new. */
-import { ensureRegistered } from '../api.ts';
+import { ensureRegistered } from '../kubently/api.ts';
 import type { Context } from '../context.ts';
-import { tokenOf } from '../deployment.ts';
-import { gkeRelease, remoteRelease } from '../release.ts';
-import { nextOf, previousOf, readTokens, tokenName } from '../tokens.ts';
+import { tokenOf } from '../kubently/deployment.ts';
+import { gkeRelease, remoteRelease } from '../helm/release.ts';
+import { nextOf, previousOf, readTokens, tokenName } from '../kubently/tokens.ts';
 import { forgetPrevious, promote } from './marks.ts';
 import { executorAnswers, executorTokenRefused } from './proofs.ts';
 import { applyGkeSecrets, applyRemoteSecret, restartReaders } from './restart.ts';

@@ -3,8 +3,8 @@
  * token lies there before anything knows it, so that a killed rotation can go on.
  */
 import type { Context } from '../context.ts';
-import { changeTokens, generateToken, nextOf, previousOf, readTokens } from '../tokens.ts';
-import { tokenOf } from '../deployment.ts';
+import { changeTokens, generateToken, nextOf, previousOf, readTokens } from '../kubently/tokens.ts';
+import { tokenOf } from '../kubently/deployment.ts';
 import type { Secret } from '../secret.ts';
 
 /** True when a rotation of this token has begun and not ended. */

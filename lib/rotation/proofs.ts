@@ -1,7 +1,7 @@
 /** What a rotation has to show: the new one works everywhere, the old one nowhere. */
-import { kubentlyApi } from '../api.ts';
+import { kubentlyApi } from '../kubently/api.ts';
 import type { Context } from '../context.ts';
-import { Kubently } from '../kubently.ts';
+import { Kubently } from '../kubently/kubently.ts';
 import type { Secret } from '../secret.ts';
 import { waitFor } from '../wait.ts';
 

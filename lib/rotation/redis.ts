@@ -1,12 +1,12 @@
 /** The Redis password, with overlap: Redis takes both while the API moves over, then restarts with the new one alone. */
-import { clusterIds, ensureRegistered } from '../api.ts';
+import { clusterIds, ensureRegistered } from '../kubently/api.ts';
 import type { Context } from '../context.ts';
-import { tokenOf } from '../deployment.ts';
+import { tokenOf } from '../kubently/deployment.ts';
 import { Failure } from '../failure.ts';
-import { redisCli, redisShell, redisTakes } from '../redis.ts';
-import { gkeRelease } from '../release.ts';
+import { redisCli, redisShell, redisTakes } from '../kubently/redis.ts';
+import { gkeRelease } from '../helm/release.ts';
 import { Secret } from '../secret.ts';
-import { nextOf, previousOf, readTokens, tokenName } from '../tokens.ts';
+import { nextOf, previousOf, readTokens, tokenName } from '../kubently/tokens.ts';
 import { forgetPrevious, promote } from './marks.ts';
 import { executorAnswers } from './proofs.ts';
 import { applyGkeSecrets, restartReaders, restartSome } from './restart.ts';

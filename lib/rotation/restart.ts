@@ -1,11 +1,11 @@
 /** Puts the tokens of TOKENS_FILE into the clusters' Secrets and restarts what reads them. */
 import type { Context } from '../context.ts';
-import { gkeSecrets, remoteSecret } from '../deployment.ts';
-import { secretStamps } from '../around.ts';
-import { fitted } from '../fitted.ts';
-import { applyRelease, releaseWorkloads, waitForWorkloads, type Placed } from '../release.ts';
+import { gkeSecrets, remoteSecret } from '../kubently/deployment.ts';
+import { secretStamps } from '../helm/around.ts';
+import { fitted } from '../helm/fitted.ts';
+import { applyRelease, releaseWorkloads, waitForWorkloads, type Placed } from '../helm/release.ts';
 import type { Remote } from '../target.ts';
-import { readTokens } from '../tokens.ts';
+import { readTokens } from '../kubently/tokens.ts';
 
 const LONGEST_MS = 600_000;
 

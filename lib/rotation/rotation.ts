@@ -1,10 +1,10 @@
 /** What can be rotated, and all of it in one go (make rotate). */
 import type { Context } from '../context.ts';
 import { BadInput } from '../failure.ts';
-import { fitted } from '../fitted.ts';
-import { gkeRelease, remoteRelease, type Placed } from '../release.ts';
+import { fitted } from '../helm/fitted.ts';
+import { gkeRelease, remoteRelease, type Placed } from '../helm/release.ts';
 import type { Settings } from '../settings.ts';
-import { tokenName } from '../tokens.ts';
+import { tokenName } from '../kubently/tokens.ts';
 import { rotateApiKey } from './api-key.ts';
 import { DNS_KEY, isDnsKeyUnfinished, rotateDnsKey } from './dns-key.ts';
 import { rotateExecutor } from './executor.ts';

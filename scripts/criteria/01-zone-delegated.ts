@@ -1,6 +1,6 @@
 /** The public DNS delegates the domain to the Cloud DNS zone's own name servers. */
-import { proven, type Criterion } from '../../lib/criterion.ts';
-import { delegation, delegationText } from '../../lib/delegation.ts';
+import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import { delegation, delegationText } from '../../lib/dns/delegation.ts';
 import { Failure } from '../../lib/failure.ts';
 
 export const criterion: Criterion = {

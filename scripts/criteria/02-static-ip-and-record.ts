@@ -1,5 +1,5 @@
 /** The address is reserved, and the A record is that address. */
-import { proven, type Criterion } from '../../lib/criterion.ts';
+import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/failure.ts';
 import { step } from '../1.0-static-ip-and-dns.ts';
 

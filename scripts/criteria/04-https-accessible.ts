@@ -1,7 +1,7 @@
 /** HTTPS answers by current TLS alone and with the security headers; http only redirects to it. */
-import { kubentlyApi } from '../../lib/api.ts';
-import { proven, type Criterion } from '../../lib/criterion.ts';
-import { EXISTING_CONTROLLER_REMEDY, edgeGaps } from '../../lib/edge.ts';
+import { kubentlyApi } from '../../lib/kubently/api.ts';
+import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import { EXISTING_CONTROLLER_REMEDY, edgeGaps } from '../../lib/certificates/edge.ts';
 import { Failure } from '../../lib/failure.ts';
 
 export const criterion: Criterion = {

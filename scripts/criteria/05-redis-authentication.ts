@@ -1,7 +1,7 @@
 /** Redis refuses whoever has no password, and takes the deployment's. */
-import { proven, type Criterion } from '../../lib/criterion.ts';
+import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/failure.ts';
-import { redisCli, redisPod } from '../../lib/redis.ts';
+import { redisCli, redisPod } from '../../lib/kubently/redis.ts';
 
 export const criterion: Criterion = {
   number: 5,

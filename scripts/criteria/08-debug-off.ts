@@ -1,7 +1,7 @@
 /** No debug flag is on in any pod of the deployment. */
-import { proven, type Criterion } from '../../lib/criterion.ts';
+import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/failure.ts';
-import { selector } from '../../lib/redis.ts';
+import { selector } from '../../lib/kubently/redis.ts';
 
 export const criterion: Criterion = {
   number: 8,

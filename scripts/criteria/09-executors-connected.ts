@@ -1,6 +1,6 @@
 /** Every executor brings back the output of a command. */
-import { clusterIds, kubentlyApi } from '../../lib/api.ts';
-import { proven, type Criterion } from '../../lib/criterion.ts';
+import { clusterIds, kubentlyApi } from '../../lib/kubently/api.ts';
+import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/failure.ts';
 
 export const criterion: Criterion = {

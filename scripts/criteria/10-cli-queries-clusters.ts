@@ -1,5 +1,5 @@
 /** The CLI asks about every cluster and gets an answer. */
-import { proven, type Criterion } from '../../lib/criterion.ts';
+import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { step } from '../4.2-cli.ts';
 
 export const criterion: Criterion = {

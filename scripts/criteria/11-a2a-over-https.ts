@@ -1,8 +1,8 @@
 /** An A2A task completes over HTTPS, with an answer that only the cluster can have given. */
-import { kubentlyApi } from '../../lib/api.ts';
-import { proven, type Criterion } from '../../lib/criterion.ts';
+import { kubentlyApi } from '../../lib/kubently/api.ts';
+import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/failure.ts';
-import { redisPod } from '../../lib/redis.ts';
+import { redisPod } from '../../lib/kubently/redis.ts';
 
 export const criterion: Criterion = {
   number: 11,

@@ -1,9 +1,9 @@
 /** The policies let in who needs it and nobody else, by probes; Redis calls nobody. */
 import type { Context } from '../../lib/context.ts';
-import { proven, type Criterion } from '../../lib/criterion.ts';
+import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/failure.ts';
-import type { KubeObject } from '../../lib/kubectl.ts';
-import { policyFacts } from '../../lib/network-policies.ts';
+import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
+import { policyFacts } from '../../lib/kubernetes/network-policies.ts';
 import {
   inOtherNamespace,
   OTHER_NAMESPACE,
@@ -11,10 +11,10 @@ import {
   podReaches,
   reachedOf,
   tryCommand,
-} from '../../lib/policy-probe.ts';
-import { redisPod, selector } from '../../lib/redis.ts';
-import { fitted } from '../../lib/fitted.ts';
-import { gkeRelease } from '../../lib/release.ts';
+} from '../../lib/kubernetes/policy-probe.ts';
+import { redisPod, selector } from '../../lib/kubently/redis.ts';
+import { fitted } from '../../lib/helm/fitted.ts';
+import { gkeRelease } from '../../lib/helm/release.ts';
 import { step } from '../2.8-redis-network-policy.ts';
 
 export const criterion: Criterion = {

@@ -1,5 +1,5 @@
 /** The record is managed by the Cloud DNS zone: what the world resolves is what the zone says. */
-import { proven, type Criterion } from '../../lib/criterion.ts';
+import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/failure.ts';
 
 export const criterion: Criterion = {

@@ -1,5 +1,5 @@
 /** The plan's success criteria, in its order. */
-import type { Criterion } from '../../lib/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
 import { criterion as c1 } from './01-zone-delegated.ts';
 import { criterion as c2 } from './02-static-ip-and-record.ts';
 import { criterion as c3 } from './03-certificate-by-dns01.ts';

@@ -1,12 +1,12 @@
 /** Saves what Redis holds (executor tokens, sessions, audit), encrypted with age for BACKUP_RECIPIENT. OUT=file */
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { recipientsOf, writeBackup } from '../../lib/backup-file.ts';
+import { recipientsOf, writeBackup } from '../../lib/kubently/backup-file.ts';
 import { Failure } from '../../lib/failure.ts';
-import { RUNBOOK_FOLDER } from '../../lib/journal.ts';
-import { runProgram } from '../../lib/program.ts';
-import { dumpRedis } from '../../lib/redis-dump.ts';
-import { openSession, type Session } from '../../lib/session.ts';
+import { RUNBOOK_FOLDER } from '../../lib/journal/journal.ts';
+import { runProgram } from '../../lib/runner/program.ts';
+import { dumpRedis } from '../../lib/kubently/redis-dump.ts';
+import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/status.ts';
 
 /** Writes a backup, by default under .runbook. @returns the exit status @throws BadInput without a recipient */

@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { BadInput } from '../../lib/failure.ts';
-import { runsOf, type RunRecord } from '../../lib/history.ts';
-import { RUNBOOK_FOLDER } from '../../lib/journal.ts';
-import { runProgram } from '../../lib/program.ts';
-import { elapsed, screen, type Screen } from '../../lib/show.ts';
+import { runsOf, type RunRecord } from '../../lib/journal/history.ts';
+import { RUNBOOK_FOLDER } from '../../lib/journal/journal.ts';
+import { runProgram } from '../../lib/runner/program.ts';
+import { elapsed, screen, type Screen } from '../../lib/runner/show.ts';
 import { STATUS } from '../../lib/status.ts';
 
 const program = new Command('history')

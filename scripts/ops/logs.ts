@@ -2,11 +2,11 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { endChildren } from '../../lib/command.ts';
 import { explain } from '../../lib/failure.ts';
-import { followStream, inOrder, lastLines, logStreams, type LogLine } from '../../lib/log-streams.ts';
-import { runProgram } from '../../lib/program.ts';
-import { openSession, type Session } from '../../lib/session.ts';
+import { followStream, inOrder, lastLines, logStreams, type LogLine } from '../../lib/kubernetes/log-streams.ts';
+import { runProgram } from '../../lib/runner/program.ts';
+import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/status.ts';
-import { readTokens } from '../../lib/tokens.ts';
+import { readTokens } from '../../lib/kubently/tokens.ts';
 
 export interface LogFlags {
   what?: string;

@@ -1,15 +1,15 @@
 /** Takes the whole deployment away, in the reverse order of the plan, and says what is left and why: make remove KEEP=… YES=1 */
 import { Command } from 'commander';
-import { confirm } from '../../lib/confirm.ts';
+import { confirm } from '../../lib/runner/confirm.ts';
 import { BadInput, explain } from '../../lib/failure.ts';
-import { inventory, itemLines, leftLines, type Item } from '../../lib/inventory.ts';
-import { withLock } from '../../lib/lock.ts';
-import { runProgram } from '../../lib/program.ts';
-import { undoSteps } from '../../lib/removal.ts';
-import type { Progress } from '../../lib/run.ts';
-import { openSession, type Session } from '../../lib/session.ts';
-import { elapsed, watch } from '../../lib/show.ts';
-import { KEEPABLE, sparedBy, type Keep } from '../../lib/spared.ts';
+import { inventory, itemLines, leftLines, type Item } from '../../lib/removal/inventory.ts';
+import { withLock } from '../../lib/lock/lock.ts';
+import { runProgram } from '../../lib/runner/program.ts';
+import { undoSteps } from '../../lib/removal/removal.ts';
+import type { Progress } from '../../lib/runner/run.ts';
+import { openSession, type Session } from '../../lib/runner/session.ts';
+import { elapsed, watch } from '../../lib/runner/show.ts';
+import { KEEPABLE, sparedBy, type Keep } from '../../lib/removal/spared.ts';
 import { STATUS } from '../../lib/status.ts';
 import { STEPS } from '../steps.ts';
 

@@ -1,17 +1,17 @@
 /** Puts a backup's keys back into Redis and proves that they are there. BACKUP=file */
 import { Command } from 'commander';
-import { clusterIds, ensureRegistered } from '../../lib/api.ts';
-import { readBackup, type Backup } from '../../lib/backup-file.ts';
-import { tokenOf } from '../../lib/deployment.ts';
+import { clusterIds, ensureRegistered } from '../../lib/kubently/api.ts';
+import { readBackup, type Backup } from '../../lib/kubently/backup-file.ts';
+import { tokenOf } from '../../lib/kubently/deployment.ts';
 import { Failure } from '../../lib/failure.ts';
-import { journalled } from '../../lib/journal.ts';
-import { withLock } from '../../lib/lock.ts';
-import { runProgram } from '../../lib/program.ts';
-import { registered } from '../../lib/redis.ts';
-import { present, restoreRedis } from '../../lib/redis-dump.ts';
-import { openSession, type Session } from '../../lib/session.ts';
+import { journalled } from '../../lib/journal/journal.ts';
+import { withLock } from '../../lib/lock/lock.ts';
+import { runProgram } from '../../lib/runner/program.ts';
+import { registered } from '../../lib/kubently/redis.ts';
+import { present, restoreRedis } from '../../lib/kubently/redis-dump.ts';
+import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/status.ts';
-import { readTokens, tokenName } from '../../lib/tokens.ts';
+import { readTokens, tokenName } from '../../lib/kubently/tokens.ts';
 
 /**
  * Restores the file over what Redis holds. A key whose time has passed since stays away; a cluster whose token was

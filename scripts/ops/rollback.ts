@@ -1,16 +1,25 @@
 /** Takes the releases back to their previous revision, or to TO, saves the evidence first and proves the outcome: make rollback */
 import { relative } from 'node:path';
 import { Command } from 'commander';
-import { liveCertificate } from '../../lib/certificate.ts';
-import { confirm } from '../../lib/confirm.ts';
-import { saveEvidence } from '../../lib/evidence.ts';
-import { ISSUER_NAMES } from '../../lib/infrastructure.ts';
-import { withLock } from '../../lib/lock.ts';
-import { runProgram } from '../../lib/program.ts';
-import { gkeRelease, remoteRelease, type Placed } from '../../lib/release.ts';
-import { NOT_UNDONE, past, planMoves, revisionOf, rollBack, works, type Move, type Past } from '../../lib/rollback.ts';
-import { openSession, type Session } from '../../lib/session.ts';
-import { elapsed } from '../../lib/show.ts';
+import { liveCertificate } from '../../lib/certificates/certificate.ts';
+import { confirm } from '../../lib/runner/confirm.ts';
+import { saveEvidence } from '../../lib/kubernetes/evidence.ts';
+import { ISSUER_NAMES } from '../../lib/kubernetes/infrastructure.ts';
+import { withLock } from '../../lib/lock/lock.ts';
+import { runProgram } from '../../lib/runner/program.ts';
+import { gkeRelease, remoteRelease, type Placed } from '../../lib/helm/release.ts';
+import {
+  NOT_UNDONE,
+  past,
+  planMoves,
+  revisionOf,
+  rollBack,
+  works,
+  type Move,
+  type Past,
+} from '../../lib/helm/rollback.ts';
+import { openSession, type Session } from '../../lib/runner/session.ts';
+import { elapsed } from '../../lib/runner/show.ts';
 import { STATUS } from '../../lib/status.ts';
 
 const program = new Command('rollback')

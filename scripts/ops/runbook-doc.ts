@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { realRun } from '../../lib/command.ts';
 import { documentOf } from '../../lib/paper/document.ts';
 import { recordDeploy } from '../../lib/paper/record-deploy.ts';
-import { runProgram } from '../../lib/program.ts';
+import { runProgram } from '../../lib/runner/program.ts';
 import { scrub } from '../../lib/secret.ts';
 import { loadSettings, type Settings } from '../../lib/settings.ts';
 import { STATUS } from '../../lib/status.ts';

@@ -2,8 +2,8 @@
 import { Command } from 'commander';
 import { inTerminal, outputNow } from '../../lib/command.ts';
 import { BadInput, Failure } from '../../lib/failure.ts';
-import { leaseName } from '../../lib/lock.ts';
-import { runProgram } from '../../lib/program.ts';
+import { leaseName } from '../../lib/lock/lock.ts';
+import { runProgram } from '../../lib/runner/program.ts';
 import { loadSettings, type Settings } from '../../lib/settings.ts';
 import { STATUS } from '../../lib/status.ts';
 

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { realRun } from '../../lib/command.ts';
-import { Helm } from '../../lib/helm.ts';
-import { Kubectl } from '../../lib/kubectl.ts';
+import { Helm } from '../../lib/helm/helm.ts';
+import { Kubectl } from '../../lib/kubernetes/kubectl.ts';
 import { loadSettings } from '../../lib/settings.ts';
 
 const settings = loadSettings();

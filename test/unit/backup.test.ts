@@ -3,13 +3,13 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { expect, test } from 'vitest';
-import { readBackup, recipientsOf, writeBackup, type Backup } from '../../lib/backup-file.ts';
+import { readBackup, recipientsOf, writeBackup, type Backup } from '../../lib/kubently/backup-file.ts';
 import { BadInput } from '../../lib/failure.ts';
-import type { KubeObject } from '../../lib/kubectl.ts';
-import { dumpRedis, restoreRedis } from '../../lib/redis-dump.ts';
+import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
+import { dumpRedis, restoreRedis } from '../../lib/kubently/redis-dump.ts';
 import { Secret } from '../../lib/secret.ts';
 import type { Settings } from '../../lib/settings.ts';
-import { writeTokens } from '../../lib/tokens.ts';
+import { writeTokens } from '../../lib/kubently/tokens.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, settings, temporaryFolder } from './outside.ts';
 

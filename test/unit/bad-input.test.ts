@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BadInput, explain } from '../../lib/failure.ts';
-import { operate } from '../../lib/operations.ts';
-import type { Selection } from '../../lib/select.ts';
+import { operate } from '../../lib/runner/operations.ts';
+import type { Selection } from '../../lib/runner/select.ts';
 import { ROWS } from '../../lib/settings-table.ts';
 import { fakeOutside, temporaryFolder, type FakeOutside } from './outside.ts';
 

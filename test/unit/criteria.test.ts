@@ -1,10 +1,10 @@
 /** The 13 criteria: each proven on a deployment as it should be, and not on one where just that is wrong. */
 import { beforeEach, expect, test, vi } from 'vitest';
-import type { Criterion } from '../../lib/criterion.ts';
-import { proveAll, verdict } from '../../lib/criterion.ts';
-import type { KubeObject } from '../../lib/kubectl.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proveAll, verdict } from '../../lib/runner/criterion.ts';
+import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
 import type { Settings } from '../../lib/settings.ts';
-import type { Served } from '../../lib/tls.ts';
+import type { Served } from '../../lib/certificates/tls.ts';
 import { Secret } from '../../lib/secret.ts';
 import { CRITERIA } from '../../scripts/criteria/criteria.ts';
 import { FakeCluster, ready } from './fake-cluster.ts';
@@ -32,18 +32,18 @@ const other = vi.hoisted(() => ({
   policy: 'done',
   cli: '',
 }));
-vi.mock('../../lib/policy-probe.ts', async (real) => ({
-  ...(await real<typeof import('../../lib/policy-probe.ts')>()),
+vi.mock('../../lib/kubernetes/policy-probe.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/kubernetes/policy-probe.ts')>()),
   podReaches: (_c: unknown, _i: unknown, { name, targets }: { name: string; targets: unknown[] }) =>
     Promise.resolve(targets.map(() => other.reaches(name))),
   inOtherNamespace: (_c: unknown, work: () => unknown) => work(),
 }));
-vi.mock('../../lib/release.ts', async (real) => ({
-  ...(await real<typeof import('../../lib/release.ts')>()),
+vi.mock('../../lib/helm/release.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/helm/release.ts')>()),
   gkeRelease: () => Promise.resolve({}),
 }));
-vi.mock('../../lib/fitted.ts', async (real) => ({
-  ...(await real<typeof import('../../lib/fitted.ts')>()),
+vi.mock('../../lib/helm/fitted.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/helm/fitted.ts')>()),
   fitted: () => Promise.resolve({ around: [POLICY] }),
 }));
 vi.mock('../../scripts/2.8-redis-network-policy.ts', () => ({
@@ -52,8 +52,8 @@ vi.mock('../../scripts/2.8-redis-network-policy.ts', () => ({
 vi.mock('../../scripts/4.2-cli.ts', () => ({
   step: { prove: () => (other.cli === '' ? Promise.resolve('answered') : Promise.reject(new Error(other.cli))) },
 }));
-vi.mock('../../lib/certificate.ts', async (real) => ({
-  ...(await real<typeof import('../../lib/certificate.ts')>()),
+vi.mock('../../lib/certificates/certificate.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/certificates/certificate.ts')>()),
   servedAsIssued: () => Promise.resolve('it is served'),
 }));
 

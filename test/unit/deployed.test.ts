@@ -1,10 +1,10 @@
 /** The facts of `status`: the certificate's lifetime, who is connected, which versions run. */
 import { expect, test } from 'vitest';
-import { certificateObject } from '../../lib/certificate.ts';
-import { deployedFacts, type Fact } from '../../lib/deployed.ts';
-import type { KubeObject } from '../../lib/kubectl.ts';
+import { certificateObject } from '../../lib/certificates/certificate.ts';
+import { deployedFacts, type Fact } from '../../lib/kubently/deployed.ts';
+import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
 import { Secret } from '../../lib/secret.ts';
-import { writeTokens } from '../../lib/tokens.ts';
+import { writeTokens } from '../../lib/kubently/tokens.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, json } from './outside.ts';
 import { checkedOut, checkoutRows } from './released.ts';

@@ -2,10 +2,10 @@ import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { BadInput, Failure } from '../../lib/failure.ts';
-import { runsOf } from '../../lib/history.ts';
-import { journalled, openJournal } from '../../lib/journal.ts';
+import { runsOf } from '../../lib/journal/history.ts';
+import { journalled, openJournal } from '../../lib/journal/journal.ts';
 import { Secret } from '../../lib/secret.ts';
-import { Stopped } from '../../lib/stop.ts';
+import { Stopped } from '../../lib/runner/stop.ts';
 import { temporaryFolder } from './outside.ts';
 
 const read = (folder: string): Record<string, unknown>[] =>

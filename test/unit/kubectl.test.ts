@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Kubectl, secretObject, secretValue } from '../../lib/kubectl.ts';
-import { Helm } from '../../lib/helm.ts';
+import { Kubectl, secretObject, secretValue } from '../../lib/kubernetes/kubectl.ts';
+import { Helm } from '../../lib/helm/helm.ts';
 import { Secret } from '../../lib/secret.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fails, fakeOutside, settings, type Row } from './outside.ts';

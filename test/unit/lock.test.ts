@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BadInput, explain } from '../../lib/failure.ts';
-import type { JournalEntry } from '../../lib/journal.ts';
-import { LEASE_MS } from '../../lib/lease.ts';
-import { leaseName, Locked, waitOf, withLock, type Wish } from '../../lib/lock.ts';
-import { thisOwner, type Owner } from '../../lib/owner.ts';
-import type { Session } from '../../lib/session.ts';
-import { screen } from '../../lib/show.ts';
-import { Stop, Stopped, stoppable } from '../../lib/stop.ts';
+import type { JournalEntry } from '../../lib/journal/journal.ts';
+import { LEASE_MS } from '../../lib/lock/lease.ts';
+import { leaseName, Locked, waitOf, withLock, type Wish } from '../../lib/lock/lock.ts';
+import { thisOwner, type Owner } from '../../lib/lock/owner.ts';
+import type { Session } from '../../lib/runner/session.ts';
+import { screen } from '../../lib/runner/show.ts';
+import { Stop, Stopped, stoppable } from '../../lib/runner/stop.ts';
 import { FakeLeases } from './fake-lease.ts';
 import { contextOf, fakeOutside } from './outside.ts';
 

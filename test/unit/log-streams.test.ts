@@ -1,6 +1,13 @@
 /** Logs: which streams there are, their last lines in order of time, and what is followed when pods come and go. */
 import { beforeEach, expect, test } from 'vitest';
-import { followStream, inOrder, lastLines, logStreams, type LogLine, type LogStream } from '../../lib/log-streams.ts';
+import {
+  followStream,
+  inOrder,
+  lastLines,
+  logStreams,
+  type LogLine,
+  type LogStream,
+} from '../../lib/kubernetes/log-streams.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, settings } from './outside.ts';
 

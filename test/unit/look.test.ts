@@ -2,10 +2,10 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Context } from '../../lib/context.ts';
 import { Failure } from '../../lib/failure.ts';
-import type { JournalEntry } from '../../lib/journal.ts';
-import { aroundLines, look, lookAtSteps, type View } from '../../lib/look.ts';
-import { screen } from '../../lib/show.ts';
-import { absent, conflict, differs, done, type Check, type Step, type StepId } from '../../lib/step.ts';
+import type { JournalEntry } from '../../lib/journal/journal.ts';
+import { aroundLines, look, lookAtSteps, type View } from '../../lib/runner/look.ts';
+import { screen } from '../../lib/runner/show.ts';
+import { absent, conflict, differs, done, type Check, type Step, type StepId } from '../../lib/runner/step.ts';
 import { STEPS } from '../../scripts/steps.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { FakeGoogle } from './fake-google.ts';

@@ -2,12 +2,20 @@
 import { Chalk } from 'chalk';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { BadInput, Failure, type Problem } from '../../lib/failure.ts';
-import type { JournalEntry } from '../../lib/journal.ts';
-import { operate } from '../../lib/operations.ts';
-import type { Session } from '../../lib/session.ts';
-import { absent, conflict, done, type ChangeStep, type Check, type ProofStep, type Step } from '../../lib/step.ts';
-import type { Criterion, Proof } from '../../lib/criterion.ts';
-import { Stop } from '../../lib/stop.ts';
+import type { JournalEntry } from '../../lib/journal/journal.ts';
+import { operate } from '../../lib/runner/operations.ts';
+import type { Session } from '../../lib/runner/session.ts';
+import {
+  absent,
+  conflict,
+  done,
+  type ChangeStep,
+  type Check,
+  type ProofStep,
+  type Step,
+} from '../../lib/runner/step.ts';
+import type { Criterion, Proof } from '../../lib/runner/criterion.ts';
+import { Stop } from '../../lib/runner/stop.ts';
 import { contextOf, fakeOutside, settings } from './outside.ts';
 
 const world = vi.hoisted(() => ({
@@ -19,16 +27,16 @@ const world = vi.hoisted(() => ({
 }));
 vi.mock('../../scripts/steps.ts', () => ({ STEPS: world.steps }));
 vi.mock('../../scripts/criteria/criteria.ts', () => ({ CRITERIA: world.criteria }));
-vi.mock('../../lib/preflight.ts', () => ({ preflight: () => Promise.resolve(world.problems) }));
-vi.mock('../../lib/session.ts', () => ({
+vi.mock('../../lib/runner/preflight.ts', () => ({ preflight: () => Promise.resolve(world.problems) }));
+vi.mock('../../lib/runner/session.ts', () => ({
   openSession: (looking: boolean) => {
     world.looking = looking;
     return world.session;
   },
 }));
 
-vi.mock('../../lib/lock.ts', async (real) => ({
-  ...(await real<typeof import('../../lib/lock.ts')>()),
+vi.mock('../../lib/lock/lock.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/lock/lock.ts')>()),
   withLock: (_: Session, __: unknown, work: (tell: () => void) => unknown) => work(() => undefined),
 }));
 

@@ -9,7 +9,7 @@ import { makeContext, type Context, type Outside } from '../../lib/context.ts';
 import type { HttpAnswer, HttpRequest } from '../../lib/http.ts';
 import { Secret } from '../../lib/secret.ts';
 import type { Settings } from '../../lib/settings.ts';
-import type { Served } from '../../lib/tls.ts';
+import type { Served } from '../../lib/certificates/tls.ts';
 
 const ROOT = mkdtempSync(join(tmpdir(), 'kubently-unit-'));
 afterAll(() => rmSync(ROOT, { recursive: true, force: true }));

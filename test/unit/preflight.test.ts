@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { preflight } from '../../lib/preflight.ts';
+import { preflight } from '../../lib/runner/preflight.ts';
 import type { Settings } from '../../lib/settings.ts';
 import { FakeGoogle } from './fake-google.ts';
 import { contextOf, fails, fakeOutside, json, settings, type Row, type World } from './outside.ts';

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Around } from '../../lib/chart/around.ts';
-import { chartPath } from '../../lib/checkout.ts';
+import { chartPath } from '../../lib/kubently/checkout.ts';
 import type { Settings } from '../../lib/settings.ts';
 import { settings, type Row } from './outside.ts';
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import type { HttpAnswer, HttpRequest } from '../../lib/http.ts';
-import type { KubeObject } from '../../lib/kubectl.ts';
+import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
 import type { Settings } from '../../lib/settings.ts';
 import { inputOf, json, type Row, type World } from './outside.ts';
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Placed } from '../../lib/release.ts';
-import { past, planMoves, revisionOf, rollBack, type Past } from '../../lib/rollback.ts';
+import type { Placed } from '../../lib/helm/release.ts';
+import { past, planMoves, revisionOf, rollBack, type Past } from '../../lib/helm/rollback.ts';
 import { deployment, FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside } from './outside.ts';
 import { checkedOut, checkoutRows, MANIFEST } from './released.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Failure } from '../../lib/failure.ts';
-import type { JournalEntry } from '../../lib/journal.ts';
-import { runSteps, type Progress } from '../../lib/run.ts';
+import type { JournalEntry } from '../../lib/journal/journal.ts';
+import { runSteps, type Progress } from '../../lib/runner/run.ts';
 import {
   absent,
   conflict,
@@ -11,7 +11,7 @@ import {
   type ProofStep,
   type Step,
   type StepId,
-} from '../../lib/step.ts';
+} from '../../lib/runner/step.ts';
 import { contextOf, fakeOutside } from './outside.ts';
 
 /** Steps that write down what is called. */

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { realRun } from '../../lib/command.ts';
 import { systemClock } from '../../lib/clock.ts';
-import { runSteps } from '../../lib/run.ts';
-import { absent, type ChangeStep } from '../../lib/step.ts';
-import { Stop, Stopped, stoppable } from '../../lib/stop.ts';
+import { runSteps } from '../../lib/runner/run.ts';
+import { absent, type ChangeStep } from '../../lib/runner/step.ts';
+import { Stop, Stopped, stoppable } from '../../lib/runner/stop.ts';
 import { waitFor } from '../../lib/wait.ts';
 import { contextOf, fakeOutside } from './outside.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { realRun } from '../../lib/command.ts';
 import { Secret } from '../../lib/secret.ts';
-import { readIngressIp, readTokens, tokenName, tokenNames, writeTokens } from '../../lib/tokens.ts';
+import { readIngressIp, readTokens, tokenName, tokenNames, writeTokens } from '../../lib/kubently/tokens.ts';
 import { settings, temporaryFolder } from './outside.ts';
 
 vi.mock('node:fs/promises', { spy: true });

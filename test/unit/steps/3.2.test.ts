@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { chartPath } from '../../../lib/checkout.ts';
+import { chartPath } from '../../../lib/kubently/checkout.ts';
 import type { Settings } from '../../../lib/settings.ts';
 import { step as values } from '../../../scripts/3.1-remote-values.ts';
 import { step } from '../../../scripts/3.2-remote-release.ts';

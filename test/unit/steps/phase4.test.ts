@@ -9,8 +9,8 @@ import { FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { contextOf, fakeOutside, json, settings, type Row } from '../outside.ts';
 import { FakeKubently, REDIS_POD, withTokens } from '../remote.ts';
 
-vi.mock('../../../lib/cli-build.ts', async (real) => ({
-  ...(await real<typeof import('../../../lib/cli-build.ts')>()),
+vi.mock('../../../lib/kubently/cli-build.ts', async (real) => ({
+  ...(await real<typeof import('../../../lib/kubently/cli-build.ts')>()),
   builtCli: () => Promise.resolve('/cache/cli/dist/index.js'),
 }));
 

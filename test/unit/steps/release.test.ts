@@ -2,12 +2,12 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Finding } from '../../../lib/chart/finding.ts';
-import { chartPath } from '../../../lib/checkout.ts';
-import type { KubeObject } from '../../../lib/kubectl.ts';
+import { chartPath } from '../../../lib/kubently/checkout.ts';
+import type { KubeObject } from '../../../lib/kubernetes/kubectl.ts';
 import type { Command } from '../../../lib/command.ts';
-import { objectsOf } from '../../../lib/helm.ts';
-import { valuesPath } from '../../../lib/fitted.ts';
-import { gkeRelease } from '../../../lib/release.ts';
+import { objectsOf } from '../../../lib/helm/helm.ts';
+import { valuesPath } from '../../../lib/helm/fitted.ts';
+import { gkeRelease } from '../../../lib/helm/release.ts';
 import type { Settings } from '../../../lib/settings.ts';
 import { step as values } from '../../../scripts/2.4-values.ts';
 import { step as release } from '../../../scripts/2.5-release.ts';

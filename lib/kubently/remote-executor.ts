@@ -1,0 +1,81 @@
+/** One remote cluster's executor: registered, released, connected (plan step 3.2). */
+import { ensureRegistered, kubentlyApi } from './api.ts';
+import type { Context } from '../context.ts';
+import { executorTokenSecret, remoteSecret, tokenOf } from './deployment.ts';
+import { drift, isNone } from '../kubernetes/drift.ts';
+import { executorAnswers } from './executor-connection.ts';
+import { differenceLines } from '../kubernetes/field-differences.ts';
+import { newNamespace } from '../kubernetes/infrastructure.ts';
+import { registered, runningRedis, selector } from './redis.ts';
+import { applyRelease, checkRelease, releaseWorkloads, remoteRelease, waitForWorkloads } from '../helm/release.ts';
+import { absent, differs, unknownBefore, type Check } from '../runner/step.ts';
+import type { Remote } from '../target.ts';
+import { readTokens, tokenName } from './tokens.ts';
+
+/** As good as possible: with the API or its Redis the registration goes anyway. */
+export async function unregister(ctx: Context, { id }: Remote): Promise<void> {
+  if (!(await ctx.helm(ctx.settings.gke).release(ctx.settings.release))) return;
+  try {
+    await kubentlyApi(ctx).unregister(id);
+  } catch (error) {
+    ctx.note(`${id} stays registered until Redis goes: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Live truth of one remote cluster: its token's Secret and registration, and its release. */
+export async function checkRemote(ctx: Context, remote: Remote): Promise<Check> {
+  const tokens = readTokens(ctx.settings.tokensFile);
+  const token = tokens[tokenName(remote.id)];
+  if (!token || !tokens['REDIS_PASSWORD']) return unknownBefore('2.1', 'its token is known after 2.1');
+  const [secret, redis] = await Promise.all([
+    drift(ctx.kube(remote), [remoteSecret(remote, tokens)]),
+    runningRedis(ctx),
+  ]);
+  if (secret.absent.length > 0) return absent('no token Secret');
+  if (!isNone(secret)) return differs('its token Secret is not as meant', differenceLines(secret.changed));
+  if (redis === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
+  const known = await registered(ctx, new Map([[remote.id, token]]), redis);
+  if (known.get(remote.id) !== 'registered') return differs('its token is not the registered one');
+  const found = await checkRelease(ctx, await remoteRelease(ctx, remote));
+  return found.state === 'done' && (await hasOldToken(ctx, remote))
+    ? differs('its pod was started before its token Secret was last changed')
+    : found;
+}
+
+/** A pod reads the token when it starts; the release's stamp tells only what it was upgraded with. */
+async function hasOldToken(ctx: Context, remote: Remote): Promise<boolean> {
+  const kube = ctx.kube(remote);
+  const [changed, pods] = await Promise.all([
+    kube.changedAt('Secret', executorTokenSecret(remote.release)),
+    kube.list('Pod', selector(remote.release, 'executor')),
+  ]);
+  return pods.some(
+    ({ metadata: { creationTimestamp = '', deletionTimestamp } }) =>
+      deletionTimestamp === undefined && changed !== undefined && Date.parse(creationTimestamp) < changed,
+  );
+}
+
+/** Registers the token, then makes Secret and release (contract 4: an executor without a registration is refused). */
+export async function applyRemote(ctx: Context, remote: Remote): Promise<void> {
+  const tokens = readTokens(ctx.settings.tokensFile);
+  const kube = ctx.kube(remote);
+  await ensureRegistered(ctx, remote.id, tokenOf(tokens, tokenName(remote.id)));
+  await kube.apply([...(await newNamespace(kube)), remoteSecret(remote, tokens)]);
+  await applyRelease(ctx, await remoteRelease(ctx, remote));
+  if (!(await hasOldToken(ctx, remote))) return;
+  // The upgrade may be replacing the pods by itself.
+  await rolledOut(ctx, remote);
+  if (await hasOldToken(ctx, remote))
+    await kube.change(['rollout', 'restart', 'deployment', '--selector', selector(remote.release, 'executor')]);
+}
+
+/** The pod runs, and a command comes back through it. */
+export async function verifyRemote(ctx: Context, remote: Remote): Promise<string> {
+  await rolledOut(ctx, remote);
+  return executorAnswers(ctx, remote);
+}
+
+async function rolledOut(ctx: Context, remote: Remote): Promise<void> {
+  const placed = await remoteRelease(ctx, remote);
+  await waitForWorkloads(ctx, placed, await releaseWorkloads(ctx, placed));
+}

@@ -1,0 +1,63 @@
+/** A success criterion of the plan, proven afresh (design.md "The 13 success criteria"). */
+import type { Context } from '../context.ts';
+import type { Journal } from '../journal/journal.ts';
+import { explain } from '../failure.ts';
+
+export type Proof =
+  | { state: 'proven'; evidence: string }
+  /** Nothing failed, but it could not be shown (no LLM key, no enforcing CNI): not counted as passed. */
+  | { state: 'unproven'; reason: string };
+
+export interface Criterion {
+  number: number;
+  /** The plan's own words. */
+  title: string;
+  /** @throws Failure when it does not hold */
+  prove: (ctx: Context) => Promise<Proof>;
+}
+
+export type Outcome = { criterion: Criterion } & (Proof | { state: 'failed'; error: unknown });
+
+export function proven(evidence: string): Proof {
+  return { state: 'proven', evidence };
+}
+
+/** Proves all at once, each to its own outcome, in the plan's order. */
+export async function proveAll(
+  criteria: readonly Criterion[],
+  ctx: Context,
+  journal: Journal,
+  ended: (outcome: Outcome) => void,
+): Promise<Outcome[]> {
+  return Promise.all(
+    criteria.map(async (criterion): Promise<Outcome> => {
+      const started = ctx.clock.now();
+      const outcome = await criterion.prove(ctx).then(
+        (proof): Outcome => ({ criterion, ...proof }),
+        (error: unknown): Outcome => ({ criterion, state: 'failed', error }),
+      );
+      const reason =
+        outcome.state === 'proven'
+          ? outcome.evidence
+          : outcome.state === 'unproven'
+            ? outcome.reason
+            : explain(outcome.error);
+      journal({
+        event: 'criterion',
+        step: String(criterion.number),
+        state: outcome.state,
+        reason,
+        durationMs: ctx.clock.now() - started,
+      });
+      ended(outcome);
+      return outcome;
+    }),
+  );
+}
+
+/** The last line of `make verify`. */
+export function verdict(outcomes: readonly Outcome[]): string {
+  const open = outcomes.filter((o) => o.state !== 'proven');
+  const named = open.map((o) => `${o.criterion.number} (${o.criterion.title}: ${o.state})`).join(', ');
+  return `${outcomes.length - open.length} of ${outcomes.length} criteria proven${open.length > 0 ? `; not proven: ${named}` : ''}`;
+}

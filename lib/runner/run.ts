@@ -1,0 +1,198 @@
+/** Runs steps as one graph: each as soon as what it needs is done; those that do not need each other at once. */
+import type { Context } from '../context.ts';
+import { explain, Failure } from '../failure.ts';
+import type { Journal } from '../journal/journal.ts';
+import { stepAtWork } from '../journal/journaled.ts';
+import { Stopped } from './stop.ts';
+import { byId, type Check, type Step, type StepId } from './step.ts';
+
+export type State =
+  | 'waiting'
+  | 'checking'
+  | 'applying'
+  | 'verifying'
+  | 'undoing'
+  /** Ended well: it was changed, it was as meant, it was proven. */
+  | 'done'
+  | 'unchanged'
+  | 'proven'
+  | 'removed'
+  /** Ended badly: by itself, or because a step that it needs did. */
+  | 'failed'
+  | 'blocked'
+  /** Ended with the run: a signal, or the lock was lost. */
+  | 'stopped';
+
+export interface Progress {
+  id: StepId;
+  title: string;
+  state: State;
+  /** What it waits for, why it was done, or why it failed. */
+  note: string;
+  startedAt: number | undefined;
+  endedAt: number | undefined;
+  error?: unknown;
+}
+
+export const ENDED: ReadonlySet<State> = new Set([
+  'done',
+  'unchanged',
+  'proven',
+  'removed',
+  'failed',
+  'blocked',
+  'stopped',
+]);
+
+export interface Watcher {
+  /** Called on each change of state or note. */
+  changed: (progress: Progress, all: readonly Progress[]) => void;
+}
+
+/**
+ * Runs the chosen steps. Needs outside the choice are only checked.
+ * @param catalogue all steps of the plan
+ * @returns one Progress a chosen step, in the plan's order; never throws for a step's failure
+ */
+export async function runSteps(
+  chosen: readonly Step[],
+  catalogue: readonly Step[],
+  ctx: Context,
+  journal: Journal,
+  watcher: Watcher,
+): Promise<Progress[]> {
+  const rows = new Map<StepId, Progress>();
+  const ends = new Map<StepId, Promise<boolean>>();
+  const steps = [...chosen].sort(byId);
+  for (const { id, title } of steps)
+    rows.set(id, { id, title, state: 'waiting', note: '', startedAt: undefined, endedAt: undefined });
+  const all = [...rows.values()];
+  const stepOf = (id: StepId): Step => {
+    const found = catalogue.find((s) => s.id === id);
+    if (!found) throw new Error(`no step ${id}`);
+    return found;
+  };
+
+  /** True once the step is done, run here or found done by its check. */
+  const end = (id: StepId): Promise<boolean> => {
+    const known = ends.get(id);
+    if (known) return known;
+    const row = rows.get(id);
+    const made = row ? stepAtWork.run(id, () => runOne(stepOf(id), row)) : isDoneAlready(stepOf(id), ctx, journal);
+    ends.set(id, made);
+    return made;
+  };
+
+  const unmet = async (ids: readonly StepId[]): Promise<StepId[]> => {
+    const met = await Promise.all(ids.map(end));
+    return ids.filter((_, i) => !met[i]);
+  };
+
+  const runOne = async (step: Step, row: Progress): Promise<boolean> => {
+    const set = (state: State, note = ''): void => {
+      row.state = state;
+      row.note = note;
+      if (state !== 'waiting') row.startedAt ??= ctx.clock.now();
+      if (ENDED.has(state)) row.endedAt = ctx.clock.now();
+      const durationMs =
+        row.endedAt !== undefined && row.startedAt !== undefined ? { durationMs: row.endedAt - row.startedAt } : {};
+      journal({ event: 'step', step: step.id, state, reason: note, ...durationMs });
+      watcher.changed(row, all);
+    };
+    const own: Context = {
+      ...ctx,
+      note: (text) => {
+        row.note = text;
+        watcher.changed(row, all);
+      },
+      remark: (text) => {
+        own.note(text);
+        journal({ event: 'remark', step: step.id, reason: text });
+      },
+    };
+    const waitFor = async (ids: readonly StepId[]): Promise<void> => {
+      const waiting = ids.filter((id) => !ENDED.has(rows.get(id)?.state ?? 'done'));
+      if (waiting.length > 0) own.note(`needs ${waiting.join(', ')}`);
+      const missing = await unmet(ids);
+      if (missing.length > 0) throw new Blocked(missing);
+    };
+    try {
+      await waitFor(step.needs);
+      const ended =
+        step.kind === 'proof' ? await prove(step, own, set, waitFor) : await change(step, own, set, waitFor);
+      set(ended.state, ended.note);
+      return true;
+    } catch (error) {
+      row.error = error;
+      set(badEnd(error), firstLine(error));
+      return false;
+    }
+  };
+
+  await Promise.all(steps.map((s) => end(s.id)));
+  return all;
+}
+
+type Set_ = (state: State, note?: string) => void;
+type WaitFor = (ids: readonly StepId[]) => Promise<void>;
+
+async function prove(
+  step: Step & { kind: 'proof' },
+  ctx: Context,
+  set: Set_,
+  waitFor: WaitFor,
+): Promise<{ state: State; note: string }> {
+  await waitFor(step.needsToVerify ?? []);
+  set('verifying');
+  return { state: 'proven', note: await step.prove(ctx) };
+}
+
+async function change(
+  step: Step & { kind: 'change' },
+  ctx: Context,
+  set: Set_,
+  waitFor: WaitFor,
+): Promise<{ state: State; note: string }> {
+  set('checking');
+  const found = await step.check(ctx);
+  if (found.state !== 'done') {
+    if (found.state === 'differs' && !found.converge) {
+      throw new Failure({
+        what: `${step.id}: what is there is not what is meant, and was left alone`,
+        found: found.reason,
+        detail: found.lines?.join('\n'),
+        next: found.next,
+      });
+    }
+    set('applying', found.reason);
+    await step.apply(ctx);
+  }
+  await waitFor(step.needsToVerify ?? []);
+  set('verifying');
+  const evidence = await step.verify(ctx);
+  return found.state === 'done' ? { state: 'unchanged', note: found.reason } : { state: 'done', note: evidence };
+}
+
+/** A need that is not part of this run: its check alone decides. */
+async function isDoneAlready(step: Step, ctx: Context, journal: Journal): Promise<boolean> {
+  if (step.kind === 'proof') return true;
+  const found: Check = await step
+    .check(ctx)
+    .catch((error: unknown): Check => ({ state: 'absent', reason: firstLine(error) }));
+  journal({ event: 'need', step: step.id, state: found.state, reason: found.reason });
+  return found.state === 'done';
+}
+
+function badEnd(error: unknown): State {
+  return error instanceof Blocked ? 'blocked' : error instanceof Stopped ? 'stopped' : 'failed';
+}
+
+class Blocked extends Error {
+  constructor(ids: readonly StepId[]) {
+    super(`needs ${ids.join(', ')}, which ${ids.length === 1 ? 'is' : 'are'} not done`);
+  }
+}
+
+function firstLine(error: unknown): string {
+  return explain(error).split('\n')[0] ?? '';
+}

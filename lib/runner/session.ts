@@ -1,0 +1,31 @@
+/** What every command of the program starts with: settings, the outside, the screen, the journal and the stop. */
+import { makeContext, realOutside, type Context, type Outside } from '../context.ts';
+import { openJournal, type Journal } from '../journal/journal.ts';
+import { journaled } from '../journal/journaled.ts';
+import { loadSettings } from '../settings.ts';
+import { screen, type Screen } from './show.ts';
+import { processStop, stoppable, type Stop } from './stop.ts';
+
+export interface Session {
+  /** For the work: it starts nothing new once the run is to end. */
+  ctx: Context;
+  /** For what still has to be done then, such as freeing the lock. */
+  outside: Outside;
+  stop: Stop;
+  out: Screen;
+  journal: Journal;
+}
+
+/**
+ * @param looking true when nothing may be changed: a command that mutates is refused
+ * @param stream where lines for people go
+ * @throws BadInput with every problem of the settings
+ */
+export function openSession(looking: boolean, stream: NodeJS.WriteStream = process.stdout): Session {
+  const out = screen(stream);
+  const settings = loadSettings();
+  const journal = openJournal(settings.file, out.line);
+  const outside = realOutside(settings);
+  const ctx = makeContext(settings, stoppable(journaled(outside, journal), processStop), looking);
+  return { ctx, outside, stop: processStop, out, journal };
+}
