@@ -1,9 +1,10 @@
-/** Whether a remote executor is connected: a command comes back through it; a running pod says nothing (contract 4). */
+/** Whether an executor is connected: a command comes back through it; a running pod says nothing (contract 4). */
 import { kubentlyApi } from './api.ts';
 import type { Context } from '../context.ts';
 import { Failure } from '../failure.ts';
 import { selector } from './redis.ts';
 import { podSuspects } from '../kubernetes/stuck-pod.ts';
+import type { Settings } from '../settings.ts';
 import type { Remote } from '../target.ts';
 import { patience, waitFor, type Suspect } from '../wait.ts';
 
@@ -13,24 +14,32 @@ const SECOND_TRY_MS = 8_000;
 const SETTLE_MS = 40_000;
 const LOG_LINES = 20;
 
+/** An executor: of a remote cluster, or the one beside the API. */
+type Executor = Remote;
+
+/** The executor of the GKE cluster, which comes with the release. */
+export function gkeExecutor({ gke, gkeClusterId, release }: Settings): Executor {
+  return { ...gke, id: gkeClusterId, release };
+}
+
 /** Waits until a command comes back. @returns the evidence @throws Failure when the API refuses the executor */
-export async function executorAnswers(ctx: Context, remote: Remote): Promise<string> {
-  const kube = ctx.kube(remote);
+export async function executorAnswers(ctx: Context, executor: Executor): Promise<string> {
+  const kube = ctx.kube(executor);
   const judge = patience(ctx.clock);
-  const log = (): Promise<string> => kube.logs(['--selector', selector(remote.release, 'executor')], LOG_LINES);
+  const log = (): Promise<string> => kube.logs(['--selector', selector(executor.release, 'executor')], LOG_LINES);
   return waitFor(
     {
-      what: `executor of ${remote.id}`,
+      what: `executor of ${executor.id}`,
       timeoutMs: 120_000,
       probe: async () => {
-        const command = await tryCommand(ctx, remote.id);
-        if (command === undefined) return { state: 'ready', value: `${remote.id} answers a command` };
-        const [pods, words] = await Promise.all([kube.list('Pod', selector(remote.release, 'executor')), log()]);
+        const command = await tryCommand(ctx, executor.id);
+        if (command === undefined) return { state: 'ready', value: `${executor.id} answers a command` };
+        const [pods, words] = await Promise.all([kube.list('Pod', selector(executor.release, 'executor')), log()]);
         // Without a readiness probe its rollout is complete between two crashes.
-        return judge([...podSuspects(pods, []), ...logSuspects(words, ctx)], command);
+        return judge([...podSuspects(pods, []), ...logSuspects(words, ctx, executor)], command);
       },
       diagnose: async () => (await log()).trimEnd(),
-      next: `kubectl --context ${remote.context} --namespace ${remote.namespace} logs --selector ${selector(remote.release, 'executor')}`,
+      next: `kubectl --context ${executor.context} --namespace ${executor.namespace} logs --selector ${selector(executor.release, 'executor')}`,
     },
     ctx,
   );
@@ -50,7 +59,9 @@ async function tryCommand(ctx: Context, id: string): Promise<string | undefined>
 }
 
 /** What the executor's newest word about its connection means; nothing when it is connected. */
-function logSuspects(log: string, { settings }: Context): Suspect[] {
+function logSuspects(log: string, { settings }: Context, { id }: Executor): Suspect[] {
+  const ofGke = id === settings.gkeClusterId;
+  const url = ofGke ? settings.gkeExecutorApiUrl : `https://${settings.host}`;
   const last = log
     .split('\n')
     .findLast((l) =>
@@ -66,8 +77,8 @@ function logSuspects(log: string, { settings }: Context): Suspect[] {
         reason: `the API refuses the executor (HTTP ${refused}): ${said}`,
         next:
           refused === '401'
-            ? 'its token is not the registered one: ./runbook 3.2 registers it again and restarts it'
-            : `look at what serves https://${settings.host}: ./runbook 4.1`,
+            ? `its token is not the registered one: ${ofGke ? `make rotate WHAT=executor:${id} gives it a new one` : './runbook 3.2 registers it again and restarts it'}`
+            : `look at what serves ${url}: ./runbook 4.1`,
         graceMs: SECOND_TRY_MS,
       },
     ];
@@ -75,7 +86,7 @@ function logSuspects(log: string, { settings }: Context): Suspect[] {
     return [
       {
         key: 'untrusted',
-        reason: `the executor does not trust https://${settings.host}: ${said}`,
+        reason: `the executor does not trust ${url}: ${said}`,
         next: settings.tls.caFile
           ? `TLS_CA_FILE (${settings.tls.caFile}) is not the CA that signed the certificate`
           : 'set TLS_CA_FILE to the CA that signed the certificate, or TLS_ISSUER=production',
