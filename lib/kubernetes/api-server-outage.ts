@@ -9,7 +9,7 @@ const AGAIN_MS = 2_000;
 
 /** The client's own words about a server that it did not reach; a webhook, kubelet or registry behind other URLs is none. */
 const UNANSWERED =
-  /The connection to the server \S+ was refused|(Unable to connect to the server: |https:\/\/[^\s"\\]*\/(apis?|openapi|version|readyz)\b).*(connection refused|connection reset|\bEOF\b|TLS handshake timeout|i\/o timeout|connection lost|GOAWAY)/i;
+  /The connection to the server \S+ was refused|(Unable to connect to the server: |https?:\/\/[^\s"\\]*\/(apis?|openapi|version|readyz)\b).*(connection refused|connection reset|\bEOF\b|TLS handshake timeout|i\/o timeout|connection lost|GOAWAY)/i;
 /** A server that answers and cannot serve yet, or no more. */
 const UNREADY =
   /etcdserver: |the server is currently unable to handle the request|apiserver (not ready|is shutting down)|storage is \(re\)initializing/i;

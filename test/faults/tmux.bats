@@ -8,7 +8,8 @@ setup() {
   load "$PWD/node_modules/bats-assert/load.bash"
   export ENV_FILE=${ENV_FILE:-sandbox/.env} NO_COLOR=1 TERM=xterm TMUX_TMPDIR="$BATS_TEST_TMPDIR"
   unset TMUX
-  set -a; . "$ENV_FILE"; set +a
+  # Only these: the run gets its settings from the file, as an operator's does.
+  read -r API_HOST context config <<<"$(. "$ENV_FILE"; echo "$API_HOST $GKE_CONTEXT ${KUBECONFIG:-}")"
   session="kubently-runbook-${API_HOST//./-}"
 }
 
@@ -32,7 +33,7 @@ gone() { for _ in $(seq 50); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.1;
 # The pane of the run: its process, and what it shows with all that has scrolled away.
 run_pane() { tmux list-panes -t "=$session" -F '#{pane_pid} #{pane_id}' | head -1; }
 shown() { tmux capture-pane -p -J -S - -t "$(run_pane | cut -d' ' -f2)"; }
-lease() { .tools/bin/kubectl --context "$GKE_CONTEXT" --namespace default get "lease/$session" --ignore-not-found -o jsonpath='{.spec.holderIdentity}'; }
+lease() { KUBECONFIG=$config .tools/bin/kubectl --context "$context" --namespace default get "lease/$session" --ignore-not-found -o jsonpath='{.spec.holderIdentity}'; }
 
 # Waits for the lock's holder: the run is at work.
 holder() { for _ in $(seq 150); do held=$(lease); [ -z "$held" ] || return 0; sleep 0.2; done; shown; return 1; }
