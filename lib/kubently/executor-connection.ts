@@ -1,4 +1,4 @@
-/** Whether a remote executor is connected: a command comes back through it; a running pod says nothing (contract 4). */
+/** Whether an executor is connected: a command comes back through it; a running pod says nothing (contract 4). */
 import { kubentlyApi } from './api.ts';
 import type { Context } from '../context.ts';
 import { Failure } from '../failure.ts';
@@ -13,27 +13,46 @@ const SECOND_TRY_MS = 8_000;
 const SETTLE_MS = 40_000;
 const LOG_LINES = 20;
 
-/** Waits until a command comes back. @returns the evidence @throws Failure when the API refuses the executor */
-export async function executorAnswers(ctx: Context, remote: Remote): Promise<string> {
-  const kube = ctx.kube(remote);
+/** What an outsider cannot see of an executor whose pods are at hand. */
+interface Inside {
+  /** What may keep it from ever answering. */
+  suspects: () => Promise<Suspect[]>;
+  diagnose: () => Promise<string>;
+}
+
+/** Waits until a command comes back through the cluster's executor. @returns the evidence @throws Failure when the API refuses the command */
+export async function executorAnswers(ctx: Context, id: string, inside?: Inside): Promise<string> {
   const judge = patience(ctx.clock);
-  const log = (): Promise<string> => kube.logs(['--selector', selector(remote.release, 'executor')], LOG_LINES);
+  const log = id === ctx.settings.gkeClusterId ? 'executor' : `remote:${id}`;
   return waitFor(
     {
-      what: `executor of ${remote.id}`,
+      what: `executor of ${id}`,
       timeoutMs: 120_000,
       probe: async () => {
-        const command = await tryCommand(ctx, remote.id);
-        if (command === undefined) return { state: 'ready', value: `${remote.id} answers a command` };
-        const [pods, words] = await Promise.all([kube.list('Pod', selector(remote.release, 'executor')), log()]);
-        // Without a readiness probe its rollout is complete between two crashes.
-        return judge([...podSuspects(pods, []), ...logSuspects(words, ctx)], command);
+        const command = await tryCommand(ctx, id);
+        if (command === undefined) return { state: 'ready', value: `${id} answers a command` };
+        return judge((await inside?.suspects()) ?? [], command);
       },
-      diagnose: async () => (await log()).trimEnd(),
-      next: `kubectl --context ${remote.context} --namespace ${remote.namespace} logs --selector ${selector(remote.release, 'executor')}`,
+      ...(inside ? { diagnose: inside.diagnose } : {}),
+      next: `make logs WHAT=${log}`,
     },
     ctx,
   );
+}
+
+/** The same for a remote that was just released: a crash, a refusal or a certificate it does not trust ends the wait. */
+export function remoteAnswers(ctx: Context, remote: Remote): Promise<string> {
+  const kube = ctx.kube(remote);
+  const of = selector(remote.release, 'executor');
+  const log = (): Promise<string> => kube.logs(['--selector', of], LOG_LINES);
+  return executorAnswers(ctx, remote.id, {
+    suspects: async () => {
+      const [pods, words] = await Promise.all([kube.list('Pod', of), log()]);
+      // Without a readiness probe its rollout is complete between two crashes.
+      return [...podSuspects(pods, []), ...logSuspects(words, ctx)];
+    },
+    diagnose: async () => (await log()).trimEnd(),
+  });
 }
 
 /** Why no command came back, or undefined when one did. */
