@@ -1,6 +1,6 @@
 /**
  * TLS cases at the edge, against the deployment that ENV_FILE names: what a client sees, from outside. Each is a row of
- * docs/tls-cases.md. SHORT=1 leaves out the stream that is held longer than 5 minutes.
+ * docs/security.md. SHORT=1 leaves out the stream that is held longer than 5 minutes.
  */
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { request } from 'node:https';
@@ -183,7 +183,10 @@ describe('application protocol and session', () => {
   row('the client renegotiates (TLS 1.2)', 'refused', async () => {
     const made = await connected({ ...at, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
     return new Promise((resolve) => {
-      made.on('error', (error: Error) => resolve(`refused: ${error.message.trim()}`));
+      // OpenSSL's message holds an address in memory; its reason does not.
+      made.on('error', (error: Error & { reason?: string }) =>
+        resolve(`refused: ${error.reason ?? error.message.trim()}`),
+      );
       made.on('close', () => resolve('refused: connection closed'));
       made.renegotiate({}, (error) => resolve(error ? `refused: ${error.message.trim()}` : 'renegotiated'));
     });
@@ -231,6 +234,21 @@ describe('plain http', () => {
   row('HSTS is not sent over http (RFC 6797, 7.2)', 'no header', async () => {
     const { headers } = await ask({ url: `http://${host}/health`, address });
     return headers['strict-transport-security'] === undefined ? 'no header' : 'a header';
+  });
+});
+
+describe('/health behind the proxy', () => {
+  const tlsOf = (body: string): string => `TLS ${(JSON.parse(body) as { tls?: string }).tls ?? 'not told'}`;
+  const health = async (headers: Record<string, string> = {}): Promise<string> =>
+    tlsOf((await ask({ url: `${api}/health`, address, headers })).body);
+  row('/health over https: the API says what the client spoke', 'TLS enabled', () => health());
+  row('a client over https that claims http (X-Forwarded-Proto)', 'TLS enabled', () =>
+    health({ 'x-forwarded-proto': 'http' }),
+  );
+  row('/health inside the cluster, past the ingress', 'TLS disabled', async () => {
+    const service = `${settings.release}-api:http`;
+    const { namespace } = settings.gke;
+    return tlsOf(await ctx.kube(settings.gke).raw(`/api/v1/namespaces/${namespace}/services/${service}/proxy/health`));
   });
 });
 
