@@ -3,7 +3,6 @@
  * docs/security.md. SHORT=1 leaves out the stream that is held longer than 5 minutes.
  */
 import { randomBytes, X509Certificate } from 'node:crypto';
-import { request } from 'node:https';
 import { getCACertificates, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { kubentlyApi } from '../../lib/kubently/api.ts';
@@ -12,7 +11,7 @@ import { HSTS_SECONDS } from '../../lib/certificates/edge.ts';
 import { Secret } from '../../lib/secret.ts';
 import { loadSettings } from '../../lib/settings.ts';
 import { answerToHello } from './client-hello.ts';
-import { ask, askLine, burst, connected, handshake } from './connection.ts';
+import { ask, askLine, burst, connected, handshake, held } from './connection.ts';
 import { kubectl, makeScratch, removeScratch, testCa, tlsSecret } from './scratch.ts';
 import { keepResults, type CaseResult } from './table.ts';
 
@@ -369,7 +368,8 @@ describe.skipIf(process.env['SHORT'])('streams', () => {
       const token = new Secret(randomBytes(32).toString('hex'));
       await kubentlyApi(ctx).register(id, token);
       try {
-        return await held(id, token, 310);
+        const headers = { authorization: `Bearer ${token.reveal()}`, 'x-cluster-id': id };
+        return await held({ url: `${api}/executor/stream`, address, headers }, 310);
       } finally {
         await kubentlyApi(ctx).unregister(id);
       }
@@ -378,36 +378,3 @@ describe.skipIf(process.env['SHORT'])('streams', () => {
     360_000,
   );
 });
-
-/** Holds an executor's stream. */
-function held(id: string, token: Secret, seconds: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const started = Date.now();
-    const after = (): string => `${Math.round((Date.now() - started) / 1000)} s`;
-    let pieces = 0;
-    const sent = request(
-      `${api}/executor/stream`,
-      {
-        agent: false,
-        host: address,
-        servername: host,
-        headers: { host, accept: 'text/event-stream', authorization: `Bearer ${token.reveal()}`, 'x-cluster-id': id },
-      },
-      (answer) => {
-        if (answer.statusCode !== 200) {
-          reject(new Error(`HTTP ${answer.statusCode ?? '?'}`));
-          return;
-        }
-        answer.on('data', () => (pieces += 1));
-        answer.on('end', () => resolve(`ended after ${after()}`));
-        answer.on('error', () => resolve(`broken off after ${after()}`));
-        setTimeout(() => {
-          resolve(`open after ${after()}, ${pieces} pieces came`);
-          sent.destroy();
-        }, seconds * 1000);
-      },
-    );
-    sent.on('error', reject);
-    sent.end();
-  });
-}
