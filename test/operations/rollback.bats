@@ -57,7 +57,7 @@ setup() {
 }
 
 @test "a deploy goes forward again, and all criteria are proven" {
-  run -0 ./runbook deploy
+  run -0 ./runbook deploy --until 3.2
   run -0 ./runbook status
   run -0 ./runbook verify
   assert_line '13 of 13 criteria proven'
