@@ -1,7 +1,7 @@
 /** Plan step 4.0: Redis holds exactly the tokens that the executors use, and the GKE cluster's own is connected by it. */
 import { clusterIds } from '../lib/kubently/api.ts';
 import { tokenOf } from '../lib/kubently/deployment.ts';
-import { executorAnswers, gkeExecutor } from '../lib/kubently/executor-connection.ts';
+import { gkeExecutor, newExecutorAnswers } from '../lib/kubently/executor-connection.ts';
 import { Failure } from '../lib/failure.ts';
 import { registered } from '../lib/kubently/redis.ts';
 import type { ProofStep } from '../lib/runner/step.ts';
@@ -32,7 +32,7 @@ export const step: ProofStep = {
       });
     }
     // 3.2 waited for the remote ones; this one tries again each few seconds from when the certificate was served.
-    const connected = await executorAnswers(ctx, gkeExecutor(settings));
+    const connected = await newExecutorAnswers(ctx, gkeExecutor(settings));
     return `${[...wanted.keys()].join(', ')}: the tokens in Redis are the executors' own; ${connected}`;
   },
 };

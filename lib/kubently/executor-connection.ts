@@ -17,32 +17,51 @@ const LOG_LINES = 20;
 /** An executor: of a remote cluster, or the one beside the API. */
 type Executor = Remote;
 
+/** What an outsider cannot see of an executor whose pods are at hand. */
+interface Inside {
+  /** What may keep it from ever answering. */
+  suspects: () => Promise<Suspect[]>;
+  diagnose: () => Promise<string>;
+}
+
+/** Waits until a command comes back through the cluster's executor. @returns the evidence @throws Failure when the API refuses the command */
+export async function executorAnswers(ctx: Context, id: string, inside?: Inside): Promise<string> {
+  const judge = patience(ctx.clock);
+  const log = id === ctx.settings.gkeClusterId ? 'executor' : `remote:${id}`;
+  return waitFor(
+    {
+      what: `executor of ${id}`,
+      timeoutMs: 120_000,
+      probe: async () => {
+        const command = await tryCommand(ctx, id);
+        if (command === undefined) return { state: 'ready', value: `${id} answers a command` };
+        return judge((await inside?.suspects()) ?? [], command);
+      },
+      ...(inside ? { diagnose: inside.diagnose } : {}),
+      next: `make logs WHAT=${log}`,
+    },
+    ctx,
+  );
+}
+
 /** The executor of the GKE cluster, which comes with the release. */
 export function gkeExecutor({ gke, gkeClusterId, release }: Settings): Executor {
   return { ...gke, id: gkeClusterId, release };
 }
 
-/** Waits until a command comes back. @returns the evidence @throws Failure when the API refuses the executor */
-export async function executorAnswers(ctx: Context, executor: Executor): Promise<string> {
+/** The same for one that was just released: a crash, a refusal or a certificate it does not trust ends the wait. */
+export function newExecutorAnswers(ctx: Context, executor: Executor): Promise<string> {
   const kube = ctx.kube(executor);
-  const judge = patience(ctx.clock);
-  const log = (): Promise<string> => kube.logs(['--selector', selector(executor.release, 'executor')], LOG_LINES);
-  return waitFor(
-    {
-      what: `executor of ${executor.id}`,
-      timeoutMs: 120_000,
-      probe: async () => {
-        const command = await tryCommand(ctx, executor.id);
-        if (command === undefined) return { state: 'ready', value: `${executor.id} answers a command` };
-        const [pods, words] = await Promise.all([kube.list('Pod', selector(executor.release, 'executor')), log()]);
-        // Without a readiness probe its rollout is complete between two crashes.
-        return judge([...podSuspects(pods, []), ...logSuspects(words, ctx, executor)], command);
-      },
-      diagnose: async () => (await log()).trimEnd(),
-      next: `kubectl --context ${executor.context} --namespace ${executor.namespace} logs --selector ${selector(executor.release, 'executor')}`,
+  const of = selector(executor.release, 'executor');
+  const log = (): Promise<string> => kube.logs(['--selector', of], LOG_LINES);
+  return executorAnswers(ctx, executor.id, {
+    suspects: async () => {
+      const [pods, words] = await Promise.all([kube.list('Pod', of), log()]);
+      // Without a readiness probe its rollout is complete between two crashes.
+      return [...podSuspects(pods, []), ...logSuspects(words, ctx, executor)];
     },
-    ctx,
-  );
+    diagnose: async () => (await log()).trimEnd(),
+  });
 }
 
 /** Why no command came back, or undefined when one did. */
