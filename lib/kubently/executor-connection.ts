@@ -10,7 +10,7 @@ import { patience, waitFor, type Suspect } from '../wait.ts';
 
 /** The executor tries again each 5 s (contract 4): a refusal must be said twice, so that one from before a new token does not count. */
 const SECOND_TRY_MS = 8_000;
-/** A certificate that was changed a moment ago, a name that is about to resolve. */
+/** A certificate that was changed a moment ago, a name that is about to resolve; executors pause up to half a minute. */
 const SETTLE_MS = 40_000;
 const LOG_LINES = 20;
 
@@ -98,7 +98,8 @@ function logSuspects(log: string, { settings }: Context, { id }: Executor): Susp
           refused === '401'
             ? `its token is not the registered one: ${ofGke ? `make rotate WHAT=executor:${id} gives it a new one` : './runbook 3.2 registers it again and restarts it'}`
             : `look at what serves ${url}: ./runbook 4.1`,
-        graceMs: SECOND_TRY_MS,
+        // One that ran before the API was there tries again later and later.
+        graceMs: refused === '401' && !ofGke ? SECOND_TRY_MS : SETTLE_MS,
       },
     ];
   if (/certificate|SSL/i.test(said))

@@ -75,7 +75,7 @@ test('4.0: a GKE executor that the API refuses is told as that, with what to do'
     message: expect.stringContaining('the API refuses the executor (HTTP 401)') as string,
     parts: { next: 'its token is not the registered one: make rotate WHAT=executor:gke gives it a new one' },
   });
-  expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBe(8000);
+  expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBe(40_000);
 });
 
 test('4.1 to 4.3 come after that wait', () => {
