@@ -70,6 +70,11 @@ const CASES: Case[] = [
   },
   { name: 'host in the common name only', expected: `${CERT} is for no name at all`, leaf: () => ({ names: [] }) },
   { name: 'expired', expected: `${CERT} ended`, leaf: () => ({ from: LATER(-9), until: LATER(-1) }) },
+  {
+    name: 'expired, without a subject',
+    expected: `${CERT} ended`,
+    leaf: () => ({ name: '', from: LATER(-9), until: LATER(-1) }),
+  },
   { name: 'not yet valid', expected: `${CERT} is valid from`, leaf: () => ({ from: LATER(1) }) },
   {
     name: 'key that does not match',
