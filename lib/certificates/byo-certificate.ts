@@ -179,6 +179,7 @@ function day(date: string): string {
   return new Date(date).toISOString().slice(0, 10);
 }
 
-function oneLine(name: string): string {
-  return name.replaceAll('\n', ', ');
+/** Node has undefined for an empty name, which is how Let's Encrypt leaves the subject; its types do not know. */
+function oneLine(name: string | undefined): string {
+  return name?.replaceAll('\n', ', ') ?? 'no subject';
 }
