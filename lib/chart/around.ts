@@ -4,12 +4,21 @@ import type { Release } from './rules/rule.ts';
 import type { WantedSecret } from './rules/secrets.ts';
 import { envOf, type Labels, type Workload } from './workloads.ts';
 
+/** How long an ingress controller may need to learn that a pod goes. */
+const DRAIN_S = 5;
+
 /** One thing the runbook does beside the release. `says` is its line in `make plan`. */
 export type Around = { says: string; namespace: string } & (
   | { kind: 'certificate'; name: string; host: string }
   | {
       kind: 'executor-ca';
       configMap: string;
+      deployment: string;
+      /** A strategic merge patch of the Deployment. */
+      patch: { spec: object };
+    }
+  | {
+      kind: 'drained-first';
       deployment: string;
       /** A strategic merge patch of the Deployment. */
       patch: { spec: object };
@@ -57,6 +66,7 @@ function gkeSide({ meaning, roles: { api, redis, executor } }: Release): Around[
       says: `Certificate ${meaning.tlsSecret} for ${meaning.host} (the runbook's own)`,
     },
   ];
+  if (api) around.push(...drainedFirst(api, namespace));
   // With one replica a budget would only block the drain of its node.
   if (api && api.replicas > 1)
     around.push({
@@ -80,6 +90,22 @@ function gkeSide({ meaning, roles: { api, redis, executor } }: Release): Around[
       says: `NetworkPolicies: ${namespace} takes no connection but those of ${api.name} to ${redis.name}, and of ingress and executor to ${api.name}`,
     });
   return around;
+}
+
+/** What is sent to a pod that has just ended is lost, and who sent it waits for minutes. Nothing where the chart sees to it. */
+function drainedFirst({ name, object, containers }: Workload, namespace: string): Around[] {
+  const serving = containers.find((c) => c.ports && c.ports.length > 0) ?? containers[0];
+  if (!serving || serving.lifecycle?.preStop) return [];
+  const lifecycle = { preStop: { sleep: { seconds: DRAIN_S } } };
+  return [
+    {
+      kind: 'drained-first',
+      namespace,
+      deployment: object.metadata.name,
+      patch: { spec: { template: { spec: { containers: [{ name: serving.name, lifecycle }] } } } },
+      says: `a pod of ${name} is out of its Service ${DRAIN_S} s before it is stopped`,
+    },
+  ];
 }
 
 function redisPort(api: Workload): number {

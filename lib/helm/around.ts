@@ -35,6 +35,7 @@ export function aroundObjects(ctx: Context, { target: { namespace } }: Placed, {
           },
         ];
       // Patches, below; and what steps of their own make: 2.6, 2.8, 3.2.
+      case 'drained-first':
       case 'restart-on-secret-change':
       case 'hpa-adopt':
       case 'hpa-remove':
@@ -54,6 +55,9 @@ export async function kustomization(ctx: Context, placed: Placed, fit: Fitted): 
       case 'executor-ca':
         patches.push(patch('apps/v1', 'Deployment', a.deployment, { spec: a.patch.spec }));
         patches.push(annotated('Deployment', a.deployment, { [CA_ANNOTATION]: shortHash(trustFile(ctx)) }));
+        break;
+      case 'drained-first':
+        patches.push(patch('apps/v1', 'Deployment', a.deployment, a.patch));
         break;
       case 'hpa-adopt':
         patches.push(

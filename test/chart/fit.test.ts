@@ -117,6 +117,9 @@ test('around the GKE release: what values cannot do, with the names of the rende
     expect.objectContaining({ kind: 'network-policy', redis: labels('redis'), api: labels('api'), port: 6379 }),
   );
   expect(around).toContainEqual(expect.objectContaining({ kind: 'pod-disruption-budget', selector: labels('api') }));
+  const drained = around.find((a) => a.kind === 'drained-first');
+  expect(drained).toMatchObject({ deployment: 'kubently-api' });
+  expect(JSON.stringify(drained?.patch)).toContain('{"name":"api","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}');
 });
 
 test('the API inside the cluster over plain http is a warning, not silence', async () => {

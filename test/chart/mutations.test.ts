@@ -55,6 +55,14 @@ test('a component label changed throughout: the policies around the chart follow
   expect(policy?.api['app.kubernetes.io/component']).toBe('server');
 });
 
+test('an API that drains by itself is not patched for it', async () => {
+  const fit = await fitMutated({
+    [inApi]: insert('readinessProbe:', 'lifecycle: { preStop: { exec: { command: [sleep, "9"] } } }\n          '),
+  });
+  expect(errors(fit)).toEqual([]);
+  expect(fit.around.map((a) => a.kind)).not.toContain('drained-first');
+});
+
 test('a label changed on the pods only: the broken selectors are named', async () => {
   const fit = await fitMutated({
     [inApi]: (text) => text.replace(/(labels:\n {8}.*\n {8}app.kubernetes.io\/component: )api/, '$1server'),
