@@ -7,6 +7,7 @@ import { lookupBy, realDns, type Dns } from './dns.ts';
 import { Google } from './google.ts';
 import { Helm } from './helm.ts';
 import { realHttp, type Http } from './http.ts';
+import { directReads } from './kube-reads.ts';
 import { Kubectl } from './kubectl.ts';
 import { RUN_ID, RUN_VARIABLE } from './owner.ts';
 import type { Fitted } from './release.ts';
@@ -48,7 +49,7 @@ export function realOutside(settings: Settings): Outside {
   const dns = realDns(settings.dnsServer);
   const lookup = settings.dnsServer ? lookupBy(dns) : undefined;
   return {
-    run: realRun({ ...settings.childEnvironment, [RUN_VARIABLE]: RUN_ID }),
+    run: directReads(realRun({ ...settings.childEnvironment, [RUN_VARIABLE]: RUN_ID }), settings.childEnvironment),
     follow: realFollow(settings.childEnvironment),
     http: realHttp(lookup),
     dns,
