@@ -77,7 +77,8 @@ afterEach(() => {
   server.close();
 });
 
-function kubeconfig(cluster: object, user: object): void {
+/** @returns the environment that finds it by its home */
+function kubeconfig(cluster: object, user: object): Record<string, string> {
   mkdirSync(join(home, '.kube'), { recursive: true });
   const context = { cluster: 'c', user: 'u' };
   const named = {
@@ -86,6 +87,7 @@ function kubeconfig(cluster: object, user: object): void {
     users: [{ name: 'u', user }],
   };
   writeFileSync(join(home, '.kube', 'config'), JSON.stringify(named));
+  return { HOME: home };
 }
 
 async function text(request: IncomingMessage): Promise<string> {
@@ -189,16 +191,16 @@ test('GKE’s credential plugin gives the token, once', async () => {
   expect(commands.map((c) => c.binary)).toEqual(['gke-gcloud-auth-plugin']);
 });
 
-test.each<[string, () => Record<string, string> | undefined]>([
-  ['another plugin', () => void kubeconfig({ server: 'http://127.0.0.1:1' }, { exec: { command: 'aws' } })],
+test.each<[string, () => Record<string, string>]>([
+  ['another plugin', () => kubeconfig({ server: 'http://127.0.0.1:1' }, { exec: { command: 'aws' } })],
   [
     'verification switched off',
-    () => void kubeconfig({ server: 'http://127.0.0.1:1', 'insecure-skip-tls-verify': true }, { token: 't' }),
+    () => kubeconfig({ server: 'http://127.0.0.1:1', 'insecure-skip-tls-verify': true }, { token: 't' }),
   ],
-  ['a server that is not there', () => void kubeconfig({ server: 'http://127.0.0.1:1' }, { token: 't' })],
+  ['a server that is not there', () => kubeconfig({ server: 'http://127.0.0.1:1' }, { token: 't' })],
   [
     'a token that is refused',
-    () => void kubeconfig({ server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }, { token: 'old' }),
+    () => kubeconfig({ server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }, { token: 'old' }),
   ],
   ['several kubeconfigs', () => ({ HOME: home, KUBECONFIG: `${home}/a:${home}/b` })],
   ['a proxy', () => ({ HOME: home, HTTPS_PROXY: 'http://proxy:3128' })],
