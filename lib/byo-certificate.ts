@@ -1,13 +1,13 @@
 /** The operator's own certificate (TLS_CERT_FILE, TLS_KEY_FILE): what is wrong with it, and the Secret that it becomes. */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { getCACertificates } from 'node:tls';
 import type { Context } from './context.ts';
 import { TLS_SECRET } from './deployment.ts';
 import type { Problem } from './failure.ts';
 import { OURS, type KubeObject } from './kubectl.ts';
 import { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
+import { trustedRoots } from './trust.ts';
 import { absent, differs, done, type Check } from './step.ts';
 
 type Own = NonNullable<Settings['tls']['own']>;
@@ -19,12 +19,12 @@ const CERT_MANAGERS = 'cert-manager.io/';
 /**
  * Everything wrong with the files, for the preflight; none where no own certificate is set.
  * @param now milliseconds since 1970
- * @param roots PEM of what counts as trusted: the system's, and TLS_CA_FILE (lib/context.ts)
+ * @param roots PEM of what counts as trusted: the system's, and TLS_CA_FILE
  */
 export function ownCertificateProblems(
-  { host, tls: { own } }: Pick<Settings, 'host' | 'tls'>,
+  { host, tls: { own, caFile } }: Pick<Settings, 'host' | 'tls'>,
   now: number,
-  roots: readonly string[] = getCACertificates('default'),
+  roots: readonly string[] = trustedRoots(caFile),
 ): Problem[] {
   if (!own) return [];
   const { chain, broken } = readChain(own);

@@ -5,7 +5,7 @@ import { timed } from '../measure.ts';
 import { keep } from '../results.ts';
 import { ansible, bash, gcloudDescribe, renderedValues, settingsFile, world } from '../rivals.ts';
 
-const ROUNDS = 5;
+const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 
 export async function measure(): Promise<void> {
   const file = settingsFile();
