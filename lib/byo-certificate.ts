@@ -7,8 +7,8 @@ import type { Problem } from './failure.ts';
 import { OURS, type KubeObject } from './kubectl.ts';
 import { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
-import { trustedRoots } from './trust.ts';
 import { absent, differs, done, type Check } from './step.ts';
+import { trustedRoots } from './trust.ts';
 
 type Own = NonNullable<Settings['tls']['own']>;
 
