@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls bench
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (design.md rule 9).
@@ -117,6 +117,15 @@ test-tls: tools ## the TLS cases of the edge and of the executor, into docs/tls-
 
 bench: tools ## measurements on the rehearsal world, into docs/performance.md: PART=nothing-to-do|from-nothing|fleet|start-up|growth
 	@ENV_FILE=$${ENV_FILE:-sandbox/.env} $(NODE) bench/bench.ts $(call flag,PART,part) $(call flag,SIZES,sizes)
+
+test-operations: tools ## every operation on the rehearsal world as it stands: logs to removal and installing again (30 min)
+	@node_modules/bats/bin/bats --timing $(foreach t,logs report runbook_document rotate backup certificates rollback remove,test/operations/$(t).bats)
+
+test-shapes: tools ## chart shapes B, C and H deployed for real beside the rehearsal's deployment
+	@node_modules/bats/bin/bats --timing test/rehearsal/shapes.bats
+
+test-faults: tools ## crashes, faults, two operators, leaks on the deployed rehearsal world, into docs/reliability.md; about an hour
+	@bash test/faults/all.sh
 
 check: tools ## types, lint, format, unit tests: the quick part
 	@bash test/check.sh

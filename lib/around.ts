@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import type { Context } from './context.ts';
 import { OURS, type KubeObject } from './kubectl.ts';
-import type { Fitted, Placed } from './release.ts';
+import type { Fitted } from './fitted.ts';
+import type { Placed } from './release.ts';
 
 /** On a pod template: changes when a Secret that the pod reads does, and so restarts it. */
 const SECRETS_ANNOTATION = 'kubently-runbook/secrets';

@@ -103,12 +103,6 @@ export async function childrenEnded(atMostMs: number): Promise<void> {
   endChildren('SIGKILL');
 }
 
-/** A program that has the terminal to itself (tmux). @returns its status, or undefined where it is not installed */
-export function inTerminal(binary: string, args: readonly string[]): number | undefined {
-  const { status, error } = spawnSync(binary, args, { stdio: 'inherit' });
-  return error ? undefined : (status ?? 1);
-}
-
 /** Output of a quick local command, or undefined where it fails. */
 export function outputNow(binary: string, args: readonly string[]): string | undefined {
   try {
@@ -116,6 +110,12 @@ export function outputNow(binary: string, args: readonly string[]): string | und
   } catch {
     return undefined;
   }
+}
+
+/** A program that has the terminal to itself (tmux). @returns its status, or undefined where it is not installed */
+export function inTerminal(binary: string, args: readonly string[]): number | undefined {
+  const { status, error } = spawnSync(binary, args, { stdio: 'inherit' });
+  return error ? undefined : (status ?? 1);
 }
 
 /**

@@ -8,7 +8,7 @@ import { realHttp, type Http } from './http.ts';
 import { directReads } from './kube-reads.ts';
 import { Kubectl } from './kubectl.ts';
 import { RUN_ID, RUN_VARIABLE } from './owner.ts';
-import type { Fitted } from './release.ts';
+import type { Fitted } from './fitted.ts';
 import type { Settings } from './settings.ts';
 import type { Target } from './target.ts';
 import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './tls.ts';
@@ -77,7 +77,7 @@ export function makeContext(settings: Settings, outside: Outside, looking: boole
     ...outside,
     run,
     settings,
-    google: new Google(run, outside.http, settings, settings.childEnvironment),
+    google: new Google(run, outside.http, settings, settings.childEnvironment, outside.clock),
     kube,
     helm: (target) => new Helm(run, { context: target.context, namespace: target.namespace }),
     inGke: (namespace) => kube({ context: settings.gke.context, namespace }),

@@ -4,6 +4,7 @@ import { Failure } from './failure.ts';
 import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET } from './infrastructure.ts';
 import { secretObject, secretValue, type KubeObject } from './kubectl.ts';
 import { Secret } from './secret.ts';
+import { waitFor } from './wait.ts';
 
 /** Key of the Secret for what a rotation replaced and has not yet proven to be refused; nothing else reads it. */
 const PREVIOUS = 'previous.json';
@@ -56,4 +57,36 @@ export async function deleteOrphans(ctx: Context, email: string, held: readonly 
   const [live, account] = await Promise.all([google.keyIds(email), google.serviceAccount(email)]);
   if (account?.description !== deploymentName(settings)) return;
   for (const id of live) if (!held.includes(id)) await deleteKey(ctx, email, id);
+}
+
+/** The Secret holds a live key of the account; nothing is changed where it does. */
+export async function ensureKey(ctx: Context, email: string): Promise<void> {
+  const [{ current }, live] = await Promise.all([keysInCluster(ctx), ctx.google.keyIds(email)]);
+  if (current && live.includes(current.id)) return;
+  await deleteOrphans(ctx, email, []);
+  await putKeys(ctx, await createKey(ctx, email));
+  // gcloud asks again when an answer is lost: then there are two.
+  const { current: held } = await keysInCluster(ctx);
+  if (held) await deleteOrphans(ctx, email, [held.id]);
+}
+
+/** Waits until the key reads the zone: grants take up to some minutes. @returns the evidence */
+export async function keyLetIn(ctx: Context, key: Key): Promise<string> {
+  return waitFor(
+    {
+      what: 'IAM lets the key into the zone',
+      timeoutMs: 600_000,
+      everyMs: 2000,
+      probe: async () => {
+        const { status } = await ctx.google.mayManageZone(key.secret, ctx.settings.dnsZone);
+        if (status === 200)
+          return { state: 'ready', value: `the key in the cluster reads zone ${ctx.settings.dnsZone}` };
+        if (status === 404)
+          return { state: 'failed', reason: `there is no zone ${ctx.settings.dnsZone}`, next: 'look at DNS_ZONE' };
+        return { state: 'pending', reason: `Google answers HTTP ${status}; grants take up to some minutes` };
+      },
+      next: `gcloud projects get-iam-policy ${ctx.settings.project}`,
+    },
+    ctx,
+  );
 }

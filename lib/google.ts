@@ -1,9 +1,10 @@
 /** Google Cloud: reads over REST with one token (a gcloud start costs a second), changes by the plan's gcloud commands (design.md rule 13). */
 import { createSign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { Clock } from './clock.ts';
 import { CommandFailed, type Run } from './command.ts';
 import { Failure } from './failure.ts';
-import type { Http, HttpAnswer } from './http.ts';
+import type { Http, HttpAnswer, HttpRequest } from './http.ts';
 import { Secret } from './secret.ts';
 
 export interface Address {
@@ -48,6 +49,13 @@ const BASES: Record<Service, string> = {
   cloudresourcemanager: 'https://cloudresourcemanager.googleapis.com/',
 };
 
+/** Google asks to slow down, or a server of it is ill for a moment: a read is tried again so much later, as gcloud does with its own. */
+const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
+const AGAIN_MS = [1000, 2000, 4000];
+/** The same in gcloud's words, which tell no status: it does not try again after a 429, nor any POST of compute. */
+const PASSES_IN_WORDS =
+  /RESOURCE_EXHAUSTED|UNAVAILABLE|currently unavailable|Backend Error|Internal error|rate ?limit ?exceeded|Quota exceeded.* per minute|HTTPError (429|5\d\d)/i;
+
 /** The project's resources. */
 export class Google {
   readonly project: string;
@@ -55,6 +63,7 @@ export class Google {
   readonly #run: Run;
   readonly #http: Http;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #clock: Clock;
   #token: Promise<Secret> | undefined;
 
   constructor(
@@ -62,6 +71,7 @@ export class Google {
     http: Http,
     where: { project: string; region: string },
     environment: Readonly<Record<string, string>>,
+    clock: Clock,
   ) {
     if (where.project.trim() === '')
       throw new Failure({
@@ -71,6 +81,7 @@ export class Google {
     this.#run = run;
     this.#http = http;
     this.#environment = environment;
+    this.#clock = clock;
     this.project = where.project;
     this.region = where.region;
   }
@@ -116,15 +127,32 @@ export class Google {
     return answer?.bindings ?? [];
   }
 
-  /** A gcloud command of the plan that changes something; --project is added. @returns its stdout */
+  /** A gcloud command of the plan that changes something; --project is added; what passes is tried again. @returns its stdout */
   async change(args: readonly string[], options: { sensitive?: 'both' } = {}): Promise<string> {
-    const { stdout } = await this.#run({
-      binary: 'gcloud',
-      args: [...args, '--project', this.project, '--quiet'],
-      mutates: true,
-      ...options,
-    });
-    return stdout;
+    for (const ms of [...AGAIN_MS, undefined]) {
+      try {
+        const { stdout } = await this.#run({
+          binary: 'gcloud',
+          args: [...args, '--project', this.project, '--quiet'],
+          mutates: true,
+          ...options,
+        });
+        return stdout;
+      } catch (error) {
+        if (ms === undefined || !(error instanceof CommandFailed && PASSES_IN_WORDS.test(error.stderr))) throw error;
+        await this.#clock.sleep(ms);
+      }
+    }
+    throw new Error('not reached');
+  }
+
+  /** A create of what was absent a moment ago: where it exists by now, only the answer was lost. */
+  async create(args: readonly string[]): Promise<void> {
+    try {
+      await this.change(args);
+    } catch (error) {
+      if (!(error instanceof CommandFailed && /ALREADY_EXISTS|already exists/i.test(error.stderr))) throw error;
+    }
   }
 
   /** A delete that is content when there is nothing to delete. */
@@ -156,10 +184,19 @@ export class Google {
   async #get<T>(service: Service, path: string, body?: unknown): Promise<T | undefined> {
     this.#token ??= this.#accessToken();
     const headers = { authorization: `Bearer ${(await this.#token).reveal()}` };
-    const answer = await this.#http({ method: body ? 'POST' : 'GET', url: this.#base(service) + path, headers, body });
+    const answer = await this.#read({ method: body ? 'POST' : 'GET', url: this.#base(service) + path, headers, body });
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw refused(service, path, answer);
     return JSON.parse(answer.body) as T;
+  }
+
+  async #read(request: HttpRequest): Promise<HttpAnswer> {
+    for (const ms of AGAIN_MS) {
+      const answer = await this.#http(request);
+      if (!PASSES.has(answer.status)) return answer;
+      await this.#clock.sleep(ms);
+    }
+    return this.#http(request);
   }
 
   async #accessToken(): Promise<Secret> {

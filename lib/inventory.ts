@@ -9,7 +9,7 @@ import { explain } from './failure.ts';
 import { deploymentName, dns01Email, dns01Members } from './infrastructure.ts';
 import type { KubeObject } from './kubectl.ts';
 import { isOurNamespace, owned, places, type Place } from './ownership.ts';
-import { fitFiles } from './release.ts';
+import { fitFiles } from './fitted.ts';
 import { keptBecause, type Spared } from './spared.ts';
 import type { StepId } from './step.ts';
 

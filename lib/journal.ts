@@ -1,9 +1,9 @@
 /** What happened, for people: .runbook/journal.jsonl (0600). It decides nothing. */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { outputNow } from './command.ts';
 import { BadInput } from './failure.ts';
 import { Locked } from './lock.ts';
+import { ownCommit } from './own-commit.ts';
 import { thisOwner } from './owner.ts';
 import { scrub } from './secret.ts';
 import { STATUS } from './status.ts';
@@ -28,7 +28,7 @@ export type Journal = (entry: JournalEntry) => void;
 /** Appends one line an event, scrubbed. A journal that cannot be written is told once and stops nothing. */
 export function openJournal(settingsFile: string, tell: (warning: string) => void, folder = RUNBOOK_FOLDER): Journal {
   const { run, user, host, pid, place, started } = thisOwner();
-  const commit = outputNow('git', ['-C', join(folder, '..'), 'rev-parse', '--short', 'HEAD']) ?? 'unknown';
+  const commit = ownCommit(join(folder, '..'));
   const who = { run, user, host, pid, place, started, commit, settings: settingsFile };
   let told = false;
   return (entry) => {

@@ -44,7 +44,7 @@ export class Kubently {
     return answer.status === 200;
   }
 
-  /** The status by which an executor with this token is answered; undefined when its stream opens and stays. */
+  /** The status by which an executor with this token is answered; undefined when its stream opens and stays, or nothing answers within 5 s. */
   async executorStatus(id: string, token: Secret): Promise<number | undefined> {
     const headers = { authorization: `Bearer ${token.reveal()}`, 'x-cluster-id': id };
     const request = { url: `${this.url}/executor/stream`, headers, timeoutMs: 5000 };

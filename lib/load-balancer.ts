@@ -83,3 +83,21 @@ export function addressesOf(service: KubeObject): string[] {
   const status = service['status'] as { loadBalancer?: { ingress?: { ip?: string }[] } } | undefined;
   return (status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip ? [i.ip] : []));
 }
+
+/** Waits until no load balancer holds the address: Google refuses to release it before. */
+export async function balancerGone(ctx: Context): Promise<void> {
+  const { google, settings } = ctx;
+  await waitFor(
+    {
+      what: `address ${settings.staticIpName}`,
+      timeoutMs: 180_000,
+      everyMs: 2000,
+      probe: async () =>
+        (await google.address(settings.staticIpName))?.status === 'IN_USE'
+          ? { state: 'pending', reason: 'a load balancer still holds it' }
+          : { state: 'ready', value: undefined },
+      next: `gcloud compute forwarding-rules list --project=${google.project}`,
+    },
+    ctx,
+  );
+}

@@ -2,7 +2,8 @@
 import { deployedFacts, type Fact } from './deployed.ts';
 import type { Context } from './context.ts';
 import { explain } from './failure.ts';
-import { gkeRelease, knownFit, remoteRelease } from './release.ts';
+import { knownFit } from './fitted.ts';
+import { gkeRelease, remoteRelease } from './release.ts';
 import type { Session } from './session.ts';
 import { STATUS } from './status.ts';
 import type { Check, Step, StepId } from './step.ts';

@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
 import { INGRESS_NAMESPACE } from './infrastructure.ts';
 import { OURS, type KubeObject } from './kubectl.ts';
-import type { Fitted } from './release.ts';
+import type { Fitted } from './fitted.ts';
 
 /** The selectors and ports that the render shows. */
 export type PolicyFacts = Extract<Around, { kind: 'network-policy' }>;

@@ -9,7 +9,7 @@ export const PROBE_LABELS: Record<string, string> = { 'app.kubernetes.io/managed
 export const OTHER_NAMESPACE = 'kubently-runbook-probe';
 
 /** A new pod's address reaches an enforcing network agent only after the pod has started. */
-const TRIES = 5;
+export const PATIENT_TRIES = 5;
 
 export interface Endpoint {
   host: string;
@@ -21,12 +21,14 @@ export interface Prober {
   namespace: string;
   labels: Readonly<Record<string, string>>;
   targets: readonly Endpoint[];
+  /** How often it tries: a pod that must not get through needs one, since a policy holds before the pod is there. */
+  tries: number;
 }
 
 /** The shell line that says for each host:port given whether a TCP connection opens; any answer at all is one. */
 const TRY = [
-  'for to in "$@"; do said=no',
-  `for i in $(seq ${TRIES}); do`,
+  'tries=$1; shift; for to in "$@"; do said=no',
+  'for i in $(seq $tries); do',
   'answer=$(timeout 1 redis-cli -h "${to%:*}" -p "${to##*:}" PING 2>&1)',
   'case "$answer" in *PONG*|*NOAUTH*|*Protocol\\ error*) said=yes; break;; esac',
   'sleep 0.2; done; echo "$to $said"; done',
@@ -35,8 +37,8 @@ const TRY = [
   .replaceAll('do;', 'do');
 
 /** The command that tries; its output goes to reachedOf. */
-export function tryCommand(targets: readonly Endpoint[]): string[] {
-  return ['sh', '-c', TRY, 'sh', ...targets.map(({ host, port }) => `${host}:${port}`)];
+export function tryCommand(targets: readonly Endpoint[], tries: number): string[] {
+  return ['sh', '-c', TRY, 'sh', String(tries), ...targets.map(({ host, port }) => `${host}:${port}`)];
 }
 
 /** Which of the targets were reached, by the output of tryCommand. */
@@ -58,7 +60,7 @@ export async function podReaches(ctx: Context, image: string, prober: Prober): P
       {
         what: `probe pod ${name}`,
         timeoutMs: 90_000,
-        everyMs: 500,
+        everyMs: 300,
         probe: async () => {
           const phase =
             ((await kube.get('Pod', name))?.['status'] as { phase?: string } | undefined)?.phase ?? 'absent';
@@ -89,7 +91,7 @@ export async function inOtherNamespace<T>(ctx: Context, work: () => Promise<T>):
   }
 }
 
-function probePod({ name, namespace, labels, targets }: Prober, image: string): KubeObject {
+function probePod({ name, namespace, labels, targets, tries }: Prober, image: string): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -103,7 +105,7 @@ function probePod({ name, namespace, labels, targets }: Prober, image: string): 
         {
           name: 'probe',
           image,
-          command: tryCommand(targets),
+          command: tryCommand(targets, tries),
           // Never ready: with the API's labels it would join the API's Service, and requests would go to it.
           readinessProbe: { exec: { command: ['false'] } },
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },

@@ -8,12 +8,9 @@ import {
   valuesFile,
 } from '../lib/infrastructure.ts';
 import { clear } from '../lib/clear.ts';
-import { CommandFailed } from '../lib/command.ts';
 import { placeOf } from '../lib/ownership.ts';
+import { webhookAnswers } from '../lib/cert-manager-webhook.ts';
 import { rolloutGap, waitForRollout } from '../lib/rollout.ts';
-import { waitFor } from '../lib/wait.ts';
-import type { Context } from '../lib/context.ts';
-import type { KubeObject } from '../lib/kubectl.ts';
 
 const DEPLOYMENTS = ['cert-manager', 'cert-manager-webhook', 'cert-manager-cainjector'] as const;
 
@@ -70,36 +67,5 @@ export const step: ChangeStep = {
     await clear(ctx, place, spared);
   },
 };
-
-/** A dry-run create goes through CRD, webhook and its certificate: pods that are ready do not prove that. */
-async function webhookAnswers(ctx: Context): Promise<string> {
-  const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
-  const certificate: KubeObject = {
-    apiVersion: 'cert-manager.io/v1',
-    kind: 'Certificate',
-    metadata: { name: 'runbook-dry-run', namespace: CERT_MANAGER_NAMESPACE },
-    spec: { secretName: 'runbook-dry-run', dnsNames: ['dry-run.invalid'], issuerRef: { name: 'dry-run' } },
-  };
-  return waitFor(
-    {
-      what: "cert-manager's webhook",
-      timeoutMs: 120_000,
-      probe: async () => {
-        try {
-          await kube.createDryRun(certificate);
-          return { state: 'ready', value: 'the webhook took a dry-run Certificate' };
-        } catch (error) {
-          if (!(error instanceof CommandFailed)) throw error;
-          const reason = error.stderr.trim().split('\n').at(-1) ?? error.message;
-          if (/is forbidden/.test(reason))
-            return { state: 'failed', reason, next: 'give yourself the right that is named' };
-          return { state: 'pending', reason };
-        }
-      },
-      next: `kubectl --context ${kube.target.context} --namespace ${CERT_MANAGER_NAMESPACE} logs deployment/cert-manager-webhook`,
-    },
-    ctx,
-  );
-}
 
 if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,6 +1,7 @@
 /** Plan step 1.2: cert-manager may write the zone, by a service account's key in a Secret or by workload identity. */
 import { absent, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
-import { createKey, deleteOrphans, keysInCluster, putKeys } from '../lib/dns01-key.ts';
+import { ensureIdentity, identityOf } from '../lib/dns01-identity.ts';
+import { ensureKey, keyLetIn, keysInCluster } from '../lib/dns01-key.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   deploymentName,
@@ -9,10 +10,8 @@ import {
   dns01Email,
   dns01Members,
 } from '../lib/infrastructure.ts';
-import { waitFor } from '../lib/wait.ts';
 import type { Context } from '../lib/context.ts';
-
-const IDENTITY_ANNOTATION = 'iam.gke.io/gcp-service-account';
+import { waitFor } from '../lib/wait.ts';
 
 export const step: ChangeStep = {
   id: '1.2',
@@ -49,7 +48,7 @@ export const step: ChangeStep = {
     const { google, settings } = ctx;
     const email = dns01Email(settings);
     if (!(await google.serviceAccount(email))) {
-      await google.change([
+      await google.create([
         'iam',
         'service-accounts',
         'create',
@@ -75,23 +74,7 @@ export const step: ChangeStep = {
     const { current: key } = await keysInCluster(ctx);
     if (!key)
       return `cert-manager's ServiceAccount is annotated with ${dns01Email(ctx.settings)}; step 1.4 proves the rest`;
-    return waitFor(
-      {
-        what: 'IAM lets the key into the zone',
-        timeoutMs: 600_000,
-        everyMs: 2000,
-        probe: async () => {
-          const { status } = await ctx.google.mayManageZone(key.secret, ctx.settings.dnsZone);
-          if (status === 200)
-            return { state: 'ready', value: `the key in the cluster reads zone ${ctx.settings.dnsZone}` };
-          if (status === 404)
-            return { state: 'failed', reason: `there is no zone ${ctx.settings.dnsZone}`, next: 'look at DNS_ZONE' };
-          return { state: 'pending', reason: `Google answers HTTP ${status}; grants take up to some minutes` };
-        },
-        next: `gcloud projects get-iam-policy ${ctx.settings.project}`,
-      },
-      ctx,
-    );
+    return keyLetIn(ctx, key);
   },
 
   async undo(ctx, spared) {
@@ -115,12 +98,6 @@ export const step: ChangeStep = {
   },
 };
 
-async function identityOf(ctx: Context): Promise<string | undefined> {
-  return (await ctx.inGke(CERT_MANAGER_NAMESPACE).get('ServiceAccount', 'cert-manager'))?.metadata.annotations?.[
-    IDENTITY_ANNOTATION
-  ];
-}
-
 /** A new account answers 404 for a while; a binding to it would fail. */
 async function visible(ctx: Context, email: string): Promise<void> {
   await waitFor(
@@ -135,39 +112,6 @@ async function visible(ctx: Context, email: string): Promise<void> {
     },
     ctx,
   );
-}
-
-async function ensureKey(ctx: Context, email: string): Promise<void> {
-  const [{ current }, live] = await Promise.all([keysInCluster(ctx), ctx.google.keyIds(email)]);
-  if (current && live.includes(current.id)) return;
-  await deleteOrphans(ctx, email, []);
-  await putKeys(ctx, await createKey(ctx, email));
-}
-
-async function ensureIdentity(ctx: Context, email: string): Promise<void> {
-  const { google, settings } = ctx;
-  const member = `serviceAccount:${settings.project}.svc.id.goog[${CERT_MANAGER_NAMESPACE}/cert-manager]`;
-  await google.change([
-    'iam',
-    'service-accounts',
-    'add-iam-policy-binding',
-    email,
-    '--role=roles/iam.workloadIdentityUser',
-    `--member=${member}`,
-  ]);
-  const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
-  await kube.apply([
-    {
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: {
-        name: 'cert-manager',
-        namespace: CERT_MANAGER_NAMESPACE,
-        annotations: { [IDENTITY_ANNOTATION]: email },
-      },
-    },
-  ]);
-  await kube.change(['rollout', 'restart', 'deployment/cert-manager']);
 }
 
 if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,7 +1,8 @@
 /** Plan step 2.4: the values of the GKE release, fitted to the checkout's chart and proven complete. */
 import { absent, done, type ChangeStep } from '../lib/step.ts';
 import { count } from '../lib/failure.ts';
-import { fitAndKeep, fitted, forgetFit, gkeRelease, keptFit, valuesPath } from '../lib/release.ts';
+import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/fitted.ts';
+import { gkeRelease } from '../lib/release.ts';
 
 export const step: ChangeStep = {
   id: '2.4',

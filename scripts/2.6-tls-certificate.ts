@@ -3,13 +3,11 @@ import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
 import { applyOwn, checkOwn } from '../lib/byo-certificate.ts';
 import { certificateObject, issue, liveCertificate, servedAsIssued, wantedIssuer } from '../lib/certificate.ts';
 import { saying, condition } from '../lib/conditions.ts';
+import { noChallenges } from '../lib/challenges.ts';
 import { TLS_SECRET } from '../lib/deployment.ts';
 import { drift } from '../lib/drift.ts';
 import { differenceLines } from '../lib/field-differences.ts';
-import { Failure, TimedOut } from '../lib/failure.ts';
-import type { Context } from '../lib/context.ts';
-import type { KubeObject } from '../lib/kubectl.ts';
-import { waitFor } from '../lib/wait.ts';
+import { Failure } from '../lib/failure.ts';
 import { ISSUER_NAMES } from '../lib/infrastructure.ts';
 
 export const step: ChangeStep = {
@@ -62,40 +60,5 @@ export const step: ChangeStep = {
     if (!spared.has('certificates')) await kube.delete('Secret', TLS_SECRET);
   },
 };
-
-/** Waits until cert-manager has cleaned up the challenges; where it is gone already, nobody would ever let them go. */
-async function noChallenges(ctx: Context): Promise<void> {
-  const kube = ctx.kube(ctx.settings.gke);
-  const left = async (): Promise<KubeObject[]> =>
-    (await kube.list('Challenge.acme.cert-manager.io')).filter(
-      (c) => (c['spec'] as { dnsName?: string }).dnsName === ctx.settings.host,
-    );
-  const gone = waitFor(
-    {
-      what: 'challenges',
-      timeoutMs: 60_000,
-      probe: async () => {
-        const some = await left();
-        return some.length === 0
-          ? { state: 'ready', value: undefined }
-          : { state: 'pending', reason: `${some.length} are being cleaned up` };
-      },
-      next: 'make remove',
-    },
-    ctx,
-  );
-  try {
-    await gone;
-  } catch (error) {
-    if (!(error instanceof TimedOut)) throw error;
-    for (const { metadata } of await left())
-      await kube.change([
-        'patch',
-        `challenge.acme.cert-manager.io/${metadata.name}`,
-        '--type=merge',
-        '--patch={"metadata":{"finalizers":null}}',
-      ]);
-  }
-}
 
 if (import.meta.main) void import('../lib/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -3,7 +3,8 @@ import { checkOf, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { drift } from '../lib/drift.ts';
 import { Failure } from '../lib/failure.ts';
 import { policyFacts, policyNames, policyObjects } from '../lib/network-policies.ts';
-import { fitted, gkeRelease, knownFit } from '../lib/release.ts';
+import { fitted, knownFit } from '../lib/fitted.ts';
+import { gkeRelease } from '../lib/release.ts';
 
 const KIND = 'NetworkPolicy.networking.k8s.io';
 

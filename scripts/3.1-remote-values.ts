@@ -1,7 +1,8 @@
 /** Plan step 3.1: the values of every remote executor, fitted to the chart and proven complete. */
 import { absent, done, type ChangeStep } from '../lib/step.ts';
 import type { Context } from '../lib/context.ts';
-import { fitAndKeep, fitted, forgetFit, keptFit, remoteRelease, valuesPath, type Placed } from '../lib/release.ts';
+import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/fitted.ts';
+import { remoteRelease, type Placed } from '../lib/release.ts';
 
 export const step: ChangeStep = {
   id: '3.1',

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { kubentlyApi } from '../../lib/api.ts';
-import { forgetFit } from '../../lib/release.ts';
+import { forgetFit } from '../../lib/fitted.ts';
 import { openSession } from '../../lib/session.ts';
 import { spans, timed } from '../measure.ts';
 import { keep } from '../results.ts';

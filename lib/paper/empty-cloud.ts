@@ -88,7 +88,7 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
       if (registration && method === 'POST') registered.add(registration);
       return api(settings, request, [...registered], pods);
     }
-    if (url.hostname === ADDRESS) return json({}, 404);
+    if (url.hostname === ADDRESS) return { status: 308, headers: { location: `https://${ADDRESS}/` }, body: '' };
     if (url.pathname.startsWith('/v2/')) return registry(url.pathname, pushed, (await commit).stdout.trim());
     return google.request(url);
   };

@@ -6,7 +6,7 @@ import { parse, stringify } from 'yaml';
 import type { Command } from '../command.ts';
 import type { HttpRequest } from '../http.ts';
 import type { KubeObject } from '../kubectl.ts';
-import { YAML_1_1 } from '../release.ts';
+import { YAML_1_1 } from '../fitted.ts';
 import { Secret } from '../secret.ts';
 import { NO_DIGEST } from './empty-cloud.ts';
 import { textOf } from './empty-cluster.ts';

@@ -1,7 +1,6 @@
 /** What a rotation has to show: the new one works everywhere, the old one nowhere. */
 import { kubentlyApi } from '../api.ts';
 import type { Context } from '../context.ts';
-import { Failure } from '../failure.ts';
 import { Kubently } from '../kubently.ts';
 import type { Secret } from '../secret.ts';
 import { waitFor } from '../wait.ts';
@@ -52,16 +51,22 @@ export async function executorAnswers(ctx: Context, id: string): Promise<void> {
   );
 }
 
-/** The API refuses the executor's former token. @throws Failure when it does not */
+/** Waits until the API refuses the executor's former token. @throws TimedOut when it does not */
 export async function executorTokenRefused(ctx: Context, id: string, token: Secret): Promise<void> {
-  const status = await kubentlyApi(ctx).executorStatus(id, token);
-  if (status === 401) return;
-  throw new Failure({
-    what: `the former executor token of ${id} is not refused`,
-    wanted: 'HTTP 401',
-    found: status === undefined ? 'its stream opens' : `HTTP ${status}`,
-    next: 'the same command goes on where this ended',
-  });
+  await waitFor(
+    {
+      what: `the former executor token of ${id} refused`,
+      timeoutMs: LONGEST_MS,
+      probe: async () => {
+        const status = await kubentlyApi(ctx).executorStatus(id, token);
+        if (status === 401) return { state: 'ready', value: undefined };
+        const found = status === undefined ? 'its stream opens, or the API does not answer' : `HTTP ${status}`;
+        return { state: 'pending', reason: `${found}, wanted HTTP 401` };
+      },
+      next: 'the same command goes on where this ended',
+    },
+    ctx,
+  );
 }
 
 /** While pods restart, the API is away now and then: that is a reason to wait. */

@@ -2,7 +2,8 @@
 import type { Context } from '../context.ts';
 import { gkeSecrets, remoteSecret } from '../deployment.ts';
 import { secretStamps } from '../around.ts';
-import { applyRelease, fitted, releaseWorkloads, type Placed } from '../release.ts';
+import { fitted } from '../fitted.ts';
+import { applyRelease, releaseWorkloads, type Placed } from '../release.ts';
 import { waitForRollout, type Workload } from '../rollout.ts';
 import type { Remote } from '../target.ts';
 import { readTokens } from '../tokens.ts';

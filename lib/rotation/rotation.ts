@@ -1,7 +1,8 @@
 /** What can be rotated, and all of it in one go (make rotate). */
 import type { Context } from '../context.ts';
 import { BadInput } from '../failure.ts';
-import { fitted, gkeRelease, remoteRelease, type Placed } from '../release.ts';
+import { fitted } from '../fitted.ts';
+import { gkeRelease, remoteRelease, type Placed } from '../release.ts';
 import type { Settings } from '../settings.ts';
 import { tokenName } from '../tokens.ts';
 import { rotateApiKey } from './api-key.ts';

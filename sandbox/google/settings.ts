@@ -64,6 +64,13 @@ export function change(settings: Settings, wanted: z.infer<typeof SettingsChange
   return settings;
 }
 
+/** Google's own words; gcloud tells those of compute without the status. */
+const WORDS: Record<number, string> = {
+  429: "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute' of the rehearsal.",
+  500: 'Internal error encountered.',
+  503: 'The service is currently unavailable.',
+};
+
 /** Waits out the latency and throws the error of the first fault that fits the request, and counts it down. */
 export async function suffer(settings: Settings, method: string, path: string, late: boolean): Promise<void> {
   const fault = settings.faults.find(
@@ -76,5 +83,6 @@ export async function suffer(settings: Settings, method: string, path: string, l
   if (fault === undefined) return;
   if (fault.count !== undefined) fault.count -= 1;
   if (fault.latencyMs !== undefined) await new Promise((wake) => setTimeout(wake, fault.latencyMs));
-  if (fault.status !== undefined) throw new GoogleError(fault.status, `Fault set in the rehearsal: ${fault.status}`);
+  if (fault.status !== undefined)
+    throw new GoogleError(fault.status, WORDS[fault.status] ?? 'Fault set in the rehearsal.');
 }

@@ -4,9 +4,17 @@ import { proven, type Criterion } from '../../lib/criterion.ts';
 import { Failure } from '../../lib/failure.ts';
 import type { KubeObject } from '../../lib/kubectl.ts';
 import { policyFacts } from '../../lib/network-policies.ts';
-import { inOtherNamespace, OTHER_NAMESPACE, podReaches, reachedOf, tryCommand } from '../../lib/policy-probe.ts';
+import {
+  inOtherNamespace,
+  OTHER_NAMESPACE,
+  PATIENT_TRIES,
+  podReaches,
+  reachedOf,
+  tryCommand,
+} from '../../lib/policy-probe.ts';
 import { redisPod, selector } from '../../lib/redis.ts';
-import { fitted, gkeRelease } from '../../lib/release.ts';
+import { fitted } from '../../lib/fitted.ts';
+import { gkeRelease } from '../../lib/release.ts';
 import { step } from '../2.8-redis-network-policy.ts';
 
 export const criterion: Criterion = {
@@ -31,21 +39,22 @@ export const criterion: Criterion = {
       who: string,
       labels: Readonly<Record<string, string>>,
       targets = [redis, api],
-      namespace = gke.namespace,
-    ) => podReaches(ctx, image, { name: `runbook-probe-${who}`, namespace, labels, targets });
+      { namespace = gke.namespace, tries = 1 } = {},
+    ) => podReaches(ctx, image, { name: `runbook-probe-${who}`, namespace, labels, targets, tries });
+    const patient = { tries: PATIENT_TRIES };
     const [asApi, asExecutor, asOther, elsewhere, outwards] = await Promise.all([
-      prober('api', facts.api, [redis]),
-      facts.executor ? prober('executor', facts.executor) : [false, true],
+      prober('api', facts.api, [redis], patient),
+      facts.executor ? prober('executor', facts.executor, [api, redis], { tries: 3 }) : [true, false],
       prober('other', {}),
-      inOtherNamespace(ctx, () => prober('elsewhere', facts.api, [redis, api], OTHER_NAMESPACE)),
+      inOtherNamespace(ctx, () => prober('elsewhere', facts.api, [redis, api], { namespace: OTHER_NAMESPACE })),
       redisReaches(ctx, name),
     ]);
     const shut = (who: string, missing: string): Failure =>
       new Failure({ what: `a pod with the labels of ${who} cannot reach ${missing}`, next: './runbook 2.8' });
     if (!asApi[0]) throw shut('the API', 'Redis');
-    if (!asExecutor[1]) throw shut('the executor', 'the API');
+    if (!asExecutor[0]) throw shut('the executor', 'the API');
     const open = [
-      ...(asExecutor[0] ? ['the executor reaches Redis'] : []),
+      ...(asExecutor[1] ? ['the executor reaches Redis'] : []),
       ...(asOther[0] ? ['any pod of the namespace reaches Redis'] : []),
       ...(asOther[1] ? ['any pod of the namespace reaches the API'] : []),
       ...(elsewhere[0] ? ['a pod of another namespace reaches Redis'] : []),
@@ -68,7 +77,7 @@ async function redisReaches(ctx: Context, pod: string): Promise<boolean> {
   const address = (await ctx.google.address(ctx.settings.staticIpName))?.address;
   if (!address) throw new Failure({ what: 'the static IP is gone', next: './runbook 1.0' });
   const targets = [{ host: address, port: 80 }];
-  const output = await ctx.kube(ctx.settings.gke).exec(pod, undefined, tryCommand(targets));
+  const output = await ctx.kube(ctx.settings.gke).exec(pod, undefined, tryCommand(targets, 1));
   return reachedOf(targets, output)[0] === true;
 }
 

@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { fitAll } from '../../lib/chart/fit-all.ts';
 import { hasErrors, report } from '../../lib/chart/report.ts';
 import { BadInput, explain } from '../../lib/failure.ts';
-import { YAML_1_1 } from '../../lib/release.ts';
+import { YAML_1_1 } from '../../lib/fitted.ts';
 
 try {
   const { values: flags } = parseArgs({ options: { out: { type: 'string', default: '' } } });

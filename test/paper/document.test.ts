@@ -164,7 +164,7 @@ function meaningOf(input: string): unknown {
 function seen({ argv, input }: Ran): { argv: string[]; input: unknown } {
   if (argv[0] !== 'curl') return { argv, input: meaningOf(input) };
   const after = (flag: string): string => argv[argv.indexOf(flag) + 1] ?? '';
-  const body: unknown = parse(after('--data').replace(/^@/, ''));
+  const body: unknown = argv.includes('--data') ? parse(after('--data').replace(/^@/, '')) : undefined;
   return { argv: ['curl', after('--request'), argv.find((a) => a.startsWith('https:')) ?? ''], input: body };
 }
 

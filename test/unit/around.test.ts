@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { kustomization } from '../../lib/around.ts';
-import type { Fitted } from '../../lib/release.ts';
+import type { Fitted } from '../../lib/fitted.ts';
 import { contextOf, fakeOutside, settings, temporaryFolder } from './outside.ts';
 
 test('another CA file is another pod template, so that the executor starts again with it', async () => {

@@ -41,6 +41,9 @@ vi.mock('../../lib/policy-probe.ts', async (real) => ({
 vi.mock('../../lib/release.ts', async (real) => ({
   ...(await real<typeof import('../../lib/release.ts')>()),
   gkeRelease: () => Promise.resolve({}),
+}));
+vi.mock('../../lib/fitted.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/fitted.ts')>()),
   fitted: () => Promise.resolve({ around: [POLICY] }),
 }));
 vi.mock('../../scripts/2.8-redis-network-policy.ts', () => ({

@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { BadInput, Failure } from '../../lib/failure.ts';
 import { runsOf } from '../../lib/history.ts';
-import { journalled, openJournal, RUNBOOK_FOLDER } from '../../lib/journal.ts';
+import { journalled, openJournal } from '../../lib/journal.ts';
 import { Secret } from '../../lib/secret.ts';
 import { Stopped } from '../../lib/stop.ts';
 import { temporaryFolder } from './outside.ts';
@@ -28,15 +28,6 @@ test('each line says who, where, which commit and which settings; the file is pr
   ]);
   expect(Object.keys(read(folder)[0] ?? {})).toEqual(expect.arrayContaining(['time', 'run', 'user', 'host', 'pid']));
   expect(statSync(join(folder, 'journal.jsonl')).mode & 0o777).toBe(0o600);
-});
-
-test('the commit is the runbook’s own', () => {
-  const told: string[] = [];
-  const folder = join(RUNBOOK_FOLDER, `unit-journal-${process.pid}`);
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  // A folder inside the checkout: its parent's commit.
-  openJournal('/some/.env', (t) => void told.push(t), folder)({ event: 'remark' });
-  expect(read(folder)[0]?.['commit']).toMatch(/^[0-9a-f]{7,}$/);
 });
 
 test('no secret reaches it', () => {

@@ -6,7 +6,8 @@ import type { Context } from '../../../lib/context.ts';
 import { BadInput } from '../../../lib/failure.ts';
 import type { HttpAnswer, HttpRequest } from '../../../lib/http.ts';
 import type { Meaning } from '../../../lib/chart/meaning.ts';
-import { fitAndKeep, gkeRelease, remoteRelease } from '../../../lib/release.ts';
+import { fitAndKeep } from '../../../lib/fitted.ts';
+import { gkeRelease, remoteRelease } from '../../../lib/release.ts';
 import { applyGkeSecrets, applyRemoteSecret, restartReaders } from '../../../lib/rotation/restart.ts';
 import { beginAll, rotate, subjectsOf } from '../../../lib/rotation/rotation.ts';
 import { readIngressIp, readTokens } from '../../../lib/tokens.ts';
@@ -149,6 +150,26 @@ test('an old key that is still taken is told, and the rotation stays open', asyn
   const other = fakeOutside({ worlds: [stubborn, world, new Keys(), google], rows: checkoutRows(world.settings) });
   await expect(run('api-key', contextOf(other, world.settings))).rejects.toThrow('old API key refused');
   expect(file()).toHaveProperty('API_KEY_PREVIOUS', FIRST.API_KEY);
+});
+
+test('an executor token that is still taken is told; one request without an answer is not', async () => {
+  const first = `Bearer ${FIRST.GKE_EXECUTOR_TOKEN}`;
+  let lost = 1;
+  const opens = (always: boolean): World => ({
+    request: (r) => {
+      if (r.headers?.['authorization'] !== first || !(always || lost-- > 0)) return world.request(r);
+      throw new Error('no answer within 5 s');
+    },
+  });
+  const by = (w: World): Context =>
+    contextOf(
+      fakeOutside({ worlds: [w, world, new Keys(), google], rows: checkoutRows(world.settings) }),
+      world.settings,
+    );
+  await expect(run('executor:gke', by(opens(true)))).rejects.toThrow('former executor token of gke refused');
+  expect(file()).toHaveProperty('GKE_EXECUTOR_TOKEN_PREVIOUS', FIRST.GKE_EXECUTOR_TOKEN);
+  await run('executor:gke', by(opens(false)));
+  expectRotated(['GKE_EXECUTOR_TOKEN']);
 });
 
 test('WHAT that is nothing, or not given, is bad input; without a key there is no dns-key', () => {

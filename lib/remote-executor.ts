@@ -1,0 +1,58 @@
+/** One remote cluster's executor: registered, released, connected (plan step 3.2). */
+import { ensureRegistered, kubentlyApi } from './api.ts';
+import type { Context } from './context.ts';
+import { remoteSecret, tokenOf } from './deployment.ts';
+import { drift, isNone } from './drift.ts';
+import { executorAnswers } from './executor-connection.ts';
+import { differenceLines } from './field-differences.ts';
+import { newNamespace } from './infrastructure.ts';
+import { registered, runningRedis } from './redis.ts';
+import { applyRelease, checkRelease, releaseWorkloads, remoteRelease } from './release.ts';
+import { waitForRollout, type Workload } from './rollout.ts';
+import { absent, differs, unknownBefore, type Check } from './step.ts';
+import type { Remote } from './target.ts';
+import { readTokens, tokenName } from './tokens.ts';
+
+/** As good as possible: with the API or its Redis the registration goes anyway. */
+export async function unregister(ctx: Context, { id }: Remote): Promise<void> {
+  if (!(await ctx.helm(ctx.settings.gke).release(ctx.settings.release))) return;
+  try {
+    await kubentlyApi(ctx).unregister(id);
+  } catch (error) {
+    ctx.note(`${id} stays registered until Redis goes: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Live truth of one remote cluster: its token's Secret and registration, and its release. */
+export async function checkRemote(ctx: Context, remote: Remote): Promise<Check> {
+  const tokens = readTokens(ctx.settings.tokensFile);
+  const token = tokens[tokenName(remote.id)];
+  if (!token || !tokens['REDIS_PASSWORD']) return unknownBefore('2.1', 'its token is known after 2.1');
+  const [secret, redis] = await Promise.all([
+    drift(ctx.kube(remote), [remoteSecret(remote, tokens)]),
+    runningRedis(ctx),
+  ]);
+  if (secret.absent.length > 0) return absent('no token Secret');
+  if (!isNone(secret)) return differs('its token Secret is not as meant', differenceLines(secret.changed));
+  if (redis === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
+  const known = await registered(ctx, new Map([[remote.id, token]]), redis);
+  if (known.get(remote.id) !== 'registered') return differs('its token is not the registered one');
+  return checkRelease(ctx, await remoteRelease(ctx, remote));
+}
+
+/** Registers the token, then makes Secret and release (contract 4: an executor without a registration is refused). */
+export async function applyRemote(ctx: Context, remote: Remote): Promise<void> {
+  const tokens = readTokens(ctx.settings.tokensFile);
+  const kube = ctx.kube(remote);
+  await ensureRegistered(ctx, remote.id, tokenOf(tokens, tokenName(remote.id)));
+  await kube.apply([...(await newNamespace(kube)), remoteSecret(remote, tokens)]);
+  await applyRelease(ctx, await remoteRelease(ctx, remote));
+}
+
+/** The pod runs, and a command comes back through it. */
+export async function verifyRemote(ctx: Context, remote: Remote): Promise<string> {
+  const kube = ctx.kube(remote);
+  const workloads = await releaseWorkloads(ctx, await remoteRelease(ctx, remote));
+  await Promise.all(workloads.map(([kind, name]) => waitForRollout(ctx, kube, `${kind}/${name}` as Workload)));
+  return executorAnswers(ctx, remote);
+}

@@ -1,0 +1,120 @@
+/** docs/reliability.md, from what the fault tests have seen (.runbook/faults/*.json). */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FaultResult } from './fault.ts';
+import { RESULTS, ROOT } from './run.ts';
+
+interface CrashMatrix {
+  crashes: { step: string; point: string; after: number; ended: number }[];
+  notReached: string[];
+  endedBadly: number;
+  seconds: number;
+  tokensKept: boolean;
+  inventory: { counts: Record<string, number>; problems: string[] };
+}
+
+interface TwoOperators {
+  rounds: number;
+  stays: number;
+  refused: number;
+  overlaps: number;
+}
+
+interface Leaks {
+  run: string;
+  samples: number;
+  secrets: number;
+  forms: number;
+  places: { place: string; bytes: number; planted: string[]; leaks: string[] }[];
+  passed: boolean;
+}
+
+interface Suite {
+  numPassedTests: number;
+  numTotalTests: number;
+}
+
+function read(name: string): unknown {
+  const file = join(RESULTS, `${name}.json`);
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+}
+
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const line = (cells: readonly (string | number)[]): string =>
+    `| ${cells.map((c) => String(c).replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+const NOT_RUN = 'Not run yet.';
+
+function crashes(found: CrashMatrix | undefined): string {
+  if (!found) return NOT_RUN;
+  const points = [...new Set(found.crashes.map((c) => c.point))];
+  const steps = [...new Set(found.crashes.map((c) => c.step))].sort((a, b) =>
+    a.localeCompare(b, 'en', { numeric: true }),
+  );
+  const cell = (step: string, point: string): string => {
+    const crash = found.crashes.find((c) => c.step === step && c.point === point);
+    return crash ? `killed after ${crash.after.toFixed(1)} s, with ${crash.ended - 1} children` : '';
+  };
+  const counts = Object.entries(found.inventory.counts).map(([what, n]) => `${n} ${what}`);
+  return `One deployment from nothing, ended by \`kill -9\` of the run and all its children ${found.crashes.length} times, each time gone on with by the same command, in ${Math.round(found.seconds / 60)} minutes; ${found.endedBadly} of the runs that were not killed ended badly${found.notReached.length > 0 ? `, and ${found.notReached.length} points were not reached (${found.notReached.join(', ')}): nothing happened there any more` : ''}. In the end: ${counts.join(', ')}; ${found.tokensKept ? 'the same tokens throughout' : 'the tokens were not compared'}; ${found.inventory.problems.length === 0 ? 'nothing twice, nothing missing' : `**${found.inventory.problems.join(', ')}**`}.\n\n${table(
+    ['step', ...points],
+    steps.map((s) => [s, ...points.map((p) => cell(s, p))]),
+  )}`;
+}
+
+function faults(found: readonly FaultResult[] | undefined): string {
+  if (!found || found.length === 0) return NOT_RUN;
+  const seconds = (f: FaultResult): string => (f.secondsToNamed === null ? '–' : f.secondsToNamed.toFixed(1));
+  const rows = found.map((f) => [
+    f.fault,
+    f.done,
+    `\`${f.command}\``,
+    f.passed ? f.result : `**${f.result}**`,
+    seconds(f),
+    f.seconds,
+    f.line,
+  ]);
+  return `Each either completes, or ends with its true cause named within 60 s of when it could be known; then the same command goes on.\n\n${table(['fault', 'what was done', 'command', 'result', 's until named', 's in all', 'what it said'], rows)}`;
+}
+
+function operators(found: TwoOperators | undefined): string {
+  if (!found) return NOT_RUN;
+  return `${found.rounds} times two operators at once, on the real cluster’s Lease: ${found.stays} stays inside, ${found.refused} refused (those that did not wait), ${found.overlaps} times both inside.`;
+}
+
+function leaks(found: Leaks | undefined): string {
+  if (!found) return NOT_RUN;
+  const rows = found.places.map((p) => [
+    p.place,
+    p.bytes,
+    p.planted.length > 0 ? `yes, ${p.planted.map((f) => f.replace('canary ', '')).join(' ')}` : '**no**',
+    p.leaks.length === 0 ? 0 : `**${p.leaks.join('; ')}**`,
+  ]);
+  return `A deployment of its own from nothing in tmux (${found.run}), looked at ${found.samples} times: ${found.secrets} secrets, each in ${found.forms} forms (plain, URL-encoded, JSON, base64 and base64url at all three alignments). A secret planted at every place shows that it would be found.\n\n${table(['place', 'bytes', 'planted one found', 'leaks'], rows)}`;
+}
+
+function badInput(found: Suite | undefined): string {
+  if (!found) return NOT_RUN;
+  return `${found.numPassedTests} of ${found.numTotalTests} tests of wrong settings pass: each names cause and remedy in one line, ends with status 2, and Google was asked nothing.`;
+}
+
+/** The page. */
+export function reliability(): string {
+  const parts: [string, string][] = [
+    ['Crashes', crashes(read('crash-matrix') as CrashMatrix | undefined)],
+    ['Faults', faults(read('faults') as FaultResult[] | undefined)],
+    ['Two operators', operators(read('two-operators') as TwoOperators | undefined)],
+    ['Secrets', leaks(read('leaks') as Leaks | undefined)],
+    ['Bad input', badInput(read('bad-input') as Suite | undefined)],
+  ];
+  const text = parts.map(([title, body]) => `## ${title}\n\n${body}\n`).join('\n');
+  return `# Reliability\n\nWritten by \`make test-faults\` from what was seen in the rehearsal world: real clusters, real Helm, cert-manager, ACME and Traefik, Google emulated.\n\n${text}`;
+}
+
+if (import.meta.main) {
+  mkdirSync(join(ROOT, 'docs'), { recursive: true });
+  writeFileSync(join(ROOT, 'docs', 'reliability.md'), reliability());
+  console.log('docs/reliability.md');
+}

@@ -1,0 +1,76 @@
+/** Reads of Google's API that fail for a moment are tried again; a refusal is told at once. */
+import { expect, test } from 'vitest';
+import type { Command } from '../../lib/command.ts';
+import { Failure } from '../../lib/failure.ts';
+import { FakeGoogle, IP } from './fake-google.ts';
+import { contextOf, fails, fakeOutside, json, type World } from './outside.ts';
+
+/** Google that answers so to the first `times` requests. */
+function ill(status: number, times: number) {
+  const google = new FakeGoogle().reserved();
+  let left = times;
+  const illness: World = { request: () => (left-- > 0 ? json({ error: { message: 'not now' } }, status) : undefined) };
+  const outside = fakeOutside({ worlds: [illness, google] });
+  return { outside, google: contextOf(outside).google };
+}
+
+test.each([429, 500, 502, 503, 504])('HTTP %i once: read again a second later', async (status) => {
+  const { outside, google } = ill(status, 1);
+  expect(await google.address('kubently-ingress-ip')).toMatchObject({ address: IP });
+  expect(outside.sleeps).toEqual([1000]);
+  expect(outside.requests).toHaveLength(2);
+});
+
+test('ill for good: told with status and words after four reads', async () => {
+  const { outside, google } = ill(503, Infinity);
+  await expect(google.address('kubently-ingress-ip')).rejects.toThrow('compute API refused the read');
+  await expect(ill(503, Infinity).google.address('x')).rejects.toMatchObject({ parts: { found: 'not now' } });
+  expect(outside.sleeps).toEqual([1000, 2000, 4000]);
+  expect(outside.requests).toHaveLength(4);
+});
+
+test.each([400, 401, 403])('HTTP %i is not asked again', async (status) => {
+  const { outside, google } = ill(status, 1);
+  await expect(google.address('kubently-ingress-ip')).rejects.toThrow(Failure);
+  expect(outside.requests).toHaveLength(1);
+});
+
+const COMMAND = ['compute', 'addresses', 'create', 'kubently-ingress-ip'];
+
+/** gcloud that fails with these words one after the other, then succeeds. */
+function gcloud(...words: string[]) {
+  const answer = (command: Command): string => {
+    const said = words.shift();
+    return said === undefined ? 'created' : fails(said)(command);
+  };
+  const outside = fakeOutside({ rows: [{ binary: 'gcloud', args: () => true, answer }] });
+  return { outside, google: contextOf(outside).google };
+}
+
+test.each([
+  'ERROR: (gcloud.dns.record-sets.create) RESOURCE_EXHAUSTED: slow down',
+  "ERROR: Could not fetch resource:\n - Quota exceeded for quota metric 'Queries' and limit 'Queries per minute' of x",
+  'ERROR: Could not fetch resource:\n - The service is currently unavailable.',
+  'ERROR: HTTPError 503',
+])('a change that gcloud gives up at "%s" is made again', async (said) => {
+  const { outside, google } = gcloud(said);
+  expect(await google.change(COMMAND)).toBe('created');
+  expect(outside.sleeps).toEqual([1000]);
+});
+
+test('a change that never passes is told after four tries; a refusal at once', async () => {
+  const words = 'UNAVAILABLE: The service is currently unavailable.';
+  const { outside, google } = gcloud(words, words, words, words, words);
+  await expect(google.change(COMMAND)).rejects.toThrow('gcloud compute failed');
+  expect(outside.changes).toHaveLength(4);
+  const refused = gcloud('PERMISSION_DENIED: no', 'PERMISSION_DENIED: no');
+  await expect(refused.google.change(COMMAND)).rejects.toThrow('gcloud compute failed');
+  expect(refused.outside.changes).toHaveLength(1);
+});
+
+test('a create whose answer was lost finds what it made; other failures are told', async () => {
+  const lost = gcloud('HTTPError 503', "The resource 'addresses/x' already exists");
+  await lost.google.create(COMMAND);
+  expect(lost.outside.changes).toHaveLength(2);
+  await expect(gcloud('PERMISSION_DENIED: no').google.create(COMMAND)).rejects.toThrow('gcloud compute failed');
+});
