@@ -4,7 +4,7 @@ import diagnostics from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 const children = [];
-const requests = {};
+const requests = [];
 const spawn = childProcess.spawn;
 childProcess.spawn = (command, args, options) => {
   const words = Array.isArray(args) ? args.join(' ') : command;
@@ -15,9 +15,18 @@ childProcess.spawn = (command, args, options) => {
   return child;
 };
 syncBuiltinESMExports();
+const open = new Map();
 diagnostics.subscribe('http.client.request.start', ({ request }) => {
-  requests[request.host] = (requests[request.host] ?? 0) + 1;
+  const span = { host: request.host, from: performance.now(), to: 0 };
+  requests.push(span);
+  open.set(request, span);
 });
+const close = ({ request }) => {
+  const span = open.get(request);
+  if (span) span.to = performance.now();
+};
+diagnostics.subscribe('http.client.response.finish', close);
+diagnostics.subscribe('http.client.request.error', close);
 process.on('exit', () =>
   writeFileSync(
     process.env.BENCH_SPANS,
