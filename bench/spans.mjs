@@ -7,7 +7,7 @@ const children = [];
 const requests = [];
 const spawn = childProcess.spawn;
 childProcess.spawn = (command, args, options) => {
-  const words = Array.isArray(args) ? args.join(' ') : command;
+  const words = [command, ...(Array.isArray(args) ? args : [])].join(' ');
   const span = { binary: /exec (\w+)/.exec(words)?.[1] ?? command, from: performance.now(), to: 0 };
   children.push(span);
   const child = spawn.call(childProcess, command, args, options);
@@ -17,7 +17,7 @@ childProcess.spawn = (command, args, options) => {
 syncBuiltinESMExports();
 const open = new Map();
 diagnostics.subscribe('http.client.request.start', ({ request }) => {
-  const span = { host: request.host, from: performance.now(), to: 0 };
+  const span = { host: request.getHeader('host'), from: performance.now(), to: 0 };
   requests.push(span);
   open.set(request, span);
 });
