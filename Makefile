@@ -115,9 +115,6 @@ test-tls: tools ## the TLS cases of the edge and of the executor, into docs/tls-
 	@ENV_FILE=$${ENV_FILE:-sandbox/.env} SHORT=$(SHORT) $(NODE) node_modules/vitest/vitest.mjs run test/tls --reporter=dot; status=$$?; \
 	  $(if $(SHORT),,$(NODE) test/tls/table.ts &&) exit $$status
 
-bench: tools ## measurements on the rehearsal world, into docs/performance.md: PART=nothing-to-do|from-nothing|fleet|start-up|growth
-	@ENV_FILE=$${ENV_FILE:-sandbox/.env} $(NODE) bench/bench.ts $(call flag,PART,part) $(call flag,SIZES,sizes)
-
 test-operations: tools ## every operation on the rehearsal world as it stands: logs to removal and installing again (30 min)
 	@node_modules/bats/bin/bats --timing $(foreach t,logs report runbook_document rotate backup certificates rollback remove,test/operations/$(t).bats)
 
@@ -126,6 +123,9 @@ test-shapes: tools ## chart shapes B, C and H deployed for real beside the rehea
 
 test-faults: tools ## crashes, faults, two operators, leaks on the deployed rehearsal world, into docs/reliability.md; about an hour
 	@bash test/faults/all.sh
+
+bench: tools ## measurements on the rehearsal world, into docs/performance.md: PART=nothing-to-do|from-nothing|fleet|start-up|growth
+	@ENV_FILE=$${ENV_FILE:-sandbox/.env} $(NODE) bench/bench.ts $(call flag,PART,part) $(call flag,SIZES,sizes)
 
 check: tools ## types, lint, format, unit tests: the quick part
 	@bash test/check.sh

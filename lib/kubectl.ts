@@ -92,6 +92,14 @@ export class Kubectl {
     }
   }
 
+  /** When the object's fields were last changed, in milliseconds since the epoch, as the API server has it; undefined where it is not there. */
+  async changedAt(kind: string, name: string): Promise<number | undefined> {
+    const times = '-o=jsonpath={.metadata.managedFields[*].time}';
+    const { stdout } = await this.#read(['get', kind, name, '--show-managed-fields', '--ignore-not-found', times]);
+    const all = stdout.split(' ').filter(Boolean).map(Date.parse);
+    return all.length === 0 ? undefined : Math.max(...all);
+  }
+
   /** All objects of a kind in every namespace; none where the kind is not known. */
   async listAll(kind: string): Promise<KubeObject[]> {
     try {

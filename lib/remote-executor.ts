@@ -1,12 +1,12 @@
 /** One remote cluster's executor: registered, released, connected (plan step 3.2). */
 import { ensureRegistered, kubentlyApi } from './api.ts';
 import type { Context } from './context.ts';
-import { remoteSecret, tokenOf } from './deployment.ts';
+import { executorTokenSecret, remoteSecret, tokenOf } from './deployment.ts';
 import { drift, isNone } from './drift.ts';
 import { executorAnswers } from './executor-connection.ts';
 import { differenceLines } from './field-differences.ts';
 import { newNamespace } from './infrastructure.ts';
-import { registered, runningRedis } from './redis.ts';
+import { registered, runningRedis, selector } from './redis.ts';
 import { applyRelease, checkRelease, releaseWorkloads, remoteRelease } from './release.ts';
 import { waitForRollout, type Workload } from './rollout.ts';
 import { absent, differs, unknownBefore, type Check } from './step.ts';
@@ -59,7 +59,23 @@ export async function checkRemote(
     remoteRelease(ctx, remote).then((placed) => checkRelease(ctx, placed)),
   ]);
   if (known === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
-  return known.get(remote.id) === 'registered' ? release : differs('its token is not the registered one');
+  if (known.get(remote.id) !== 'registered') return differs('its token is not the registered one');
+  return release.state === 'done' && (await hasOldToken(ctx, remote))
+    ? differs('its pod was started before its token Secret was last changed')
+    : release;
+}
+
+/** A pod reads the token when it starts; the release's stamp tells only what it was upgraded with. */
+async function hasOldToken(ctx: Context, remote: Remote): Promise<boolean> {
+  const kube = ctx.kube(remote);
+  const [changed, pods] = await Promise.all([
+    kube.changedAt('Secret', executorTokenSecret(remote.release)),
+    kube.list('Pod', selector(remote.release, 'executor')),
+  ]);
+  return pods.some(
+    ({ metadata: { creationTimestamp = '', deletionTimestamp } }) =>
+      deletionTimestamp === undefined && changed !== undefined && Date.parse(creationTimestamp) < changed,
+  );
 }
 
 /** Registers the token, then makes Secret and release (contract 4: an executor without a registration is refused). */
@@ -69,12 +85,21 @@ export async function applyRemote(ctx: Context, remote: Remote): Promise<void> {
   await ensureRegistered(ctx, remote.id, tokenOf(tokens, tokenName(remote.id)));
   await kube.apply([...(await newNamespace(kube)), remoteSecret(remote, tokens)]);
   await applyRelease(ctx, await remoteRelease(ctx, remote));
+  if (!(await hasOldToken(ctx, remote))) return;
+  // The upgrade may be replacing the pods by itself.
+  await rolledOut(ctx, remote);
+  if (await hasOldToken(ctx, remote))
+    await kube.change(['rollout', 'restart', 'deployment', '--selector', selector(remote.release, 'executor')]);
 }
 
 /** The pod runs, and a command comes back through it. */
 export async function verifyRemote(ctx: Context, remote: Remote): Promise<string> {
+  await rolledOut(ctx, remote);
+  return executorAnswers(ctx, remote);
+}
+
+async function rolledOut(ctx: Context, remote: Remote): Promise<void> {
   const kube = ctx.kube(remote);
   const workloads = await releaseWorkloads(ctx, await remoteRelease(ctx, remote));
   await Promise.all(workloads.map(([kind, name]) => waitForRollout(ctx, kube, `${kind}/${name}` as Workload)));
-  return executorAnswers(ctx, remote);
 }

@@ -11,7 +11,8 @@ import { ENV_FILE, ROOT } from './run.ts';
 
 export const GKE = CLUSTERS.gke.context;
 export const REMOTE = CLUSTERS.remote.context;
-export const KINDEST = `${CLUSTERS.gke.name}-control-plane`;
+/** The machine of the GKE cluster. */
+export const NODE = `${CLUSTERS.gke.name}-control-plane`;
 
 /** A setting of the world's own settings file. */
 export function setting(name: string): string {

@@ -49,6 +49,10 @@ export class FakeCluster implements World {
     const [verb = '', subject = ''] = args;
     const inside = this.objects.filter((o) => (o.metadata.namespace ?? namespace) === namespace).map(running);
     const tail = (n: number): string => args.slice(n).join(' ');
+    if (verb === 'get' && args[3] === '--show-managed-fields') {
+      const changedAt = inside.find((o) => o.kind === subject && o.metadata.name === args[2])?.metadata['changedAt'];
+      return typeof changedAt === 'string' ? changedAt : '';
+    }
     if (verb === 'get' && args.includes('--ignore-not-found')) {
       const names = args.slice(1, args.indexOf('--ignore-not-found'));
       if (tail(names.length + 1) !== '--ignore-not-found -o json') return undefined;

@@ -1,26 +1,36 @@
 /** The clusters: the API server restarts in phase 2, Redis is killed in phase 4, an executor has a wrong token. */
 import { randomBytes } from 'node:crypto';
 import { untilDone, type Fault, type Seen } from '../fault.ts';
-import { ENV_FILE, settingsCopy, start } from '../run.ts';
-import { GKE, KINDEST, kubectl, kubectlWith, output, REMOTE, setting, until } from '../world.ts';
+import { allEnded, ENV_FILE, settingsCopy, start } from '../run.ts';
+import { GKE, NODE, kubectl, kubectlWith, output, REMOTE, setting, until } from '../world.ts';
 
 const REMOTE_NAMESPACE = 'kubently-remote';
 
 /** With a change to make, so that Helm and the rollout are under way. */
 async function apiServerRestarts(): Promise<Seen> {
+  try {
+    return await withAChange();
+  } finally {
+    await allEnded();
+    await untilDone(['phase2'], ENV_FILE, 'api-server-back');
+  }
+}
+
+async function withAChange(): Promise<Seen> {
   const replicas = setting('API_REPLICAS') === '3' ? '2' : '3';
   const file = settingsCopy('api-server', { API_REPLICAS: replicas });
   const first = start(['phase2'], file, 'api-server');
   await first.seen(/ 2\.5 .* applying/);
-  const container = (
-    await output('docker', 'exec', KINDEST, 'crictl', 'ps', '--name', 'kube-apiserver', '--quiet')
-  ).trim();
+  const apiServer = async (): Promise<string> =>
+    (await output('docker', 'exec', NODE, 'pgrep', '-x', 'kube-apiserver')).trim();
+  const killed = await apiServer();
   const knowableAt = Date.now();
-  await output('docker', 'exec', KINDEST, 'crictl', 'stop', '--timeout', '0', container);
+  // The kubelet starts it again.
+  await output('docker', 'exec', NODE, 'kill', '-9', killed);
   const back = until('the API server is back', 120, async () => {
-    const running = await output('docker', 'exec', KINDEST, 'crictl', 'ps', '--name', 'kube-apiserver', '--quiet');
+    if ((await apiServer()) === killed) return undefined;
     await kubectl(GKE, 'get', '--raw', '/readyz');
-    return running.trim() !== container && running.trim() !== '' ? Date.now() : undefined;
+    return Date.now();
   });
   const firstRan = first.ended;
   const away = ((await back) - knowableAt) / 1000;

@@ -5,7 +5,7 @@ import type { KubeObject } from '../../../lib/kubectl.ts';
 import { step } from '../../../scripts/1.2-dns01-service-account.ts';
 import { deployment, FakeCluster } from '../fake-cluster.ts';
 import { EMAIL, FakeGoogle } from '../fake-google.ts';
-import { contextOf, fakeOutside, inputOf, json, settings } from '../outside.ts';
+import { contextOf, fakeOutside, inputOf, json, settings, type World } from '../outside.ts';
 
 const OURS = 'kubently-runbook unit-api.kubently.io';
 const NAMESPACE = 'cert-manager';
@@ -96,6 +96,18 @@ test('keys that no Secret holds are removed before a new one, on an account of t
     'iam service-accounts keys delete orphan-2 --iam-account=EMAIL',
     'iam service-accounts keys create - --iam-account=EMAIL',
   ]);
+  expect(google.keys).toEqual(['key-new']);
+});
+
+test('a key that gcloud made twice, because an answer was lost, is there once', async () => {
+  google.withAccount(OURS);
+  const twice: World = {
+    command: (command) => {
+      if (command.args.includes('keys') && command.args.includes('create')) google.keys.push('key-lost');
+      return undefined;
+    },
+  };
+  await step.apply(contextOf(fakeOutside({ worlds: [twice, google, cluster] })));
   expect(google.keys).toEqual(['key-new']);
 });
 

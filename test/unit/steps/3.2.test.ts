@@ -45,6 +45,7 @@ function make(looking = false) {
       answer: MANIFEST,
     },
     { binary: 'kubectl', args: (a) => a[0] === 'logs' && a.includes('kind-context'), answer: () => log },
+    { binary: 'kubectl', args: (a) => a[0] === 'rollout' && a.includes('kind-context'), answer: '' },
   ];
   const outside = fakeOutside({ worlds: [gke, remote, api], rows: [...rows, ...api.rows()] });
   return { outside, ctx: contextOf(outside, given, looking) };
@@ -93,6 +94,25 @@ test('another token in Redis is replaced, the same one is not touched', async ()
   api.changes = [];
   await step.apply(make().ctx);
   expect(api.changes).toEqual([]);
+});
+
+test('a pod from before its token Secret was mended is restarted, and no other', async () => {
+  await deployed();
+  const labels = { 'app.kubernetes.io/instance': NAME, 'app.kubernetes.io/component': 'executor' };
+  const pod = { name: 'e', namespace: NAME, labels, creationTimestamp: '2026-01-01T10:00:00Z' };
+  remote.objects.push({ apiVersion: 'v1', kind: 'Pod', metadata: pod });
+  const changedAt = (times: string): unknown =>
+    Object.assign(remote.get('Secret', 'kubently-remote-executor-token')?.metadata ?? {}, { changedAt: times });
+  changedAt('2026-01-01T09:00:00Z 2026-01-01T10:00:00Z');
+  expect(await step.check(make().ctx)).toMatchObject({ state: 'done' });
+  changedAt('2026-01-01T09:00:00Z 2026-01-01T10:00:01Z');
+  const { outside, ctx } = make();
+  expect(await step.check(ctx)).toMatchObject({
+    state: 'differs',
+    reason: 'kind-remote: its pod was started before its token Secret was last changed',
+  });
+  await step.apply(ctx);
+  expect(outside.changes.at(-1)).toMatch(/^kubectl rollout restart deployment --selector \S*executor/);
 });
 
 const silent = () => json({ status: 'timeout', output: null, error: null });
