@@ -13,8 +13,8 @@ export interface Timed {
 
 export interface Spans {
   children: { binary: string; from: number; to: number }[];
-  /** HTTP requests of its own, by host. */
-  requests: Record<string, number>;
+  /** HTTP requests of its own. */
+  requests: { host: string; from: number; to: number }[];
   rssKb: number;
   endedAt: number;
 }
@@ -61,11 +61,11 @@ export async function spans(args: readonly string[], env: Record<string, string>
   }
 }
 
-/** Milliseconds in which at least one child ran. */
-export function busyMs(children: Spans['children']): number {
+/** Milliseconds in which at least one of them was under way. */
+export function busyMs(all: readonly { from: number; to: number }[]): number {
   let until = 0;
   let busy = 0;
-  for (const { from, to } of [...children].sort((a, b) => a.from - b.from)) {
+  for (const { from, to } of [...all].sort((a, b) => a.from - b.from)) {
     busy += Math.max(0, to - Math.max(from, until));
     until = Math.max(until, to);
   }

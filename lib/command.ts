@@ -6,7 +6,8 @@ import { $ } from 'zx/core';
 import { Failure } from './failure.ts';
 import { scrub, Secret } from './secret.ts';
 
-export type Binary = 'docker' | 'gcloud' | 'git' | 'helm' | 'kubectl' | 'node' | 'npm' | 'tar';
+export type Binary =
+  'docker' | 'gcloud' | 'git' | 'gke-gcloud-auth-plugin' | 'helm' | 'kubectl' | 'node' | 'npm' | 'tar';
 
 export interface Command {
   binary: Binary;

@@ -47,8 +47,8 @@ async function growth(size: number, env: Record<string, string>): Promise<void> 
     if (n > 0) continue;
     const byBinary = Map.groupBy(look.children, (c) => c.binary);
     for (const [binary, calls] of byBinary) keep('growth', `status of ${size}: ${binary} calls`, calls.length);
-    for (const [host, count] of Object.entries(look.requests))
-      keep('growth', `status of ${size}: requests to ${host}`, count);
+    for (const [host, asked] of Map.groupBy(look.requests, (r) => r.host))
+      keep('growth', `status of ${size}: requests to ${host}`, asked.length);
     keep('growth', `status of ${size} KiB`, look.rssKb);
   }
 }

@@ -1,7 +1,6 @@
 /** The operator's own certificate (TLS_CERT_FILE, TLS_KEY_FILE): what is wrong with it, and the Secret that it becomes. */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { getCACertificates } from 'node:tls';
 import type { Context } from '../context.ts';
 import { TLS_SECRET } from '../kubently/deployment.ts';
 import type { Problem } from '../failure.ts';
@@ -10,6 +9,7 @@ import { Secret } from '../secret.ts';
 import type { Settings } from '../settings.ts';
 import { absent, differs, done, type Check } from '../runner/step.ts';
 import { readCertificates } from './trust-file.ts';
+import { trustedRoots } from './trust.ts';
 
 type Own = NonNullable<Settings['tls']['own']>;
 
@@ -20,12 +20,12 @@ const CERT_MANAGERS = 'cert-manager.io/';
 /**
  * Everything wrong with the files, for the preflight; none where no own certificate is set.
  * @param now milliseconds since 1970
- * @param roots PEM of what counts as trusted: the system's, and TLS_CA_FILE (lib/context.ts)
+ * @param roots PEM of what counts as trusted: the system's, and TLS_CA_FILE
  */
 export function ownCertificateProblems(
-  { host, tls: { own } }: Pick<Settings, 'host' | 'tls'>,
+  { host, tls: { own, caFile } }: Pick<Settings, 'host' | 'tls'>,
   now: number,
-  roots: readonly string[] = getCACertificates('default'),
+  roots: readonly string[] = trustedRoots(caFile),
 ): Problem[] {
   if (!own) return [];
   const { chain, broken } = readChain(own);

@@ -72,6 +72,7 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
         }
         return '';
       case 'docker':
+      case 'gke-gcloud-auth-plugin':
       case 'tar':
         return '';
     }

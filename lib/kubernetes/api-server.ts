@@ -1,0 +1,136 @@
+/** A cluster's API server over kept connections. It rejects whatever it is not sure of: the caller then asks kubectl. */
+import { Agent as PlainAgent, request as plain } from 'node:http';
+import { Agent, request as secure } from 'node:https';
+import type { Access } from './kubeconfig.ts';
+import type { KubeObject } from './kubectl.ts';
+
+interface Resource {
+  /** Path of the group's version: /api/v1, /apis/apps/v1. */
+  base: string;
+  plural: string;
+  namespaced: boolean;
+}
+
+interface Discovered {
+  items: {
+    metadata?: { name?: string };
+    versions: { version: string; resources?: { resource: string; scope: string; responseKind?: { kind: string } }[] }[];
+  }[];
+}
+
+const DISCOVERY = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+const TIMEOUT_MS = 15_000;
+const MOST_CONNECTIONS = 6;
+
+export class ApiServer {
+  readonly #access: Access;
+  readonly #agent: PlainAgent | Agent;
+  #resources: Promise<Map<string, Resource>> | undefined;
+
+  constructor(access: Access) {
+    this.#access = access;
+    const options = { keepAlive: true, maxSockets: MOST_CONNECTIONS };
+    const { ca, cert, key } = access;
+    this.#agent = access.server.startsWith('https:')
+      ? new Agent({ ...options, ca, cert, key })
+      : new PlainAgent(options);
+  }
+
+  /** @param kind `Deployment.apps`, `Secret`. @returns undefined where the object or its namespace is not there */
+  async get(kind: string, namespace: string, name: string): Promise<KubeObject | undefined> {
+    const path = pathOf(await this.#resource(kind), namespace);
+    const { status, body } = await this.#ask('GET', `${path}/${encodeURIComponent(name)}`);
+    if (status === 404 && (JSON.parse(body) as { details?: { name?: string } }).details?.name === name)
+      return undefined;
+    return tidy(expectOk(status, body));
+  }
+
+  /** @param namespace undefined: every one */
+  async list(kind: string, namespace: string | undefined, selector?: string): Promise<KubeObject[]> {
+    const path = pathOf(await this.#resource(kind), namespace);
+    const query = selector === undefined ? '' : `?${new URLSearchParams({ labelSelector: selector }).toString()}`;
+    const { status, body } = await this.#ask('GET', path + query);
+    const { apiVersion, kind: listKind, items } = expectOk(status, body) as KubeObject & { items: KubeObject[] };
+    const itemKind = listKind.replace(/List$/, '');
+    return items.map((item) => tidy({ ...item, apiVersion, kind: itemKind }));
+  }
+
+  /** What a forced server-side apply would make of the object. */
+  async applyDryRun(object: KubeObject, namespace: string, manager: string): Promise<KubeObject> {
+    const [version = '', group = ''] = object.apiVersion.split('/').reverse();
+    const resource = await this.#resource(group ? `${object.kind}.${group}` : object.kind);
+    if (!resource.base.endsWith(`/${version}`)) throw new Error('not the preferred version');
+    const where = object.metadata.namespace ?? namespace;
+    if (resource.namespaced && where !== namespace) throw new Error('another namespace');
+    const query = new URLSearchParams({
+      dryRun: 'All',
+      fieldManager: manager,
+      fieldValidation: 'Strict',
+      force: 'true',
+    });
+    const path = `${pathOf(resource, where)}/${encodeURIComponent(object.metadata.name)}?${query.toString()}`;
+    const { status, body } = await this.#ask('PATCH', path, JSON.stringify(object));
+    return tidy(expectOk(status, body));
+  }
+
+  /** A kind that came with a later CRD is looked for once more. */
+  async #resource(kind: string): Promise<Resource> {
+    this.#resources ??= this.#discover();
+    const known = (await this.#resources).get(kind);
+    if (known) return known;
+    this.#resources = this.#discover();
+    const found = (await this.#resources).get(kind);
+    if (!found) throw new Error(`no kind ${kind}`);
+    return found;
+  }
+
+  async #discover(): Promise<Map<string, Resource>> {
+    const answers = await Promise.all(['/api', '/apis'].map((path) => this.#ask('GET', path, undefined, DISCOVERY)));
+    const found = new Map<string, Resource>();
+    for (const { status, body } of answers)
+      for (const { metadata, versions } of (expectOk(status, body) as unknown as Discovered).items)
+        // The preferred version comes first.
+        for (const { version, resources = [] } of versions)
+          for (const { resource, scope, responseKind } of resources) {
+            const group = metadata?.name ?? '';
+            const key = group ? `${responseKind?.kind ?? ''}.${group}` : (responseKind?.kind ?? '');
+            const base = group ? `/apis/${group}/${version}` : `/api/${version}`;
+            if (!found.has(key)) found.set(key, { base, plural: resource, namespaced: scope === 'Namespaced' });
+          }
+    return found;
+  }
+
+  #ask(method: 'GET' | 'PATCH', path: string, body?: string, accept = 'application/json') {
+    const { server, token } = this.#access;
+    const headers: Record<string, string> = { accept, 'user-agent': 'kubently-runbook' };
+    if (token) headers['authorization'] = `Bearer ${token.reveal()}`;
+    if (body !== undefined) headers['content-type'] = 'application/apply-patch+yaml';
+    const send = server.startsWith('https:') ? secure : plain;
+    return new Promise<{ status: number; body: string }>((resolve, reject) => {
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const sent = send(server + path, { method, headers, agent: this.#agent, signal }, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('error', reject);
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
+      });
+      sent.on('error', reject);
+      sent.end(body);
+    });
+  }
+}
+
+function pathOf({ base, plural, namespaced }: Resource, namespace: string | undefined): string {
+  return namespaced && namespace !== undefined ? `${base}/namespaces/${namespace}/${plural}` : `${base}/${plural}`;
+}
+
+function expectOk(status: number, body: string): KubeObject {
+  if (status !== 200 && status !== 201) throw new Error(`HTTP ${status}`);
+  return JSON.parse(body) as KubeObject;
+}
+
+/** As kubectl prints it. */
+function tidy(object: KubeObject): KubeObject {
+  delete object.metadata['managedFields'];
+  return object;
+}
