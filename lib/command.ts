@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { $ } from 'zx/core';
 import { Failure } from './failure.ts';
+import type { KubeRead } from './kubernetes/kube-reads.ts';
 import { scrub, Secret } from './secret.ts';
 
-export type Binary =
-  'docker' | 'gcloud' | 'git' | 'gke-gcloud-auth-plugin' | 'helm' | 'kubectl' | 'node' | 'npm' | 'tar';
+export type Binary = 'docker' | 'gcloud' | 'git' | 'helm' | 'kubectl' | 'node' | 'npm' | 'tar';
 
 export interface Command {
   binary: Binary;
@@ -24,6 +24,8 @@ export interface Command {
   timeoutMs?: number;
   /** Streams that may hold a secret: they are not repeated in an error. */
   sensitive?: 'stdout' | 'both';
+  /** The plain read that a kubectl command is: it may be answered without a process. */
+  read?: KubeRead;
 }
 
 export interface Output {

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import type { Around, Finding } from '../chart/fit.ts';
 import { chartPath } from '../kubently/checkout.ts';
 import type { Context } from '../context.ts';
@@ -50,6 +49,7 @@ async function fit(ctx: Context, placed: Placed): Promise<Fitted> {
 /** Fits the release to the chart and writes the outcome. @throws Failure with the findings that are errors */
 export async function fitAndKeep(ctx: Context, placed: Placed): Promise<Fitted> {
   const fitted = await fit(ctx, placed);
+  const { stringify } = await import('yaml');
   const path = valuesPath(ctx, placed);
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   await writeFile(

@@ -1,6 +1,5 @@
-/** A cluster's API server over kept connections. It rejects whatever it is not sure of: the caller then asks kubectl. */
-import { Agent as PlainAgent, request as plain } from 'node:http';
-import { Agent, request as secure } from 'node:https';
+/** A cluster's API server over kept connections. It rejects whatever is not a plain answer: the caller then asks kubectl. */
+import { Agent, request } from 'node:https';
 import type { Access } from './kubeconfig.ts';
 import type { KubeObject } from './kubectl.ts';
 
@@ -19,30 +18,27 @@ interface Discovered {
 }
 
 const DISCOVERY = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 10_000;
 const MOST_CONNECTIONS = 6;
 
 export class ApiServer {
   readonly #access: Access;
-  readonly #agent: PlainAgent | Agent;
+  readonly #agent: Agent;
   #resources: Promise<Map<string, Resource>> | undefined;
 
   constructor(access: Access) {
     this.#access = access;
-    const options = { keepAlive: true, maxSockets: MOST_CONNECTIONS };
-    const { ca, cert, key } = access;
-    this.#agent = access.server.startsWith('https:')
-      ? new Agent({ ...options, ca, cert, key })
-      : new PlainAgent(options);
+    const { tls, servername } = access;
+    const name = servername === undefined ? {} : { servername };
+    this.#agent = new Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS, secureContext: tls, ...name });
   }
 
   /** @param kind `Deployment.apps`, `Secret`. @returns undefined where the object or its namespace is not there */
   async get(kind: string, namespace: string, name: string): Promise<KubeObject | undefined> {
     const path = pathOf(await this.#resource(kind), namespace);
     const { status, body } = await this.#ask('GET', `${path}/${encodeURIComponent(name)}`);
-    if (status === 404 && (JSON.parse(body) as { details?: { name?: string } }).details?.name === name)
-      return undefined;
-    return tidy(expectOk(status, body));
+    const missing = status === 404 && (JSON.parse(body) as { details?: { name?: string } }).details?.name === name;
+    return missing ? undefined : objectOf(status, body);
   }
 
   /** @param namespace undefined: every one */
@@ -50,9 +46,8 @@ export class ApiServer {
     const path = pathOf(await this.#resource(kind), namespace);
     const query = selector === undefined ? '' : `?${new URLSearchParams({ labelSelector: selector }).toString()}`;
     const { status, body } = await this.#ask('GET', path + query);
-    const { apiVersion, kind: listKind, items } = expectOk(status, body) as KubeObject & { items: KubeObject[] };
-    const itemKind = listKind.replace(/List$/, '');
-    return items.map((item) => tidy({ ...item, apiVersion, kind: itemKind }));
+    const { apiVersion, kind: listKind, items } = objectOf(status, body) as KubeObject & { items: KubeObject[] };
+    return items.map((item) => ({ ...item, apiVersion, kind: listKind.replace(/List$/, '') }));
   }
 
   /** What a forced server-side apply would make of the object. */
@@ -62,60 +57,58 @@ export class ApiServer {
     if (!resource.base.endsWith(`/${version}`)) throw new Error('not the preferred version');
     const where = object.metadata.namespace ?? namespace;
     if (resource.namespaced && where !== namespace) throw new Error('another namespace');
-    const query = new URLSearchParams({
-      dryRun: 'All',
-      fieldManager: manager,
-      fieldValidation: 'Strict',
-      force: 'true',
-    });
-    const path = `${pathOf(resource, where)}/${encodeURIComponent(object.metadata.name)}?${query.toString()}`;
-    const { status, body } = await this.#ask('PATCH', path, JSON.stringify(object));
-    return tidy(expectOk(status, body));
+    const how = { dryRun: 'All', fieldManager: manager, fieldValidation: 'Strict', force: 'true' };
+    const path = `${pathOf(resource, where)}/${encodeURIComponent(object.metadata.name)}`;
+    const { status, body } = await this.#ask('PATCH', `${path}?${new URLSearchParams(how).toString()}`, object);
+    return objectOf(status, body);
+  }
+
+  /** The body of GET path. */
+  async raw(path: string): Promise<string> {
+    const { status, body } = await this.#ask('GET', path);
+    if (status !== 200) throw new Error(`HTTP ${status}`);
+    return body;
   }
 
   /** A kind that came with a later CRD is looked for once more. */
   async #resource(kind: string): Promise<Resource> {
-    this.#resources ??= this.#discover();
-    const known = (await this.#resources).get(kind);
-    if (known) return known;
-    this.#resources = this.#discover();
-    const found = (await this.#resources).get(kind);
+    const known = (await (this.#resources ??= this.#discover())).get(kind);
+    const found = known ?? (await (this.#resources = this.#discover())).get(kind);
     if (!found) throw new Error(`no kind ${kind}`);
     return found;
   }
 
   async #discover(): Promise<Map<string, Resource>> {
     const answers = await Promise.all(['/api', '/apis'].map((path) => this.#ask('GET', path, undefined, DISCOVERY)));
+    const groups = answers.flatMap(({ status, body }) => (objectOf(status, body) as unknown as Discovered).items);
     const found = new Map<string, Resource>();
-    for (const { status, body } of answers)
-      for (const { metadata, versions } of (expectOk(status, body) as unknown as Discovered).items)
-        // The preferred version comes first.
-        for (const { version, resources = [] } of versions)
-          for (const { resource, scope, responseKind } of resources) {
-            const group = metadata?.name ?? '';
-            const key = group ? `${responseKind?.kind ?? ''}.${group}` : (responseKind?.kind ?? '');
-            const base = group ? `/apis/${group}/${version}` : `/api/${version}`;
-            if (!found.has(key)) found.set(key, { base, plural: resource, namespaced: scope === 'Namespaced' });
-          }
+    for (const { metadata, versions } of groups)
+      // The preferred version comes first.
+      for (const { version, resources = [] } of versions)
+        for (const { resource, scope, responseKind } of resources) {
+          const group = metadata?.name ?? '';
+          const key = `${responseKind?.kind ?? ''}${group ? `.${group}` : ''}`;
+          const base = group ? `/apis/${group}/${version}` : `/api/${version}`;
+          if (!found.has(key)) found.set(key, { base, plural: resource, namespaced: scope === 'Namespaced' });
+        }
     return found;
   }
 
-  #ask(method: 'GET' | 'PATCH', path: string, body?: string, accept = 'application/json') {
-    const { server, token } = this.#access;
+  async #ask(method: 'GET' | 'PATCH', path: string, body?: KubeObject, accept = 'application/json') {
+    const token = await this.#access.token();
     const headers: Record<string, string> = { accept, 'user-agent': 'kubently-runbook' };
     if (token) headers['authorization'] = `Bearer ${token.reveal()}`;
     if (body !== undefined) headers['content-type'] = 'application/apply-patch+yaml';
-    const send = server.startsWith('https:') ? secure : plain;
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
     return new Promise<{ status: number; body: string }>((resolve, reject) => {
-      const signal = AbortSignal.timeout(TIMEOUT_MS);
-      const sent = send(server + path, { method, headers, agent: this.#agent, signal }, (answer) => {
+      const sent = request(this.#access.server + path, { method, headers, agent: this.#agent, signal }, (answer) => {
         const chunks: Buffer[] = [];
         answer.on('data', (chunk: Buffer) => chunks.push(chunk));
         answer.on('error', reject);
         answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
       });
       sent.on('error', reject);
-      sent.end(body);
+      sent.end(body && JSON.stringify(body));
     });
   }
 }
@@ -124,13 +117,7 @@ function pathOf({ base, plural, namespaced }: Resource, namespace: string | unde
   return namespaced && namespace !== undefined ? `${base}/namespaces/${namespace}/${plural}` : `${base}/${plural}`;
 }
 
-function expectOk(status: number, body: string): KubeObject {
+function objectOf(status: number, body: string): KubeObject {
   if (status !== 200 && status !== 201) throw new Error(`HTTP ${status}`);
   return JSON.parse(body) as KubeObject;
-}
-
-/** As kubectl prints it. */
-function tidy(object: KubeObject): KubeObject {
-  delete object.metadata['managedFields'];
-  return object;
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
+import { loadAll } from 'js-yaml';
 import type { Binding } from '../google/google.ts';
 import { OURS, type Kubectl, type KubeObject } from './kubectl.ts';
 import type { Issuer, Settings } from '../settings.ts';
@@ -47,7 +47,7 @@ function valuesText(file: string, fill: Readonly<Record<string, string>>): strin
 
 /** The objects of a file in values/, with ${NAME} filled in. @throws Error on a name that is not given */
 export function valuesFile(file: string, fill: Readonly<Record<string, string>>): unknown[] {
-  return parseAllDocuments(valuesText(file, fill), { uniqueKeys: true }).map((d) => d.toJS() as unknown);
+  return loadAll(valuesText(file, fill));
 }
 
 /** The ingress controller's objects (values/traefik.yaml) with its configuration and the reserved address. */

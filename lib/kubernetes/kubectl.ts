@@ -4,6 +4,7 @@ import { CommandFailed, type Command, type Run } from '../command.ts';
 import { Failure } from '../failure.ts';
 import { Secret } from '../secret.ts';
 import { targetFlags, type Target } from '../target.ts';
+import type { KubeRead } from './kube-reads.ts';
 
 /** A Kubernetes object as the API gives it. */
 export interface KubeObject {
@@ -71,20 +72,20 @@ export class Kubectl {
 
   async #getTogether(wanted: readonly Wanted[]): Promise<KubeObject[]> {
     const names = [...new Set(wanted.map((w) => `${w.kind}/${w.name}`))];
-    const { stdout } = await this.#read(
-      ['get', ...names, '--ignore-not-found', '-o', 'json'],
-      wanted.some((w) => w.kind === 'Secret'),
-    );
+    const { stdout } = await this.#read(['get', ...names, '--ignore-not-found', '-o', 'json'], {
+      sensitive: wanted.some((w) => w.kind === 'Secret'),
+      read: { ...this.target, reads: 'objects', names },
+    });
     return itemsOf(stdout);
   }
 
   /** All objects of a kind in the namespace, by label selector; none where the kind is not known. */
   async list(kind: string, selector?: string): Promise<KubeObject[]> {
     try {
-      const { stdout } = await this.#read(
-        ['get', kind, ...(selector ? ['--selector', selector] : []), '-o', 'json'],
-        kind === 'Secret',
-      );
+      const { stdout } = await this.#read(['get', kind, ...(selector ? ['--selector', selector] : []), '-o', 'json'], {
+        sensitive: kind === 'Secret',
+        read: { ...this.target, reads: 'list', kind, selector, everywhere: false },
+      });
       return itemsOf(stdout);
     } catch (error) {
       if (isUnknownKind(error)) return [];
@@ -95,7 +96,9 @@ export class Kubectl {
   /** When the object's fields were last changed, in milliseconds since the epoch, as the API server has it; undefined where it is not there. */
   async changedAt(kind: string, name: string): Promise<number | undefined> {
     const times = '-o=jsonpath={.metadata.managedFields[*].time}';
-    const { stdout } = await this.#read(['get', kind, name, '--show-managed-fields', '--ignore-not-found', times]);
+    const { stdout } = await this.#read(['get', kind, name, '--show-managed-fields', '--ignore-not-found', times], {
+      read: { ...this.target, reads: 'times', name: `${kind}/${name}` },
+    });
     const all = stdout.split(' ').filter(Boolean).map(Date.parse);
     return all.length === 0 ? undefined : Math.max(...all);
   }
@@ -103,7 +106,11 @@ export class Kubectl {
   /** All objects of a kind in every namespace; none where the kind is not known. */
   async listAll(kind: string): Promise<KubeObject[]> {
     try {
-      return itemsOf((await this.#read(['get', kind, '--all-namespaces', '-o', 'json'], kind === 'Secret')).stdout);
+      const { stdout } = await this.#read(['get', kind, '--all-namespaces', '-o', 'json'], {
+        sensitive: kind === 'Secret',
+        read: { ...this.target, reads: 'list', kind, selector: undefined, everywhere: true },
+      });
+      return itemsOf(stdout);
     } catch (error) {
       if (isUnknownKind(error)) return [];
       throw error;
@@ -117,7 +124,7 @@ export class Kubectl {
       const { stdout } = await this.#read(['api-resources', namespaced, '--verbs=list,delete', '-o', 'name']);
       const kinds = stdout.split('\n').filter((k) => k !== '' && !/^events(\.|$)/.test(k));
       try {
-        return itemsOf((await this.#read(['get', kinds.join(','), '-o', 'json'], true)).stdout);
+        return itemsOf((await this.#read(['get', kinds.join(','), '-o', 'json'], { sensitive: true })).stdout);
       } catch (error) {
         // A kind that goes between the two calls (CRDs in a removal).
         if (tries === MOST_TRIES || !isGoneKind(error)) throw error;
@@ -127,7 +134,7 @@ export class Kubectl {
 
   /** The API server's answer to GET path (a Service's proxy, /readyz). */
   async raw(path: string): Promise<string> {
-    return (await this.#read(['get', '--raw', path])).stdout;
+    return (await this.#read(['get', '--raw', path], { read: { ...this.target, reads: 'path', path } })).stdout;
   }
 
   /** The last lines of a pod's log, or of a workload's pods; empty where there are none yet. */
@@ -151,15 +158,16 @@ export class Kubectl {
 
   /** What apply would make of the objects, with the server's defaults; nothing is changed. */
   async applyDryRun(objects: readonly KubeObject[]): Promise<KubeObject[]> {
-    return itemsOf((await this.#apply(objects, ['--dry-run=server', '-o', 'json'])).stdout);
+    const read = { ...this.target, reads: 'dry run of apply', manager: FIELD_MANAGER } as const;
+    return itemsOf((await this.#apply(objects, ['--dry-run=server', '-o', 'json'], { read })).stdout);
   }
 
   /** A server-side dry-run create: proves that the API's webhooks take the object. */
   async createDryRun(object: KubeObject): Promise<void> {
-    await this.#read(['create', '--dry-run=server', '-f', '-'], false, JSON.stringify(object));
+    await this.#read(['create', '--dry-run=server', '-f', '-'], { input: JSON.stringify(object) });
   }
 
-  #apply(objects: readonly KubeObject[], extra: readonly string[]) {
+  #apply(objects: readonly KubeObject[], extra: readonly string[], more: Pick<Command, 'read'> = {}) {
     const sensitive = objects.some((o) => o.kind === 'Secret');
     const text = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
     const args = ['apply', '--server-side', '--force-conflicts', '--field-manager', FIELD_MANAGER, ...extra, '-f', '-'];
@@ -168,6 +176,7 @@ export class Kubectl {
       args: [...args, ...targetFlags(this.target)],
       mutates: !extra.includes('--dry-run=server'),
       input: sensitive ? new Secret(text) : text,
+      ...more,
       ...(sensitive ? { sensitive: 'both' } : {}),
     });
   }
@@ -237,14 +246,15 @@ export class Kubectl {
     return stdout;
   }
 
-  #read(args: readonly string[], sensitive = false, input?: string) {
+  #read(args: readonly string[], more: { sensitive?: boolean; input?: string; read?: KubeRead } = {}) {
+    const { sensitive, ...rest } = more;
     return this.#run({
       binary: 'kubectl',
       args: [...args, ...targetFlags(this.target)],
       mutates: false,
       timeoutMs: 30_000,
       ...(sensitive ? { sensitive: 'stdout' } : {}),
-      ...(input === undefined ? {} : { input }),
+      ...rest,
     });
   }
 }

@@ -72,7 +72,6 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
         }
         return '';
       case 'docker':
-      case 'gke-gcloud-auth-plugin':
       case 'tar':
         return '';
     }

@@ -52,6 +52,7 @@ export interface Watcher {
 /**
  * Runs the chosen steps. Needs outside the choice are only checked.
  * @param catalogue all steps of the plan
+ * @param beforeChange awaited before each apply: what it throws is the step's failure
  * @returns one Progress a chosen step, in the plan's order; never throws for a step's failure
  */
 export async function runSteps(
@@ -60,6 +61,7 @@ export async function runSteps(
   ctx: Context,
   journal: Journal,
   watcher: Watcher,
+  beforeChange: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Progress[]> {
   const rows = new Map<StepId, Progress>();
   const ends = new Map<StepId, Promise<boolean>>();
@@ -119,7 +121,9 @@ export async function runSteps(
     try {
       await waitFor(step.needs);
       const ended =
-        step.kind === 'proof' ? await prove(step, own, set, waitFor) : await change(step, own, set, waitFor);
+        step.kind === 'proof'
+          ? await prove(step, own, set, waitFor)
+          : await change(step, own, set, waitFor, beforeChange);
       set(ended.state, ended.note);
       return true;
     } catch (error) {
@@ -152,6 +156,7 @@ async function change(
   ctx: Context,
   set: Set_,
   waitFor: WaitFor,
+  beforeChange: () => Promise<void>,
 ): Promise<{ state: State; note: string }> {
   set('checking');
   const found = await step.check(ctx);
@@ -164,6 +169,7 @@ async function change(
         next: found.next,
       });
     }
+    await beforeChange();
     set('applying', found.reason);
     await step.apply(ctx);
   }
