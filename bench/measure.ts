@@ -22,6 +22,8 @@ export interface Spans {
 export const ROOT = join(import.meta.dirname, '..');
 
 const KEPT_LINES = 25;
+/** A rival that waits for ever is a finding, not a reason to wait with it. */
+const AT_MOST_MS = 20 * 60_000;
 
 /** Runs it to its end. @throws Error with its last lines where it ends with another status than those allowed */
 export async function timed(argv: readonly string[], env: Record<string, string> = {}, allowed = [0]): Promise<Timed> {
@@ -31,6 +33,7 @@ export async function timed(argv: readonly string[], env: Record<string, string>
     cwd: ROOT,
     env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: AT_MOST_MS,
   });
   const text: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (d: Buffer) => text.push(d.toString()));

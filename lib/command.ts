@@ -1,5 +1,5 @@
 /** The one place that starts other programs: zx, wrapped so that its traps (design.md rule 8) cannot come back. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { $ } from 'zx/core';
@@ -47,6 +47,7 @@ export interface Followed {
 }
 
 const DEFAULT_TIMEOUT_MS = 120_000;
+const CHILD_TIMEOUT_MS = 30_000;
 const SHOWN_LINES = 12;
 
 /** A command that ended with another status than 0, or in no time that was given. */
@@ -187,6 +188,14 @@ export function realFollow(environment: Readonly<Record<string, string>>): Follo
       running.delete(child);
     }
   };
+}
+
+/** A child for a library that reads its output itself: it gets this environment alone, half a minute, and ends with the run. */
+export function childOf(binary: string, args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+  const child = spawn(binary, args, { env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: CHILD_TIMEOUT_MS });
+  running.add(child);
+  child.on('close', () => running.delete(child));
+  return child;
 }
 
 /** A Run that refuses whatever changes something: for `plan`, `status` and `--plan`. */

@@ -285,7 +285,7 @@ function* oddLines(text: string): Generator<[string, string]> {
 }
 
 function problemOf(issue: v.BaseIssue<unknown>, raw: Record<string, string | undefined>): Problem {
-  const about = String(issue.path?.[0]?.key ?? 'settings');
+  const about = v.getDotPath(issue)?.split('.')[0] ?? 'settings';
   const row = ROWS.find((r) => r.name === about);
   const missing = raw[about] === undefined || raw[about] === '';
   const shown = row?.secret ? 'the value' : `"${raw[about] ?? ''}"`;

@@ -1,5 +1,6 @@
 /** A cluster's API server over kept connections. It rejects whatever is not a plain answer: the caller then asks kubectl. */
-import { Agent, request } from 'node:https';
+import { Agent } from 'node:https';
+import { realHttp } from '../http.ts';
 import type { Access } from './kubeconfig.ts';
 import type { KubeObject } from './kubectl.ts';
 
@@ -20,6 +21,7 @@ interface Discovered {
 const DISCOVERY = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 const TIMEOUT_MS = 10_000;
 const MOST_CONNECTIONS = 6;
+const http = realHttp();
 
 export class ApiServer {
   readonly #access: Access;
@@ -96,20 +98,12 @@ export class ApiServer {
 
   async #ask(method: 'GET' | 'PATCH', path: string, body?: KubeObject, accept = 'application/json') {
     const token = await this.#access.token();
-    const headers: Record<string, string> = { accept, 'user-agent': 'kubently-runbook' };
-    if (token) headers['authorization'] = `Bearer ${token.reveal()}`;
-    if (body !== undefined) headers['content-type'] = 'application/apply-patch+yaml';
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    return new Promise<{ status: number; body: string }>((resolve, reject) => {
-      const sent = request(this.#access.server + path, { method, headers, agent: this.#agent, signal }, (answer) => {
-        const chunks: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-        answer.on('error', reject);
-        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
-      });
-      sent.on('error', reject);
-      sent.end(body && JSON.stringify(body));
-    });
+    const headers = {
+      accept,
+      ...(token ? { authorization: `Bearer ${token.reveal()}` } : {}),
+      ...(body ? { 'content-type': 'application/apply-patch+yaml' } : {}),
+    };
+    return http({ method, url: this.#access.server + path, headers, body, timeoutMs: TIMEOUT_MS, agent: this.#agent });
   }
 }
 

@@ -1,5 +1,4 @@
 /** How a context of the kubeconfig is reached without kubectl: read by the official client, whose exec plugins give tokens. */
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
@@ -7,6 +6,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { newClusters, newContexts, newUsers, type Cluster } from '@kubernetes/client-node/dist/config_types.js';
 import { ExecAuth } from '@kubernetes/client-node/dist/exec_auth.js';
 import { load } from 'js-yaml';
+import { childOf } from '../command.ts';
 import { Secret } from '../secret.ts';
 
 /** What a request to the API server needs. */
@@ -22,8 +22,6 @@ export interface Access {
 
 type Environment = Readonly<Record<string, string>>;
 type User = ReturnType<typeof newUsers>[number];
-
-const PLUGIN_TIMEOUT_MS = 30_000;
 
 /**
  * The context's access; undefined where it is left to kubectl: several kubeconfigs, proxies, impersonation, TLS that is
@@ -65,14 +63,9 @@ function pluginToken(user: User, { server }: Cluster, ca: Buffer, environment: E
   const own = Object.fromEntries((env ?? []).map(({ name, value }) => [name, value]));
   const childEnvironment = { ...environment, ...own, KUBERNETES_EXEC_INFO: JSON.stringify(asked) };
   const auth = new ExecAuth();
-  // The client's own spawn would hand on the whole environment (design.md rule 9), and wait for ever.
+  // The client's own spawn would hand on the whole environment (design.md rule 9).
   Object.assign(auth, {
-    execFn: (command: string, args: readonly string[] | null) =>
-      spawn(command, args ?? [], {
-        env: childEnvironment,
-        stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: PLUGIN_TIMEOUT_MS,
-      }),
+    execFn: (command: string, args: readonly string[] | null) => childOf(command, args ?? [], childEnvironment),
   });
   const ask = async (): Promise<Secret> => {
     const headers: Record<string, string> = {};

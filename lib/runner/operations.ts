@@ -66,7 +66,7 @@ async function run(session: Session, what: string, chosen: readonly Step[], wait
       watcher.stop();
     }
   });
-  const refused = rows.find((r) => r.error instanceof BadInput)?.error;
+  const refused = rows.map((r) => r.error).find((e) => e instanceof BadInput);
   if (refused) throw refused;
   const unfinished = rows.some((r) => r.state === 'failed' || r.state === 'blocked' || r.state === 'stopped');
   summarise(
