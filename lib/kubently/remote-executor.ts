@@ -50,13 +50,13 @@ export async function checkRemote(
   const tokens = readTokens(ctx.settings.tokensFile);
   if (!tokens[tokenName(remote.id)] || !tokens['REDIS_PASSWORD'])
     return unknownBefore('2.1', 'its token is known after 2.1');
+  // Asked at once; what the Secret says comes first.
+  const rest = Promise.all([registration(), remoteRelease(ctx, remote).then((placed) => checkRelease(ctx, placed))]);
+  rest.catch(() => undefined);
   const secret = await drift(ctx.kube(remote), [remoteSecret(remote, tokens)]);
   if (secret.absent.length > 0) return absent('no token Secret');
   if (!isNone(secret)) return differs('its token Secret is not as meant', differenceLines(secret.changed));
-  const [known, release] = await Promise.all([
-    registration(),
-    remoteRelease(ctx, remote).then((placed) => checkRelease(ctx, placed)),
-  ]);
+  const [known, release] = await rest;
   if (known === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
   if (known.get(remote.id) !== 'registered') return differs('its token is not the registered one');
   return release.state === 'done' && (await hasOldToken(ctx, remote))

@@ -52,16 +52,18 @@ export class ApiServer {
     return items.map((item) => ({ ...item, apiVersion, kind: listKind.replace(/List$/, '') }));
   }
 
-  /** What a forced server-side apply would make of the object. */
-  async applyDryRun(object: KubeObject, namespace: string, manager: string): Promise<KubeObject> {
+  /** What a forced server-side apply by the manager would make of the object, or a create where no manager is given. */
+  async dryRun(object: KubeObject, namespace: string, manager: string | undefined): Promise<KubeObject> {
     const [version = '', group = ''] = object.apiVersion.split('/').reverse();
     const resource = await this.#resource(group ? `${object.kind}.${group}` : object.kind);
     if (!resource.base.endsWith(`/${version}`)) throw new Error('not the preferred version');
     const where = object.metadata.namespace ?? namespace;
     if (resource.namespaced && where !== namespace) throw new Error('another namespace');
-    const how = { dryRun: 'All', fieldManager: manager, fieldValidation: 'Strict', force: 'true' };
-    const path = `${pathOf(resource, where)}/${encodeURIComponent(object.metadata.name)}`;
-    const { status, body } = await this.#ask('PATCH', `${path}?${new URLSearchParams(how).toString()}`, object);
+    const path = pathOf(resource, where);
+    const how = 'dryRun=All&fieldValidation=Strict';
+    const { status, body } = await (manager === undefined
+      ? this.#ask('POST', `${path}?${how}`, object)
+      : this.#ask('PATCH', `${path}/${object.metadata.name}?${how}&fieldManager=${manager}&force=true`, object));
     return objectOf(status, body);
   }
 
@@ -96,12 +98,12 @@ export class ApiServer {
     return found;
   }
 
-  async #ask(method: 'GET' | 'PATCH', path: string, body?: KubeObject, accept = 'application/json') {
+  async #ask(method: 'GET' | 'POST' | 'PATCH', path: string, body?: KubeObject, accept = 'application/json') {
     const token = await this.#access.token();
     const headers = {
       accept,
       ...(token ? { authorization: `Bearer ${token.reveal()}` } : {}),
-      ...(body ? { 'content-type': 'application/apply-patch+yaml' } : {}),
+      ...(method === 'PATCH' ? { 'content-type': 'application/apply-patch+yaml' } : {}),
     };
     return http({ method, url: this.#access.server + path, headers, body, timeoutMs: TIMEOUT_MS, agent: this.#agent });
   }

@@ -14,8 +14,8 @@ export type KubeRead = Target &
   (
     | { reads: 'objects'; names: readonly string[] }
     | { reads: 'list'; kind: string; selector: string | undefined; everywhere: boolean }
-    /** The objects come by stdin. */
-    | { reads: 'dry run of apply'; manager: string }
+    /** Of apply by this manager, or of create. The objects come by stdin. */
+    | { reads: 'dry run'; manager: string | undefined }
     /** When the fields of the object were changed. */
     | { reads: 'times'; name: string }
     | { reads: 'path'; path: string }
@@ -53,9 +53,9 @@ async function answer(server: ApiServer, read: KubeRead, input: string): Promise
       return printed(await Promise.all(read.names.map(get)));
     case 'list':
       return printed(await server.list(read.kind, read.everywhere ? undefined : namespace, read.selector));
-    case 'dry run of apply': {
-      const { items } = JSON.parse(input) as { items: KubeObject[] };
-      return printed(await Promise.all(items.map((o) => server.applyDryRun(o, namespace, read.manager))));
+    case 'dry run': {
+      const given = JSON.parse(input) as KubeObject & { items?: KubeObject[] };
+      return printed(await Promise.all((given.items ?? [given]).map((o) => server.dryRun(o, namespace, read.manager))));
     }
     case 'times': {
       const fields = ((await get(read.name))?.metadata['managedFields'] ?? []) as { time?: string }[];

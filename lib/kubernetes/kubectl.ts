@@ -158,13 +158,14 @@ export class Kubectl {
 
   /** What apply would make of the objects, with the server's defaults; nothing is changed. */
   async applyDryRun(objects: readonly KubeObject[]): Promise<KubeObject[]> {
-    const read = { ...this.target, reads: 'dry run of apply', manager: FIELD_MANAGER } as const;
+    const read = { ...this.target, reads: 'dry run', manager: FIELD_MANAGER } as const;
     return itemsOf((await this.#apply(objects, ['--dry-run=server', '-o', 'json'], { read })).stdout);
   }
 
   /** A server-side dry-run create: proves that the API's webhooks take the object. */
   async createDryRun(object: KubeObject): Promise<void> {
-    await this.#read(['create', '--dry-run=server', '-f', '-'], { input: JSON.stringify(object) });
+    const read = { ...this.target, reads: 'dry run', manager: undefined } as const;
+    await this.#read(['create', '--dry-run=server', '-f', '-'], { input: JSON.stringify(object), read });
   }
 
   #apply(objects: readonly KubeObject[], extra: readonly string[], more: Pick<Command, 'read'> = {}) {

@@ -4,7 +4,7 @@ import { explain, Failure } from '../failure.ts';
 import type { Journal } from '../journal/journal.ts';
 import { stepAtWork } from '../journal/journaled.ts';
 import { Stopped } from './stop.ts';
-import { byId, type Check, type Step, type StepId } from './step.ts';
+import { byId, type ChangeStep, type Check, type Step, type StepId } from './step.ts';
 
 export type State =
   | 'waiting'
@@ -90,6 +90,22 @@ export async function runSteps(
     return ids.filter((_, i) => !met[i]);
   };
 
+  // All steps are looked at at once. What was seen holds until the run changes something: it has the lock.
+  let changed = false;
+  const seen = new Map<StepId, Promise<Check | undefined>>();
+  for (const step of steps)
+    if (step.kind === 'change')
+      seen.set(
+        step.id,
+        step.check(ctx).catch(() => undefined),
+      );
+  const checkOf = async (step: ChangeStep, own: Context): Promise<Check> =>
+    (changed ? undefined : await seen.get(step.id)) ?? step.check(own);
+  const beforeApply = async (): Promise<void> => {
+    await beforeChange();
+    changed = true;
+  };
+
   const runOne = async (step: Step, row: Progress): Promise<boolean> => {
     const set = (state: State, note = ''): void => {
       row.state = state;
@@ -123,7 +139,7 @@ export async function runSteps(
       const ended =
         step.kind === 'proof'
           ? await prove(step, own, set, waitFor)
-          : await change(step, own, set, waitFor, beforeChange);
+          : await change(step, own, set, waitFor, checkOf, beforeApply);
       set(ended.state, ended.note);
       return true;
     } catch (error) {
@@ -152,14 +168,15 @@ async function prove(
 }
 
 async function change(
-  step: Step & { kind: 'change' },
+  step: ChangeStep,
   ctx: Context,
   set: Set_,
   waitFor: WaitFor,
-  beforeChange: () => Promise<void>,
+  checkOf: (step: ChangeStep, ctx: Context) => Promise<Check>,
+  beforeApply: () => Promise<void>,
 ): Promise<{ state: State; note: string }> {
   set('checking');
-  const found = await step.check(ctx);
+  const found = await checkOf(step, ctx);
   if (found.state !== 'done') {
     if (found.state === 'differs' && !found.converge) {
       throw new Failure({
@@ -169,7 +186,7 @@ async function change(
         next: found.next,
       });
     }
-    await beforeChange();
+    await beforeApply();
     set('applying', found.reason);
     await step.apply(ctx);
   }

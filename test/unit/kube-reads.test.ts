@@ -172,7 +172,7 @@ test('list: by selector, and in every namespace; items say their kind', async ()
 
 test('an apply by dry run is a forced server-side apply that changes nothing; an apply goes to kubectl', async () => {
   const asked =
-    'PATCH /apis/apps/v1/namespaces/kubently/deployments/api?dryRun=All&fieldManager=kubently-runbook&fieldValidation=Strict&force=true';
+    'PATCH /apis/apps/v1/namespaces/kubently/deployments/api?dryRun=All&fieldValidation=Strict&fieldManager=kubently-runbook&force=true';
   answers[asked] = [200, { ...api, spec: { replicas: 1 } }];
   const { kube, commands } = make();
   const wanted = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'api' } };
@@ -182,6 +182,18 @@ test('an apply by dry run is a forced server-side apply that changes nothing; an
   await kube.apply([wanted]);
   expect(commands.map((c) => c.mutates)).toEqual([true]);
   expect(seen.filter((s) => !s.startsWith('GET'))).toEqual([asked]);
+});
+
+test('a create by dry run', async () => {
+  const asked = 'POST /apis/apps/v1/namespaces/kubently/deployments?dryRun=All&fieldValidation=Strict';
+  answers[asked] = [201, api];
+  const { kube, commands } = make();
+  await kube.createDryRun({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'api' } });
+  expect(seen).toContain(asked);
+  expect(commands).toEqual([]);
+  answers[asked] = [403, {}];
+  await kube.createDryRun({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'api' } });
+  expect(commands.map((c) => c.args[0])).toEqual(['create']);
 });
 
 test.each<[string, (kube: Kubectl) => Promise<unknown>]>([
