@@ -17,7 +17,13 @@ childProcess.spawn = (command, args, options) => {
 syncBuiltinESMExports();
 const open = new Map();
 diagnostics.subscribe('http.client.request.start', ({ request }) => {
-  const span = { host: request.getHeader('host'), from: performance.now(), to: 0 };
+  const span = {
+    host: request.getHeader('host'),
+    method: request.method,
+    path: request.path,
+    from: performance.now(),
+    to: 0,
+  };
   requests.push(span);
   open.set(request, span);
 });

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { $ } from 'zx/core';
 import { Failure } from './failure.ts';
 import type { KubeRead } from './kubernetes/kube-reads.ts';
+import type { KubeObject } from './kubernetes/kubectl.ts';
 import { scrub, Secret } from './secret.ts';
 
 export type Binary = 'docker' | 'gcloud' | 'git' | 'helm' | 'kubectl' | 'node' | 'npm' | 'tar';
@@ -31,6 +32,8 @@ export interface Command {
 export interface Output {
   stdout: string;
   stderr: string;
+  /** What a read found that needed no process, in place of stdout. */
+  objects?: KubeObject[];
 }
 
 /** Runs a command and gives its output; throws CommandFailed. */

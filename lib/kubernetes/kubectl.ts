@@ -1,6 +1,6 @@
 /** kubectl, always with context and namespace; reads of one moment go out as one call per namespace. */
 import DataLoader from 'dataloader';
-import { CommandFailed, type Command, type Run } from '../command.ts';
+import { CommandFailed, type Command, type Output, type Run } from '../command.ts';
 import { Failure } from '../failure.ts';
 import { Secret } from '../secret.ts';
 import { targetFlags, type Target } from '../target.ts';
@@ -42,13 +42,15 @@ interface Wanted {
 export class Kubectl {
   readonly target: Target;
   readonly #run: Run;
-  readonly #reads: DataLoader<Wanted, KubeObject | undefined>;
+  readonly #reads: DataLoader<Wanted, KubeObject | undefined, string>;
 
-  constructor(run: Run, target: Target) {
+  /** @param moment true where all reads are of one moment: an object is read once */
+  constructor(run: Run, target: Target, moment = false) {
     this.target = target;
     this.#run = run;
     this.#reads = new DataLoader((wanted) => this.#getAll(wanted), {
-      cache: false,
+      cache: moment,
+      cacheKeyFn: ({ kind, name }) => `${kind}/${name}`,
       batchScheduleFn: (send) => setTimeout(send, GATHER_MS),
     });
   }
@@ -72,21 +74,21 @@ export class Kubectl {
 
   async #getTogether(wanted: readonly Wanted[]): Promise<KubeObject[]> {
     const names = [...new Set(wanted.map((w) => `${w.kind}/${w.name}`))];
-    const { stdout } = await this.#read(['get', ...names, '--ignore-not-found', '-o', 'json'], {
+    const output = await this.#read(['get', ...names, '--ignore-not-found', '-o', 'json'], {
       sensitive: wanted.some((w) => w.kind === 'Secret'),
       read: { ...this.target, reads: 'objects', names },
     });
-    return itemsOf(stdout);
+    return itemsOf(output);
   }
 
   /** All objects of a kind in the namespace, by label selector; none where the kind is not known. */
   async list(kind: string, selector?: string): Promise<KubeObject[]> {
     try {
-      const { stdout } = await this.#read(['get', kind, ...(selector ? ['--selector', selector] : []), '-o', 'json'], {
+      const output = await this.#read(['get', kind, ...(selector ? ['--selector', selector] : []), '-o', 'json'], {
         sensitive: kind === 'Secret',
         read: { ...this.target, reads: 'list', kind, selector, everywhere: false },
       });
-      return itemsOf(stdout);
+      return itemsOf(output);
     } catch (error) {
       if (isUnknownKind(error)) return [];
       throw error;
@@ -106,11 +108,11 @@ export class Kubectl {
   /** All objects of a kind in every namespace; none where the kind is not known. */
   async listAll(kind: string): Promise<KubeObject[]> {
     try {
-      const { stdout } = await this.#read(['get', kind, '--all-namespaces', '-o', 'json'], {
+      const output = await this.#read(['get', kind, '--all-namespaces', '-o', 'json'], {
         sensitive: kind === 'Secret',
         read: { ...this.target, reads: 'list', kind, selector: undefined, everywhere: true },
       });
-      return itemsOf(stdout);
+      return itemsOf(output);
     } catch (error) {
       if (isUnknownKind(error)) return [];
       throw error;
@@ -124,7 +126,7 @@ export class Kubectl {
       const { stdout } = await this.#read(['api-resources', namespaced, '--verbs=list,delete', '-o', 'name']);
       const kinds = stdout.split('\n').filter((k) => k !== '' && !/^events(\.|$)/.test(k));
       try {
-        return itemsOf((await this.#read(['get', kinds.join(','), '-o', 'json'], { sensitive: true })).stdout);
+        return itemsOf(await this.#read(['get', kinds.join(','), '-o', 'json'], { sensitive: true }));
       } catch (error) {
         // A kind that goes between the two calls (CRDs in a removal).
         if (tries === MOST_TRIES || !isGoneKind(error)) throw error;
@@ -159,7 +161,7 @@ export class Kubectl {
   /** What apply would make of the objects, with the server's defaults; nothing is changed. */
   async applyDryRun(objects: readonly KubeObject[]): Promise<KubeObject[]> {
     const read = { ...this.target, reads: 'dry run', manager: FIELD_MANAGER } as const;
-    return itemsOf((await this.#apply(objects, ['--dry-run=server', '-o', 'json'], { read })).stdout);
+    return itemsOf(await this.#apply(objects, ['--dry-run=server', '-o', 'json'], { read }));
   }
 
   /** A server-side dry-run create: proves that the API's webhooks take the object. */
@@ -272,7 +274,8 @@ function isGoneKind(error: unknown): boolean {
   return isUnknownKind(error) || (error instanceof CommandFailed && /could not find the requested/.test(error.stderr));
 }
 
-function itemsOf(stdout: string): KubeObject[] {
+function itemsOf({ stdout, objects }: Output): KubeObject[] {
+  if (objects) return objects;
   if (stdout.trim() === '') return [];
   const parsed = JSON.parse(stdout) as KubeObject & { items?: KubeObject[] };
   return parsed.kind.endsWith('List') ? (parsed.items ?? []) : [parsed];
