@@ -30,8 +30,14 @@ async function one(size: number): Promise<void> {
     keep('fleet', `${size} executors KiB`, run.rssKb);
     await growth(size, env);
   } finally {
-    const kubectl = ['--context', CONTEXT, 'delete', 'namespace', '--ignore-not-found', ...ids];
-    execFileSync('kubectl', kubectl, { env: { ...process.env, ...rivalEnvironment(world()) }, stdio: 'inherit' });
+    const kubectl = (...args: string[]): void =>
+      void execFileSync('kubectl', ['--context', CONTEXT, 'delete', '--ignore-not-found', ...args], {
+        env: { ...process.env, ...rivalEnvironment(world()) },
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+    kubectl('namespace', ...ids);
+    const releases = ids.map((id) => `kubently-${id}`).join(',');
+    kubectl('clusterrole,clusterrolebinding', '--selector', `app.kubernetes.io/instance in (${releases})`);
     await forget(ids);
     rmSync(join(file, '..'), { recursive: true, force: true });
     rmSync(join(fleet, '..'), { recursive: true, force: true });
