@@ -91,9 +91,10 @@ export async function runSteps(
   };
 
   // All steps are looked at at once. What was seen holds until the run changes something: it has the lock.
+  // The last steps have the longest way: they ask first.
   let changed = false;
   const seen = new Map<StepId, Promise<Check | undefined>>();
-  for (const step of steps)
+  for (const step of steps.toReversed())
     if (step.kind === 'change')
       seen.set(
         step.id,
