@@ -111,11 +111,11 @@ dev-certs: install ## certificates for that, of a CA of their own
 dev-down: install ## away with it
 	@$(NODE) sandbox/dev/down.ts
 
-test-tls: tools ## the TLS cases of the edge and of the executor, into docs/tls-cases.md; SHORT=1: without the 5-minute stream and the file
+test-tls: tools ## the TLS cases of edge, executors, clusters and own certificates, into docs/security.md (15 min); SHORT=1: without the 5-minute stream, the private CA and the file
 	@ENV_FILE=$${ENV_FILE:-sandbox/.env} SHORT=$(SHORT) $(NODE) node_modules/vitest/vitest.mjs run test/tls --reporter=dot; status=$$?; \
-	  $(if $(SHORT),,$(NODE) test/tls/table.ts &&) exit $$status
+	  $(if $(SHORT),,node_modules/bats/bin/bats --timing test/tls/private-ca.bats || status=1; $(NODE) test/tls/table.ts &&) exit $$status
 
-test-operations: tools ## every operation on the rehearsal world as it stands: logs to removal and installing again (30 min)
+test-operations: tools ## every operation on the rehearsal world as it stands: logs to removal and installing again (25 min)
 	@node_modules/bats/bin/bats --timing $(foreach t,logs report runbook_document rotate backup certificates rollback remove,test/operations/$(t).bats)
 
 test-shapes: tools ## chart shapes B, C and H deployed for real beside the rehearsal's deployment

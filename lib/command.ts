@@ -82,7 +82,7 @@ export class CommandFailed extends Failure {
 export function isTransient(error: unknown): boolean {
   return (
     error instanceof CommandFailed &&
-    /connection refused|connection reset|EOF|TLS handshake timeout|i\/o timeout|etcdserver|unable to handle the request|ServiceUnavailable|too many requests|HTTPError (429|500|502|503)/i.test(
+    /connection refused|was refused|connection reset|EOF|TLS handshake timeout|i\/o timeout|etcdserver|unable to handle the request|ServiceUnavailable|too many requests|HTTPError (429|500|502|503)/i.test(
       error.stderr,
     )
   );

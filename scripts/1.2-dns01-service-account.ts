@@ -1,17 +1,9 @@
 /** Plan step 1.2: cert-manager may write the zone, by a service account's key in a Secret or by workload identity. */
 import { absent, differs, done, type Check, type ChangeStep } from '../lib/runner/step.ts';
+import { bindRole, ensureAccount, hasRole, removeAccount } from '../lib/google/dns01-account.ts';
 import { ensureIdentity, identityOf } from '../lib/google/dns01-identity.ts';
 import { ensureKey, keyLetIn, keysInCluster } from '../lib/google/dns01-key.ts';
-import {
-  CERT_MANAGER_NAMESPACE,
-  deploymentName,
-  DNS01_ROLE,
-  DNS01_SECRET,
-  dns01Email,
-  dns01Members,
-} from '../lib/kubernetes/infrastructure.ts';
-import type { Context } from '../lib/context.ts';
-import { waitFor } from '../lib/wait.ts';
+import { CERT_MANAGER_NAMESPACE, DNS01_ROLE, DNS01_SECRET, dns01Email } from '../lib/kubernetes/infrastructure.ts';
 
 export const step: ChangeStep = {
   id: '1.2',
@@ -30,10 +22,7 @@ export const step: ChangeStep = {
       identityOf(ctx),
     ]);
     if (!account) return absent(`no service account ${email}`);
-    const bound = bindings.some(
-      (b) => b.role === DNS01_ROLE && !b.condition && b.members.includes(`serviceAccount:${email}`),
-    );
-    if (!bound) return differs(`${email} is not bound to ${DNS01_ROLE}`);
+    if (!hasRole(bindings, email)) return differs(`${email} is not bound to ${DNS01_ROLE}`);
     if (settings.dns01Auth === 'workload-identity')
       return identity === email
         ? done(`cert-manager signs in as ${email} without a key`)
@@ -45,28 +34,10 @@ export const step: ChangeStep = {
   },
 
   async apply(ctx) {
-    const { google, settings } = ctx;
+    const { settings } = ctx;
     const email = dns01Email(settings);
-    if (!(await google.serviceAccount(email))) {
-      await google.create([
-        'iam',
-        'service-accounts',
-        'create',
-        settings.dns01Account,
-        '--display-name=cert-manager DNS-01 solver',
-        `--description=${deploymentName(settings)}`,
-      ]);
-      await visible(ctx, email);
-    }
-    // --condition=None: without it gcloud asks, as soon as anybody has a conditional binding.
-    await google.change([
-      'projects',
-      'add-iam-policy-binding',
-      settings.project,
-      `--member=serviceAccount:${email}`,
-      `--role=${DNS01_ROLE}`,
-      '--condition=None',
-    ]);
+    await ensureAccount(ctx, email);
+    await bindRole(ctx, email);
     await (settings.dns01Auth === 'key' ? ensureKey(ctx, email) : ensureIdentity(ctx, email));
   },
 
@@ -79,40 +50,10 @@ export const step: ChangeStep = {
 
   async undo(ctx, spared) {
     if (spared.has('issuers')) return;
-    const { google, settings } = ctx;
-    const email = dns01Email(settings);
     await ctx.inGke(CERT_MANAGER_NAMESPACE).delete('Secret', DNS01_SECRET.name);
-    const [account, bindings] = await Promise.all([google.serviceAccount(email), google.bindings()]);
-    const ours = account?.description === deploymentName(settings);
-    for (const member of dns01Members(settings, bindings, ours))
-      await google.remove([
-        'projects',
-        'remove-iam-policy-binding',
-        settings.project,
-        `--member=${member}`,
-        `--role=${DNS01_ROLE}`,
-        '--condition=None',
-      ]);
-    // Its keys go with it.
-    if (ours) await google.remove(['iam', 'service-accounts', 'delete', email]);
+    await removeAccount(ctx, dns01Email(ctx.settings));
   },
 };
-
-/** A new account answers 404 for a while; a binding to it would fail. */
-async function visible(ctx: Context, email: string): Promise<void> {
-  await waitFor(
-    {
-      what: `service account ${email}`,
-      timeoutMs: 120_000,
-      probe: async () =>
-        (await ctx.google.serviceAccount(email))
-          ? { state: 'ready', value: undefined }
-          : { state: 'pending', reason: 'is not visible yet' },
-      next: './runbook 1.2',
-    },
-    ctx,
-  );
-}
 
 if (import.meta.main)
   void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,20 +1,14 @@
 /** Plan step 1.3: an ingress controller serves class nginx at the static IP. */
-import { absent, checkOf, conflict, done, type ChangeStep, type Check } from '../lib/runner/step.ts';
+import { absent, checkOf, type ChangeStep, type Check } from '../lib/runner/step.ts';
 import { clear } from '../lib/removal/clear.ts';
 import { drift } from '../lib/kubernetes/drift.ts';
 import { Failure } from '../lib/failure.ts';
-import {
-  INGRESS_CLASS,
-  INGRESS_NAMESPACE,
-  ingressObjects,
-  monitoringObjects,
-} from '../lib/kubernetes/infrastructure.ts';
-import { addressesOf, loadBalancers, waitForBalancer } from '../lib/kubernetes/load-balancer.ts';
+import { INGRESS_CLASS, INGRESS_NAMESPACE } from '../lib/kubernetes/infrastructure.ts';
+import { controllerObjects, existingController } from '../lib/kubernetes/ingress-controller.ts';
+import { waitForBalancer } from '../lib/kubernetes/load-balancer.ts';
 import { placeOf } from '../lib/removal/ownership.ts';
-import type { KubeObject } from '../lib/kubernetes/kubectl.ts';
 import { rolloutGap, waitForRollout } from '../lib/kubernetes/rollout.ts';
 import { waitFor } from '../lib/wait.ts';
-import type { Context } from '../lib/context.ts';
 
 export const step: ChangeStep = {
   id: '1.3',
@@ -26,10 +20,10 @@ export const step: ChangeStep = {
     const { settings, google } = ctx;
     const address = await google.address(settings.staticIpName);
     if (!address) return { state: 'unknown', reason: 'the address is known after 1.0', after: '1.0' };
-    if (settings.ingressController === 'existing') return existing(ctx, address.address);
+    if (settings.ingressController === 'existing') return existingController(ctx, address.address);
     const kube = ctx.inGke(INGRESS_NAMESPACE);
     const found = checkOf(
-      await drift(kube, await objectsFor(ctx, address.address)),
+      await drift(kube, await controllerObjects(ctx, address.address)),
       `Traefik serves class ${INGRESS_CLASS} at ${address.address}`,
     );
     const gap = rolloutGap(await kube.get('Deployment.apps', 'traefik'));
@@ -40,7 +34,7 @@ export const step: ChangeStep = {
     const address = await ctx.google.address(ctx.settings.staticIpName);
     if (!address) throw new Failure({ what: 'the static IP is gone', next: './runbook 1.0' });
     const kube = ctx.inGke(INGRESS_NAMESPACE);
-    await kube.apply(await objectsFor(ctx, address.address));
+    await kube.apply(await controllerObjects(ctx, address.address));
     await waitForRollout(ctx, kube, 'Deployment.apps/traefik');
   },
 
@@ -79,35 +73,6 @@ export const step: ChangeStep = {
     await clear(ctx, placeOf(ctx.settings, 'ingress'), spared);
   },
 };
-
-/** The controller, and what Prometheus shall know of it where its operator's kinds are installed. */
-async function objectsFor(ctx: Context, address: string): Promise<KubeObject[]> {
-  const kube = ctx.inGke(INGRESS_NAMESPACE);
-  const known = await Promise.all(
-    monitoringObjects(ctx.settings).map(async (object) => {
-      const crd = `${object.kind.toLowerCase()}s.${object.apiVersion.split('/')[0] ?? ''}`;
-      return (await kube.get('CustomResourceDefinition.apiextensions.k8s.io', crd)) ? [object] : [];
-    }),
-  );
-  return [...ingressObjects(ctx.settings, address), ...known.flat()];
-}
-
-/** INGRESS_CONTROLLER=existing: the class must be there, and some LoadBalancer Service must hold the address. */
-async function existing(ctx: Context, address: string): Promise<Check> {
-  const ingressClass = await ctx.inGke(INGRESS_NAMESPACE).get('IngressClass.networking.k8s.io', INGRESS_CLASS);
-  if (!ingressClass)
-    return conflict(
-      `INGRESS_CONTROLLER=existing, and the cluster has no IngressClass ${INGRESS_CLASS}`,
-      'set INGRESS_CONTROLLER=traefik',
-    );
-  const found = (await loadBalancers(ctx)).flatMap(addressesOf);
-  if (!found.includes(address))
-    return conflict(
-      `no LoadBalancer Service has ${address}; found ${found.join(', ') || 'none'}`,
-      "give the controller's Service the annotation networking.gke.io/load-balancer-ip-addresses",
-    );
-  return done(`the existing controller of class ${INGRESS_CLASS} is at ${address}`);
-}
 
 if (import.meta.main)
   void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,19 +1,7 @@
 /** Plan step 2.1: every token is generated once, kept in TOKENS_FILE, and restored from the cluster while a copy lives. */
 import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from '../lib/runner/step.ts';
-import { API_KEYS_SECRET, executorTokenSecret, REDIS_SECRET } from '../lib/kubently/deployment.ts';
-import { secretValue } from '../lib/kubernetes/kubectl.ts';
-import { Secret } from '../lib/secret.ts';
-import {
-  generateToken,
-  nextOf,
-  previousOf,
-  readIngressIp,
-  readTokens,
-  tokenName,
-  tokenNames,
-  writeTokens,
-} from '../lib/kubently/tokens.ts';
-import type { Context } from '../lib/context.ts';
+import { isKept, tokensInClusters } from '../lib/kubently/live-tokens.ts';
+import { generateToken, readIngressIp, readTokens, tokenNames, writeTokens } from '../lib/kubently/tokens.ts';
 
 export const step: ChangeStep = {
   id: '2.1',
@@ -63,34 +51,6 @@ export const step: ChangeStep = {
   keeps: "TOKENS_FILE is the operator's",
   undo: () => Promise.resolve(),
 };
-
-/** In the middle of a rotation the clusters may have the coming token, or still the former one (make rotate). */
-function isKept(live: Secret, name: string, kept: Readonly<Record<string, Secret>>): boolean {
-  return [name, nextOf(name), previousOf(name)].some((n) => kept[n]?.equals(live));
-}
-
-/** The tokens that Secrets of the deployment hold now, by their names in the file. */
-async function tokensInClusters(ctx: Context): Promise<Record<string, Secret>> {
-  const { settings } = ctx;
-  const gke = ctx.kube(settings.gke);
-  const [keys, redis, executor, ...remotes] = await Promise.all([
-    gke.get('Secret', API_KEYS_SECRET),
-    gke.get('Secret', REDIS_SECRET),
-    gke.get('Secret', executorTokenSecret(settings.release)),
-    ...settings.remotes.map((r) => ctx.kube(r).get('Secret', executorTokenSecret(r.release))),
-  ]);
-  const apiKey = secretValue(keys, 'keys')?.reveal().split(',')[0]?.split(':').at(-1);
-  const found: [string, Secret | undefined][] = [
-    ['API_KEY', apiKey ? new Secret(apiKey) : undefined],
-    ['REDIS_PASSWORD', secretValue(redis, 'password')],
-    [tokenName(settings.gkeClusterId), secretValue(executor, 'token')],
-    ...settings.remotes.map((r, i): [string, Secret | undefined] => [
-      tokenName(r.id),
-      secretValue(remotes[i], 'token'),
-    ]),
-  ];
-  return Object.fromEntries(found.flatMap(([name, secret]) => (secret ? [[name, secret]] : [])));
-}
 
 if (import.meta.main)
   void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

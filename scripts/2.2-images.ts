@@ -1,14 +1,11 @@
 /** Plan step 2.2: both images of the checkout's commit are in the registry, and anybody can pull them. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { absent, conflict, done, type ChangeStep } from '../lib/runner/step.ts';
 import { dockerfile, headCommit, IMAGES } from '../lib/kubently/checkout.ts';
 import { Failure } from '../lib/failure.ts';
 import { publishedImage } from '../lib/kubently/registry.ts';
+import { signedIn } from '../lib/kubently/docker-login.ts';
 import type { Context } from '../lib/context.ts';
 
-const BUILD_TIMEOUT_MS = 1_800_000;
 const REVISION = 'org.opencontainers.image.revision';
 
 export const step: ChangeStep = {
@@ -31,49 +28,20 @@ export const step: ChangeStep = {
   },
 
   async apply(ctx) {
-    const { settings, run } = ctx;
-    const commit = await headCommit(run, settings.repo);
-    // Not ~/.docker: a login there would leave the token behind.
-    const config = await mkdtemp(join(tmpdir(), 'kubently-runbook-docker-'));
-    const env = { DOCKER_CONFIG: config };
+    const { settings } = ctx;
+    const commit = await headCommit(ctx.run, settings.repo);
     const name = (image: string): string => `${settings.images.registry}/${image}:${commit.short}`;
-    try {
-      const { token, user, registry } = settings.images;
-      if (token)
-        await run({
-          binary: 'docker',
-          args: ['login', registry.split('/')[0] ?? '', '--username', user, '--password-stdin'],
-          env,
-          input: token,
-          mutates: true,
-        });
+    await signedIn(ctx, async (docker) => {
       for (const image of IMAGES) {
         ctx.note(`builds ${name(image)}`);
         const platform = process.arch === 'x64' ? [] : ['--platform', 'linux/amd64'];
-        await run({
-          binary: 'docker',
-          args: [
-            'build',
-            ...platform,
-            '--label',
-            `${REVISION}=${commit.full}`,
-            '--tag',
-            name(image),
-            '--file',
-            dockerfile(image),
-            '.',
-          ],
-          cwd: settings.repo,
-          env,
-          mutates: true,
-          timeoutMs: BUILD_TIMEOUT_MS,
-        });
+        const label = `${REVISION}=${commit.full}`;
+        const from = ['--label', label, '--tag', name(image), '--file', dockerfile(image), '.'];
+        await docker(['build', ...platform, ...from]);
         ctx.note(`pushes ${name(image)}`);
-        await run({ binary: 'docker', args: ['push', name(image)], env, mutates: true, timeoutMs: BUILD_TIMEOUT_MS });
+        await docker(['push', name(image)]);
       }
-    } finally {
-      await rm(config, { recursive: true, force: true });
-    }
+    });
   },
 
   async verify(ctx) {

@@ -1,6 +1,7 @@
-/** Plan step 4.0: Redis holds exactly the tokens that the executors use. */
+/** Plan step 4.0: Redis holds exactly the tokens that the executors use, and the GKE cluster's own is connected by it. */
 import { clusterIds } from '../lib/kubently/api.ts';
 import { tokenOf } from '../lib/kubently/deployment.ts';
+import { gkeExecutor, newExecutorAnswers } from '../lib/kubently/executor-connection.ts';
 import { Failure } from '../lib/failure.ts';
 import { registered } from '../lib/kubently/redis.ts';
 import type { ProofStep } from '../lib/runner/step.ts';
@@ -10,10 +11,11 @@ export const step: ProofStep = {
   id: '4.0',
   kind: 'proof',
   title: 'Executor tokens registered in Redis',
-  needs: ['2.5', '3.2'],
+  needs: ['2.5', '2.7', '3.2'],
 
   async prove(ctx) {
-    const tokens = readTokens(ctx.settings.tokensFile);
+    const { settings } = ctx;
+    const tokens = readTokens(settings.tokensFile);
     const wanted = new Map(clusterIds(ctx).map((id) => [id, tokenOf(tokens, tokenName(id))]));
     const wrong = [...(await registered(ctx, wanted))].filter(([, state]) => state !== 'registered');
     if (wrong.length > 0) {
@@ -23,12 +25,15 @@ export const step: ProofStep = {
       throw new Failure({
         what: 'Redis does not hold the tokens of all executors',
         found,
-        next: wrong.some(([id]) => id === ctx.settings.gkeClusterId)
-          ? `kubectl logs of the API's init container sync-executor-tokens`
+        next: wrong.some(([id]) => id === settings.gkeClusterId)
+          ? // Its init container registers the token at each start.
+            `kubectl --context ${settings.gke.context} --namespace ${settings.gke.namespace} rollout restart deployment/${settings.release}-api`
           : './runbook 3.2',
       });
     }
-    return `${[...wanted.keys()].join(', ')}: the tokens in Redis are the executors' own`;
+    // 3.2 waited for the remote ones; this one tries again each few seconds from when the certificate was served.
+    const connected = await newExecutorAnswers(ctx, gkeExecutor(settings));
+    return `${[...wanted.keys()].join(', ')}: the tokens in Redis are the executors' own; ${connected}`;
   },
 };
 

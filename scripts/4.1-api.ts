@@ -7,7 +7,7 @@ export const step: ProofStep = {
   id: '4.1',
   kind: 'proof',
   title: 'API answers over HTTPS',
-  needs: ['2.7', '3.2'],
+  needs: ['2.7', '3.2', '4.0'],
 
   async prove(ctx) {
     const api = kubentlyApi(ctx);

@@ -13,7 +13,7 @@ export const step: ProofStep = {
   id: '4.2',
   kind: 'proof',
   title: 'CLI reaches every cluster',
-  needs: ['2.7', '3.2'],
+  needs: ['2.7', '3.2', '4.0'],
 
   async prove(ctx) {
     const entry = await builtCli(ctx);

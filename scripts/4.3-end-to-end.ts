@@ -6,7 +6,7 @@ export const step: ProofStep = {
   id: '4.3',
   kind: 'proof',
   title: 'Agent answers across all clusters',
-  needs: ['2.7', '3.2'],
+  needs: ['2.7', '3.2', '4.0'],
   prove: askAcrossClusters,
 };
 

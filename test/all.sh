@@ -19,6 +19,9 @@ part "operations, short form (bats)" node_modules/bats/bin/bats --filter-tags sh
 part "TLS cases, short form" make --no-print-directory test-tls SHORT=1
 part "faults, short form" env ENV_FILE=sandbox/.env node --disable-warning=DEP0190 test/faults/faults.ts --short
 part "two operators, 5 times (vitest)" env ENV_FILE=sandbox/.env node node_modules/vitest/vitest.mjs run test/faults/two-operators.test.ts --reporter=dot
+part "stopping, tmux, bad input at the command line, short form (bats)" node_modules/bats/bin/bats --filter-tags short test/faults
+part "crashes, 4 points" env ENV_FILE=sandbox/.env node --disable-warning=DEP0190 test/faults/crash-matrix.ts --points 4
+part "leaks, short form" env ENV_FILE=sandbox/.env node --disable-warning=DEP0190 test/faults/leaks.ts --short
 part "world away" node sandbox/down.ts
 echo "$passed passed, $failed failed"
 exit $((failed > 0))

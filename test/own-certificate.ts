@@ -1,9 +1,9 @@
 /** A certificate from a private CA, as an operator would bring it, made by openssl: node test/own-certificate.ts FOLDER HOST [DAYS] */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Writes root.pem, chain.pem (the host's certificate, then its intermediate), reversed.pem and key.pem into the folder. */
+/** Writes root.pem, chain.pem (the host's certificate, then its intermediate), reversed.pem and key.pem into the folder; a root that is there signs again. */
 export function makeCertificates(folder: string, host: string, days = 90): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = (name: string): string => join(folder, name);
@@ -15,7 +15,7 @@ export function makeCertificates(folder: string, host: string, days = 90): void 
     execFileSync('openssl', ['req', '-x509', ...kind, ...named, ...signer, ...extended], { stdio: 'pipe' });
   };
   const ca = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'];
-  make('root', 'Own Root', undefined, ca);
+  if (!existsSync(file('root.pem'))) make('root', 'Own Root', undefined, ca);
   make('intermediate', 'Own Intermediate', 'root', ca);
   make('leaf', host, 'intermediate', [`subjectAltName=DNS:${host}`, 'basicConstraints=critical,CA:FALSE']);
   const pem = (name: string): string => readFileSync(file(name), 'utf8');

@@ -14,6 +14,8 @@ import { trustedRoots } from './trust.ts';
 type Own = NonNullable<Settings['tls']['own']>;
 
 const CERTIFICATE = 'Certificate.cert-manager.io';
+/** Below this, OpenSSL and every browser refuse a key. */
+const LEAST_RSA_BITS = 2048;
 /** By these cert-manager takes a Secret for one that it issued. */
 const CERT_MANAGERS = 'cert-manager.io/';
 
@@ -37,7 +39,7 @@ export function ownCertificateProblems(
     ...(leaf.checkHost(host, { subject: 'never' }) === undefined
       ? [about(own, `is for ${names}, not for ${host}`, 'its subjectAltName must name API_HOST')]
       : []),
-    ...chain.flatMap((c) => dateProblems(own, c, now)),
+    ...chain.flatMap((c) => [...dateProblems(own, c, now), ...strengthProblems(own, c)]),
     ...chainProblems(own, chain, roots),
   ];
 }
@@ -84,6 +86,22 @@ function dateProblems(own: Own, certificate: X509Certificate, now: number): Prob
       about(own, `is valid from ${day(certificate.validFrom)} on (${subject})`, "wait, or set this machine's clock"),
     ];
   return [];
+}
+
+/** What clients refuse whoever signed it; a root's own signature is asked by nobody. */
+function strengthProblems(
+  own: Own,
+  { publicKey, signatureAlgorithm = '', subject, issuer }: X509Certificate,
+): Problem[] {
+  const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? LEAST_RSA_BITS;
+  return [
+    ...(bits < LEAST_RSA_BITS
+      ? [about(own, `has an RSA key of ${bits} bits (${oneLine(subject)})`, `at least ${LEAST_RSA_BITS}, or P-256`)]
+      : []),
+    ...(/sha1|md5/i.test(signatureAlgorithm) && subject !== issuer
+      ? [about(own, `is signed by ${signatureAlgorithm} (${oneLine(subject)})`, 'have it signed with SHA-256')]
+      : []),
+  ];
 }
 
 /** Each certificate must be signed by the next, and the last by a root that is trusted here. */

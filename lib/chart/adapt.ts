@@ -4,7 +4,7 @@ import { valuesFile } from './chart-files.ts';
 import { apiUrl, type Meaning } from './meaning.ts';
 import { readManifests, type RenderValues } from './render.ts';
 import { rolesThatReadSecrets } from './rules/exposure.ts';
-import { ISSUER_ANNOTATION } from './rules/ingress.ts';
+import { ISSUER_ANNOTATION, SNIPPET_ANNOTATION } from './rules/ingress.ts';
 import { merged, type Values } from './value-tree.ts';
 import { rolesOf, selects, serviceOfHost, serviceSelector } from './workloads.ts';
 
@@ -16,7 +16,8 @@ interface Adaptation {
 }
 
 const ADAPTATIONS: readonly Adaptation[] = [
-  { trouble: (objects) => issuerAnnotations(objects).length > 0, values: withoutIssuer },
+  withoutAnnotations(ISSUER_ANNOTATION),
+  withoutAnnotations(SNIPPET_ANNOTATION),
   { trouble: redisHostUnknown, values: (_, { release }) => ({ fullnameOverride: release }) },
   { trouble: (objects) => rolesThatReadSecrets(objects).length > 0, values: () => valuesFile('executor-role') },
   { trouble: apiServiceRenamed, values: renamedApiUrl },
@@ -38,15 +39,16 @@ export async function adapted(meaning: Meaning, start: Values, text: string, ren
   return values;
 }
 
-function issuerAnnotations(objects: readonly KubeObject[]): string[] {
-  return objects
-    .filter((o) => o.kind === 'Ingress')
-    .flatMap((o) => Object.keys(o.metadata.annotations ?? {}).filter((key) => ISSUER_ANNOTATION.test(key)));
-}
-
-/** null takes a default of the chart away. */
-function withoutIssuer(objects: readonly KubeObject[]): Values {
-  return { ingress: { annotations: Object.fromEntries(issuerAnnotations(objects).map((key) => [key, null])) } };
+function withoutAnnotations(unwanted: RegExp): Adaptation {
+  const found = (objects: readonly KubeObject[]): string[] =>
+    objects
+      .filter((o) => o.kind === 'Ingress')
+      .flatMap((o) => Object.keys(o.metadata.annotations ?? {}).filter((key) => unwanted.test(key)));
+  return {
+    trouble: (objects) => found(objects).length > 0,
+    // null takes a default of the chart away.
+    values: (objects) => ({ ingress: { annotations: Object.fromEntries(found(objects).map((key) => [key, null])) } }),
+  };
 }
 
 /** A release name without "kubently" makes the chart name another Redis host than its Service (contract 1.1). */

@@ -1,5 +1,6 @@
 /** Takes the releases back to an earlier revision, and proves that what runs then works (plan "Rollback Procedures"). */
 import { clusterIds, kubentlyApi } from '../kubently/api.ts';
+import { executorAnswers } from '../kubently/executor-connection.ts';
 import type { Context } from '../context.ts';
 import { BadInput } from '../failure.ts';
 import type { Revision } from './helm.ts';
@@ -96,35 +97,27 @@ export async function rollBack(ctx: Context, moves: readonly Move[], note: (text
 
 /** Proves that the API is healthy at its public name and that a command comes back from every cluster. @returns the evidence */
 export async function works(ctx: Context): Promise<string> {
-  const api = kubentlyApi(ctx);
+  const url = `https://${ctx.settings.host}`;
   const ids = clusterIds(ctx);
   await waitFor(
     {
-      what: `https://${ctx.settings.host}`,
+      what: url,
       timeoutMs: 120_000,
       everyMs: 2000,
       probe: async () => {
-        const health = await api.health().catch((error: unknown) => String(error));
-        if (typeof health === 'string' || health.status !== 200)
-          return {
-            state: 'pending',
-            reason: `/health: ${typeof health === 'string' ? health : `HTTP ${health.status}`}`,
-          };
-        const answers = await Promise.all(
-          ids.map((id) =>
-            api.execute(id, ['namespaces']).catch((error: unknown) => ({ status: String(error), output: null })),
-          ),
-        );
-        const silent = ids.filter((_, i) => !answers[i]?.output?.includes('kube-system'));
-        return silent.length === 0
+        const found = await kubentlyApi(ctx)
+          .health()
+          .then(({ status }) => (status === 200 ? undefined : `HTTP ${status}`), String);
+        return found === undefined
           ? { state: 'ready', value: undefined }
-          : { state: 'pending', reason: `no answer from the executor of ${silent.join(', ')}` };
+          : { state: 'pending', reason: `/health: ${found}` };
       },
       next: 'make status; make deploy goes forward again',
     },
     ctx,
   );
-  return `https://${ctx.settings.host} is healthy; a command came back from ${ids.join(', ')}`;
+  await Promise.all(ids.map((id) => executorAnswers(ctx, id)));
+  return `${url} is healthy; a command came back from ${ids.join(', ')}`;
 }
 
 /** The tags of Kubently's own images, each once, the API's first. */

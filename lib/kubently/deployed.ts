@@ -1,17 +1,10 @@
 /** What runs now, beside the steps' checks: the certificate's lifetime, who is connected, which versions are deployed. */
 import { clusterIds, kubentlyApi } from './api.ts';
-import { liveCertificate } from '../certificates/certificate.ts';
 import { headCommit } from './checkout.ts';
 import type { Context } from '../context.ts';
 import { explain } from '../failure.ts';
-import {
-  CERT_MANAGER_NAMESPACE,
-  CERT_MANAGER_VERSION,
-  ingressObjects,
-  INGRESS_NAMESPACE,
-  ISSUER_NAMES,
-} from '../kubernetes/infrastructure.ts';
-import type { KubeObject } from '../kubernetes/kubectl.ts';
+import { CERT_MANAGER_VERSION, ingressObjects } from '../kubernetes/infrastructure.ts';
+import { certManagerImage, imageOf, runningCertificate, runningImage, traefikImage } from './running.ts';
 import type { Target } from '../target.ts';
 
 /** One thing about the deployment. `unknown`: not deployed yet, or it does not answer. */
@@ -32,13 +25,9 @@ export async function deployedFacts(ctx: Context): Promise<Fact[]> {
     );
   const { settings } = ctx;
   const commit = headCommit(ctx.run, settings.repo).then((c) => c.short);
-  const image = (target: Target, name: string) => deployedImage(ctx, target, name).then(tagOf);
+  const image = (target: Target, name: string) => runningImage(ctx, target, name).then(tagOf);
   const versions: [string, Promise<string | undefined>, Promise<string>][] = [
-    [
-      'cert-manager',
-      image({ context: settings.gke.context, namespace: CERT_MANAGER_NAMESPACE }, 'cert-manager'),
-      Promise.resolve(CERT_MANAGER_VERSION),
-    ],
+    ['cert-manager', certManagerImage(ctx).then(tagOf), Promise.resolve(CERT_MANAGER_VERSION)],
     ['api', image(settings.gke, `${settings.release}-api`), commit],
     [`executor ${settings.gkeClusterId}`, image(settings.gke, `${settings.release}-executor`), commit],
     ...settings.remotes.map((r): [string, Promise<string | undefined>, Promise<string>] => [
@@ -48,11 +37,7 @@ export async function deployedFacts(ctx: Context): Promise<Fact[]> {
     ]),
   ];
   if (settings.ingressController === 'traefik')
-    versions.splice(1, 0, [
-      'Traefik',
-      image({ context: settings.gke.context, namespace: INGRESS_NAMESPACE }, 'traefik'),
-      Promise.resolve(pinnedTraefik(ctx)),
-    ]);
+    versions.splice(1, 0, ['Traefik', traefikImage(ctx).then(tagOf), Promise.resolve(pinnedTraefik(ctx))]);
   return Promise.all([
     ask('certificate', certificate(ctx)),
     ...clusterIds(ctx).map((id) => ask(`connected ${id}`, connected(ctx, id))),
@@ -62,15 +47,13 @@ export async function deployedFacts(ctx: Context): Promise<Fact[]> {
 
 /** The served certificate; a warning at one third of its lifetime left, however long it lives (field-notes F15). */
 async function certificate(ctx: Context): Promise<Omit<Fact, 'about'>> {
-  const [live, served] = await Promise.all([liveCertificate(ctx), ctx.served(ctx.settings.host)]);
-  const { own } = ctx.settings.tls;
-  if (!live.object && !own) return { grade: 'unknown', says: 'not known yet: no Certificate' };
-  const issuer = own ? 'your own' : live.issuer ? ISSUER_NAMES[live.issuer] : 'another issuer';
-  const remedy = own ? 'renew TLS_CERT_FILE, then ./runbook 2.6' : 'kubectl describe certificate,order,challenge';
-  const leftMs = served.notAfter.getTime() - ctx.clock.now();
-  const lifetimeMs = served.notAfter.getTime() - served.notBefore.getTime();
-  const until = served.notAfter.toISOString().slice(0, 16).replace('T', ' ');
-  const says = `${issuer} (${served.issuer}), until ${until} UTC, ${days(leftMs)} of ${Math.round(lifetimeMs / DAY_MS)} days left`;
+  const { comesFrom, issuer, notAfter, leftMs, lifetimeMs } = await runningCertificate(ctx);
+  if (comesFrom === undefined) return { grade: 'unknown', says: 'not known yet: no Certificate' };
+  const until = notAfter.toISOString().slice(0, 16).replace('T', ' ');
+  const says = `${comesFrom} (${issuer}), until ${until} UTC, ${days(leftMs)} of ${Math.round(lifetimeMs / DAY_MS)} days left`;
+  const remedy = ctx.settings.tls.own
+    ? 'renew TLS_CERT_FILE, then ./runbook 2.6'
+    : 'kubectl describe certificate,order,challenge';
   return leftMs < lifetimeMs / 3
     ? { grade: 'warning', says: `${says}: its renewal is late (${remedy})` }
     : { grade: 'fine', says };
@@ -89,15 +72,6 @@ async function version(found: Promise<string | undefined>, wanted: Promise<strin
   return deployed === pinned
     ? { grade: 'fine', says: `${deployed}, as pinned here` }
     : { grade: 'warning', says: `${deployed} is deployed, ${pinned} is pinned here` };
-}
-
-async function deployedImage(ctx: Context, target: Target, name: string): Promise<string | undefined> {
-  return imageOf(await ctx.kube(target).get('Deployment.apps', name));
-}
-
-function imageOf(deployment: KubeObject | undefined): string | undefined {
-  const spec = deployment?.['spec'] as { template?: { spec?: { containers?: { image?: string }[] } } } | undefined;
-  return spec?.template?.spec?.containers?.[0]?.image;
 }
 
 function tagOf(image: string | undefined): string | undefined {

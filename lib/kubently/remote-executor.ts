@@ -1,9 +1,10 @@
 /** One remote cluster's executor: registered, released, connected (plan step 3.2). */
 import { ensureRegistered, kubentlyApi } from './api.ts';
 import type { Context } from '../context.ts';
+import { CA_CONFIG_MAP } from '../chart/meaning.ts';
 import { executorTokenSecret, remoteSecret, tokenOf } from './deployment.ts';
 import { drift, isNone } from '../kubernetes/drift.ts';
-import { executorAnswers } from './executor-connection.ts';
+import { newExecutorAnswers } from './executor-connection.ts';
 import { differenceLines } from '../kubernetes/field-differences.ts';
 import { newNamespace } from '../kubernetes/infrastructure.ts';
 import { registered, runningRedis, selector } from './redis.ts';
@@ -59,21 +60,26 @@ export async function checkRemote(
   const [known, release] = await rest;
   if (known === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
   if (known.get(remote.id) !== 'registered') return differs('its token is not the registered one');
-  return release.state === 'done' && (await hasOldToken(ctx, remote))
-    ? differs('its pod was started before its token Secret was last changed')
+  return release.state === 'done' && (await isBehind(ctx, remote))
+    ? differs('its pod was started before its token Secret or CA file was last changed')
     : release;
 }
 
-/** A pod reads the token when it starts; the release's stamp tells only what it was upgraded with. */
-async function hasOldToken(ctx: Context, remote: Remote): Promise<boolean> {
+/**
+ * A pod reads the token when it starts, and sees a mended CA file only a minute later; the release's stamps tell only
+ * what it was upgraded with.
+ */
+async function isBehind(ctx: Context, remote: Remote): Promise<boolean> {
   const kube = ctx.kube(remote);
-  const [changed, pods] = await Promise.all([
+  const [token, trust, pods] = await Promise.all([
     kube.changedAt('Secret', executorTokenSecret(remote.release)),
+    ctx.settings.tls.caFile ? kube.changedAt('ConfigMap', CA_CONFIG_MAP) : undefined,
     kube.list('Pod', selector(remote.release, 'executor')),
   ]);
+  const changed = Math.max(token ?? 0, trust ?? 0);
   return pods.some(
     ({ metadata: { creationTimestamp = '', deletionTimestamp } }) =>
-      deletionTimestamp === undefined && changed !== undefined && Date.parse(creationTimestamp) < changed,
+      deletionTimestamp === undefined && Date.parse(creationTimestamp) < changed,
   );
 }
 
@@ -84,17 +90,17 @@ export async function applyRemote(ctx: Context, remote: Remote): Promise<void> {
   await ensureRegistered(ctx, remote.id, tokenOf(tokens, tokenName(remote.id)));
   await kube.apply([...(await newNamespace(kube)), remoteSecret(remote, tokens)]);
   await applyRelease(ctx, await remoteRelease(ctx, remote));
-  if (!(await hasOldToken(ctx, remote))) return;
+  if (!(await isBehind(ctx, remote))) return;
   // The upgrade may be replacing the pods by itself.
   await rolledOut(ctx, remote);
-  if (await hasOldToken(ctx, remote))
+  if (await isBehind(ctx, remote))
     await kube.change(['rollout', 'restart', 'deployment', '--selector', selector(remote.release, 'executor')]);
 }
 
 /** The pod runs, and a command comes back through it. */
 export async function verifyRemote(ctx: Context, remote: Remote): Promise<string> {
   await rolledOut(ctx, remote);
-  return executorAnswers(ctx, remote);
+  return newExecutorAnswers(ctx, remote);
 }
 
 async function rolledOut(ctx: Context, remote: Remote): Promise<void> {

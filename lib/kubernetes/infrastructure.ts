@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
-import type { Binding } from '../google/google.ts';
 import { OURS, type Kubectl, type KubeObject } from './kubectl.ts';
 import type { Issuer, Settings } from '../settings.ts';
 
@@ -90,17 +89,4 @@ export async function newNamespace(kube: Kubectl): Promise<KubeObject[]> {
   const name = kube.target.namespace;
   if (await kube.get('Namespace', name)) return [];
   return [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: OURS } }];
-}
-
-/** Who holds the DNS-01 role in this deployment's name: its account, and accounts of that name that are gone. */
-export function dns01Members(
-  settings: Pick<Settings, 'dns01Account' | 'project'>,
-  bindings: readonly Binding[],
-  accountIsOurs: boolean,
-): string[] {
-  const member = `serviceAccount:${dns01Email(settings)}`;
-  return bindings
-    .filter((b) => b.role === DNS01_ROLE && !b.condition)
-    .flatMap((b) => b.members)
-    .filter((m) => (accountIsOurs && m === member) || m.startsWith(`deleted:${member}?`));
 }

@@ -1,16 +1,10 @@
 /** What is deployed, read from the clusters, the registry's digests in the pods and the served certificate. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { liveCertificate } from '../certificates/certificate.ts';
 import { headCommit } from '../kubently/checkout.ts';
 import type { Context } from '../context.ts';
 import { explain } from '../failure.ts';
-import {
-  CERT_MANAGER_NAMESPACE,
-  CERT_MANAGER_RELEASE,
-  INGRESS_NAMESPACE,
-  ISSUER_NAMES,
-} from '../kubernetes/infrastructure.ts';
+import { certManagerImage, runningCertificate, traefikImage } from '../kubently/running.ts';
 import { selector } from '../kubently/redis.ts';
 import type { Target } from '../target.ts';
 
@@ -59,21 +53,14 @@ async function deployment(ctx: Context): Facts {
 }
 
 async function certificate(ctx: Context): Facts {
-  const { settings } = ctx;
-  const [served, live] = await Promise.all([ctx.served(settings.host), liveCertificate(ctx)]);
-  const [from, to] = [served.notBefore.getTime(), served.notAfter.getTime()];
-  const wanted = settings.tls.own
-    ? 'your own certificate'
-    : live.issuer
-      ? `${ISSUER_NAMES[live.issuer]} (${live.issuer})`
-      : 'none';
+  const served = await runningCertificate(ctx);
   return [
-    ['Comes from', wanted],
+    ['Comes from', served.comesFrom ?? 'none'],
     ['Served by', served.issuer],
     ['Names', served.subjectAltNames.join(', ')],
     ['Valid from', minute(served.notBefore)],
     ['Ends', minute(served.notAfter)],
-    ['Left of its lifetime', `${Math.round(((to - ctx.clock.now()) / (to - from)) * 100)} %`],
+    ['Left of its lifetime', `${Math.round((served.leftMs / served.lifetimeMs) * 100)} %`],
     ['Serial number', served.serialNumber],
     ['Protocol', served.protocol],
     ['Chain', served.trusted ? 'trusted' : `not trusted: ${served.refusal ?? ''}`],
@@ -121,15 +108,10 @@ function podFacts(component: string, pods: readonly { [key: string]: unknown }[]
 }
 
 async function infrastructure(ctx: Context): Facts {
-  const certManager = { context: ctx.settings.gke.context, namespace: CERT_MANAGER_NAMESPACE };
-  const [release, ingress] = await Promise.all([
-    ctx.helm(certManager).release(CERT_MANAGER_RELEASE),
-    ctx.inGke(INGRESS_NAMESPACE).get('Deployment.apps', 'traefik'),
-  ]);
-  const spec = ingress?.['spec'] as { template: { spec: { containers: { image: string }[] } } } | undefined;
+  const [certManager, traefik] = await Promise.all([certManagerImage(ctx), traefikImage(ctx)]);
   return [
-    ['cert-manager', release ? `${release.chart}, ${release.status}` : 'no release'],
-    ['Ingress controller', spec?.template.spec.containers[0]?.image ?? 'one that was there before'],
+    ['cert-manager', certManager ?? 'none'],
+    ['Ingress controller', traefik ?? 'one that was there before'],
   ];
 }
 

@@ -15,7 +15,7 @@ import type { CriterionRow, ReleaseFindings, Report } from './report.ts';
 export async function gatherReport({ ctx, journal }: Session, criteria: readonly Criterion[]): Promise<Report> {
   const { settings } = ctx;
   const [outcomes, facts, chart] = await Promise.all([
-    proveAll(criteria, ctx, journal, () => undefined),
+    Promise.all(proveAll(criteria, ctx, journal)),
     readFacts(ctx),
     chartFindings(),
   ]);

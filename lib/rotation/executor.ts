@@ -2,10 +2,11 @@
 import { ensureRegistered } from '../kubently/api.ts';
 import type { Context } from '../context.ts';
 import { tokenOf } from '../kubently/deployment.ts';
+import { executorAnswers } from '../kubently/executor-connection.ts';
 import { gkeRelease, remoteRelease } from '../helm/release.ts';
 import { nextOf, previousOf, readTokens, tokenName } from '../kubently/tokens.ts';
 import { forgetPrevious, promote } from './marks.ts';
-import { executorAnswers, executorTokenRefused } from './proofs.ts';
+import { executorTokenRefused } from './proofs.ts';
 import { applyGkeSecrets, applyRemoteSecret, restartReaders } from './restart.ts';
 
 /** Finishes the rotation of the cluster's token from wherever it stands. @returns the evidence */

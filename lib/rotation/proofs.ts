@@ -32,25 +32,6 @@ export async function apiKeyIs(ctx: Context, state: 'taken' | 'refused', key: Se
   );
 }
 
-/** Waits until a command comes back through the cluster's executor. @throws TimedOut */
-export async function executorAnswers(ctx: Context, id: string): Promise<void> {
-  await waitFor(
-    {
-      what: `a command in ${id}`,
-      timeoutMs: LONGEST_MS,
-      probe: async () => {
-        const answer = await kubentlyApi(ctx).execute(id, ['namespaces']).catch(unlessFault);
-        if (typeof answer === 'string') return { state: 'pending', reason: answer };
-        return answer.status === 'success' && answer.output?.includes('kube-system')
-          ? { state: 'ready', value: undefined }
-          : { state: 'pending', reason: answer.error ?? answer.status };
-      },
-      next: `make logs WHAT=${id === ctx.settings.gkeClusterId ? 'executor' : `remote:${id}`}`,
-    },
-    ctx,
-  );
-}
-
 /** Waits until the API refuses the executor's former token. @throws TimedOut when it does not */
 export async function executorTokenRefused(ctx: Context, id: string, token: Secret): Promise<void> {
   await waitFor(

@@ -2,13 +2,13 @@
 import { clusterIds, ensureRegistered } from '../kubently/api.ts';
 import type { Context } from '../context.ts';
 import { tokenOf } from '../kubently/deployment.ts';
+import { executorAnswers } from '../kubently/executor-connection.ts';
 import { Failure } from '../failure.ts';
 import { redisCli, redisShell, redisTakes } from '../kubently/redis.ts';
 import { gkeRelease } from '../helm/release.ts';
 import { Secret } from '../secret.ts';
 import { nextOf, previousOf, readTokens, tokenName } from '../kubently/tokens.ts';
 import { forgetPrevious, promote } from './marks.ts';
-import { executorAnswers } from './proofs.ts';
 import { applyGkeSecrets, restartReaders, restartSome } from './restart.ts';
 
 const NAME = 'REDIS_PASSWORD';

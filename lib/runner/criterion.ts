@@ -22,37 +22,29 @@ export function proven(evidence: string): Proof {
   return { state: 'proven', evidence };
 }
 
-/** Proves all at once, each to its own outcome, in the plan's order. */
-export async function proveAll(
-  criteria: readonly Criterion[],
-  ctx: Context,
-  journal: Journal,
-  ended: (outcome: Outcome) => void,
-): Promise<Outcome[]> {
-  return Promise.all(
-    criteria.map(async (criterion): Promise<Outcome> => {
-      const started = ctx.clock.now();
-      const outcome = await criterion.prove(ctx).then(
-        (proof): Outcome => ({ criterion, ...proof }),
-        (error: unknown): Outcome => ({ criterion, state: 'failed', error }),
-      );
-      const reason =
-        outcome.state === 'proven'
-          ? outcome.evidence
-          : outcome.state === 'unproven'
-            ? outcome.reason
-            : explain(outcome.error);
-      journal({
-        event: 'criterion',
-        step: String(criterion.number),
-        state: outcome.state,
-        reason,
-        durationMs: ctx.clock.now() - started,
-      });
-      ended(outcome);
-      return outcome;
-    }),
-  );
+/** Proves all at once. @returns each one's outcome to come, in the plan's order; none of them rejects */
+export function proveAll(criteria: readonly Criterion[], ctx: Context, journal: Journal): Promise<Outcome>[] {
+  return criteria.map(async (criterion): Promise<Outcome> => {
+    const started = ctx.clock.now();
+    const outcome = await criterion.prove(ctx).then(
+      (proof): Outcome => ({ criterion, ...proof }),
+      (error: unknown): Outcome => ({ criterion, state: 'failed', error }),
+    );
+    const reason =
+      outcome.state === 'proven'
+        ? outcome.evidence
+        : outcome.state === 'unproven'
+          ? outcome.reason
+          : explain(outcome.error);
+    journal({
+      event: 'criterion',
+      step: String(criterion.number),
+      state: outcome.state,
+      reason,
+      durationMs: ctx.clock.now() - started,
+    });
+    return outcome;
+  });
 }
 
 /** The last line of `make verify`. */

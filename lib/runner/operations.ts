@@ -97,7 +97,6 @@ function again(what: string, settings: Settings): string {
 async function verify({ ctx, out, journal }: Session): Promise<number> {
   const { CRITERIA } = await import('../../scripts/criteria/criteria.ts');
   const { chalk } = out;
-  const outcomes = await proveAll(CRITERIA, ctx, journal, () => undefined);
   const line = (o: Outcome): string => {
     const head = `${String(o.criterion.number).padStart(2)} ${o.criterion.title}`;
     switch (o.state) {
@@ -109,7 +108,12 @@ async function verify({ ctx, out, journal }: Session): Promise<number> {
         return `${chalk.red('✗')} ${head}\n     ${explain(o.error).replaceAll('\n', '\n     ')}`;
     }
   };
-  outcomes.forEach((o) => out.line(line(o)));
+  const outcomes: Outcome[] = [];
+  for (const ending of proveAll(CRITERIA, ctx, journal)) {
+    const outcome = await ending;
+    outcomes.push(outcome);
+    out.line(line(outcome));
+  }
   out.line(verdict(outcomes));
   return outcomes.some((o) => o.state === 'failed')
     ? STATUS.failed

@@ -1,5 +1,6 @@
 /** What every command of the program starts with: settings, the outside, the screen, the journal and the stop. */
 import { makeContext, realOutside, type Context, type Outside } from '../context.ts';
+import { outlasting } from '../kubernetes/api-server-outage.ts';
 import { openJournal, type Journal } from '../journal/journal.ts';
 import { journaled } from '../journal/journaled.ts';
 import { loadSettings } from '../settings.ts';
@@ -26,6 +27,10 @@ export function openSession(looking: boolean, stream: NodeJS.WriteStream = proce
   const settings = loadSettings();
   const journal = openJournal(settings.file, out.line);
   const outside = realOutside(settings);
-  const ctx = makeContext(settings, stoppable(journaled(outside, journal), processStop), looking);
+  const tell = (text: string): void => {
+    out.line(text);
+    journal({ event: 'remark', reason: text });
+  };
+  const ctx = makeContext(settings, outlasting(stoppable(journaled(outside, journal), processStop), tell), looking);
   return { ctx, outside, stop: processStop, out, journal };
 }

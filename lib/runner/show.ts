@@ -78,6 +78,11 @@ async function liveList(out: Screen): Promise<Watcher & { stop: () => void }> {
   const update = createLogUpdate(out.stream, { showCursor: true });
   let rows: readonly Progress[] = [];
   const width = (): number => out.stream.columns;
+  const { line } = out;
+  // A line between two pictures goes above them.
+  out.line = (text) => {
+    update.persist(scrub(text));
+  };
   const draw = (): void => update(scrub(rows.map((p) => truncate(row(p, out.chalk), width())).join('\n')));
   const timer = setInterval(draw, REDRAW_MS);
   return {
@@ -88,6 +93,7 @@ async function liveList(out: Screen): Promise<Watcher & { stop: () => void }> {
       clearInterval(timer);
       draw();
       update.done();
+      out.line = line;
     },
   };
 }

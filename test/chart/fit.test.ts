@@ -31,6 +31,9 @@ test.each(COMPLETE)('GKE side on %s: complete, every value read, every Secret kn
   ]);
   expect(fit.objects.filter((o) => ['Secret', 'Certificate', 'Issuer', 'ClusterIssuer'].includes(o.kind))).toEqual([]);
   expect(fit.text).not.toContain('cert-manager.io/');
+  // So that /health says what the client spoke, not what the ingress speaks to the pod.
+  const api = workloads(fit.objects).find((w) => w.name === 'Deployment/kubently-api');
+  expect(envOf(api?.containers ?? [], 'FORWARDED_ALLOW_IPS')?.value).toBe('*');
 });
 
 test.each(COMPLETE)('remote side on %s: an executor and nothing else that runs', async (shape) => {

@@ -128,6 +128,24 @@ test('an issuer annotation fixed in the template: named', async () => {
   reported(fit, 'ingress-issuer', 'cert-manager.io/issuer');
 });
 
+const SNIPPETS = ['configuration-snippet', 'server-snippet', 'auth-snippet', 'modsecurity-snippet'];
+
+test.each(SNIPPETS)('%s fixed in the template: named; as a default of the values: taken out', async (name) => {
+  const key = `nginx.ingress.kubernetes.io/${name}`;
+  const fixed = await fitMutated({
+    'templates/ingress.yaml': swap(
+      'annotations: {{ toYaml . | nindent 4 }}',
+      `annotations: {{ toYaml . | nindent 4 }}\n    ${key}: 'more_set_headers "X-Frame-Options: DENY";'`,
+    ),
+  });
+  reported(fixed, 'ingress-snippet', key);
+  const byDefault = await fitMutated({
+    'values.yaml': swap('annotations: {}\n  hosts:', `annotations: { ${key}: 'return 200;' }\n  hosts:`),
+  });
+  expect(errors(byDefault)).toEqual([]);
+  expect(byDefault.text).not.toContain('snippet');
+});
+
 test('a values schema that refuses unknown keys: the spellings it does not know are left out', async () => {
   const known = [
     'api',

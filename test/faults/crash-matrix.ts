@@ -1,6 +1,7 @@
 /**
  * The crash matrix: `kill -9` of the run and its children at three points of every step, and on with the same command,
- * in one pass over one deployment that starts from nothing: node test/faults/crash-matrix.ts [--points N]
+ * in one pass over one deployment that starts from nothing: node test/faults/crash-matrix.ts
+ * --points N: at N points of a deployment that is there, for `make test`; the result of the whole stays.
  * The killer follows the journal; the program knows nothing of it.
  */
 import { spawn } from 'node:child_process';
@@ -31,11 +32,19 @@ interface Crash {
 }
 
 const { values: flags } = parseArgs({ options: { points: { type: 'string' } } });
-const wanted = new Map<string, { step: string; point: Point }>();
-for (const { id, kind } of STEPS)
-  for (const point of kind === 'change' ? POINTS : (['verify begun'] as const))
-    wanted.set(`${id} ${point}`, { step: id, point });
-const limit = flags.points === undefined ? wanted.size : Number(flags.points);
+const all = STEPS.flatMap(({ id, kind }) =>
+  (kind === 'change' ? POINTS : (['verify begun'] as const)).map((point) => ({ step: id, point })),
+);
+/** A few of those that come where nothing is to do, all over the plan. */
+function some(count: number): typeof all {
+  const reached = all.filter(({ point }) => point !== 'first change returned');
+  return Array.from({ length: count }, (_, i) => reached[Math.floor(((i + 0.5) * reached.length) / count)]).filter(
+    (p) => p !== undefined,
+  );
+}
+const wanted = new Map(
+  (flags.points === undefined ? all : some(Number(flags.points))).map((p) => [`${p.step} ${p.point}`, p]),
+);
 
 /** Steps whose change happened in the run at hand. */
 function pointOf(entry: { event: string; step?: string; state?: string }, changed: Set<string>): Point | undefined {
@@ -110,7 +119,6 @@ for (;;) {
   if (crash) {
     crashes.push(crash);
     console.log(`killed ${crash.step} ${crash.point} (${crash.after.toFixed(1)} s, ${crash.ended} processes)`);
-    if (crashes.length >= limit) wanted.clear();
   } else if (status === 0) break;
   else {
     failures++;
@@ -128,9 +136,11 @@ const result = {
   tokensKept: tokens !== '',
   inventory: left,
 };
-writeFileSync(join(RESULTS, 'crash-matrix.json'), JSON.stringify(result, null, 2));
+if (flags.points === undefined) writeFileSync(join(RESULTS, 'crash-matrix.json'), JSON.stringify(result, null, 2));
 console.log(
   `${crashes.length} crashes, ${wanted.size} points not reached, ${failures} runs ended badly, ${result.seconds} s`,
 );
 console.log(JSON.stringify(left));
-process.exitCode = failures === 0 && left.problems.length === 0 ? 0 : 1;
+// Only a step that makes no changing call has a point that never comes.
+const missed = [...wanted.values()].some(({ point }) => point !== 'first change returned');
+process.exitCode = failures === 0 && !missed && left.problems.length === 0 ? 0 : 1;

@@ -20,6 +20,8 @@ const unknown = positionals.filter((id) => !FAULTS.some((f) => f.id === id));
 if (unknown.length > 0)
   throw new Error(`no such fault: ${unknown.join(', ')}; known: ${FAULTS.map((f) => f.id).join(', ')}`);
 const chosen = FAULTS.filter((f) => (positionals.length > 0 ? positionals.includes(f.id) : !values.short || f.short));
+// What was stopped or mounted is put back on exit, and only then.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
 async function strike(fault: Fault): Promise<FaultResult> {
   const { id, fault: name, done } = fault;

@@ -2,6 +2,7 @@
  * The leak scan: a deployment of its own from nothing, in tmux, with everything it could give away searched for its
  * secrets and those of the rehearsal: node test/faults/leaks.ts
  * A planted secret must be found at every place, or the scan proves nothing. Writes .runbook/faults/leaks.json.
+ * --short: what the rehearsal itself has left, without that deployment; for `make test`.
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -9,6 +10,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { parse } from 'dotenv';
 import { GOOGLE } from '../../sandbox/world.ts';
 import { clusterObjects, filesBelow, gitTree, helmRecords, helmValues, temporaryFiles } from './leak-surfaces.ts';
@@ -17,6 +19,7 @@ import { ENV_FILE, RESULTS, ROOT, settingsCopy, start } from './run.ts';
 import { formsOf, shownIn, type NamedSecret } from './secret-forms.ts';
 import { GKE, google, helm, kubectl, kubectlWith, REMOTE, setting, until } from './world.ts';
 
+const { short } = parseArgs({ options: { short: { type: 'boolean', default: false } } }).values;
 const NAME = 'kubently-leaks';
 const HOST = `leaks.${GOOGLE.domain}`;
 const ACCOUNT = 'kubently-leaks-dns01';
@@ -86,10 +89,13 @@ function kept(settings: string, published: boolean): NamedSecret[] {
 }
 
 /** The control: the canary at every place that is searched. */
-async function plant(): Promise<void> {
+function plantInProcesses(): void {
   tmux('new-window', '-d', '-e', `PLANTED=x${form('base64 +1')}`, `echo '${form('plain')}'; sleep 1800`);
   // Something must follow, or the shell becomes `sleep` and nothing shows.
   tmux('new-window', '-d', `sleep 1800; : ${form('URL-encoded')}`);
+}
+
+async function plant(): Promise<void> {
   for (const place of [join(ROOT, '.runbook', CONTROL), join(tmpdir(), `kubently-runbook-${CONTROL}`)])
     writeFileSync(place, form('base64 +2'), { mode: 0o600 });
   await kubectl(GKE, 'create', 'namespace', CONTROL);
@@ -116,6 +122,7 @@ async function clean(): Promise<void> {
     await helm(context, 'uninstall', name, '--namespace', name, '--ignore-not-found');
     await kubectl(context, 'delete', 'namespace', name, '--ignore-not-found', '--wait=false');
   }
+  if (short) return;
   const project = setting('GCP_PROJECT');
   await google('DELETE', `/dns/v1/projects/${project}/managedZones/${setting('DNS_ZONE')}/rrsets/${HOST}./A`);
   await google('DELETE', `/v1/projects/${project}/serviceAccounts/${ACCOUNT}@${project}.iam.gserviceaccount.com`);
@@ -128,6 +135,7 @@ async function deployObserved() {
   execFileSync(process.execPath, ['--disable-warning=DEP0190', 'scripts/ops/tmux.ts'], { cwd: ROOT, env: environment });
   const observed = sample(Number(tmux('display-message', '-p', '#{pid}')));
   try {
+    plantInProcesses();
     await plant();
     // Pane %0 is the run's own.
     const ended = (): Promise<string | undefined> =>
@@ -155,28 +163,50 @@ function needsIt(command: string, found: string): boolean {
   return command.includes('/kubently-runbook/cli/') && found.startsWith(`API_KEY of `);
 }
 
-const before = await dnsKey();
-const { text, run, reported, seen } = await deployObserved().catch(async (error: unknown) => {
+type Place = { place: string; text: string; leaks?: string[] };
+
+/** Where a running deployment shows itself, and how it went. */
+async function observed(before: NamedSecret[]) {
+  const { text, run, reported, seen } = await deployObserved();
+  const secrets = [...kept(file, false), ...before, ...(await everywhere())];
+  const environments = [...seen.environments.values()];
+  const places: Place[] = [
+    { place: `command lines of ${seen.commands.size} processes`, text: [...seen.commands].join('\n') },
+    {
+      place: `environments of ${environments.length} processes that do not need it`,
+      text: environments.map((e) => e.environment).join('\n'),
+      leaks: environments.flatMap(({ command, environment: of }) =>
+        shownIn(of, secrets).filter((found) => !needsIt(command, found)),
+      ),
+    },
+    { place: 'tmux panes: the run, its status, its logs, the report', text },
+  ];
+  return { places, secrets, run, reported, samples: seen.samples };
+}
+
+/** What the rehearsal left, with nothing started. */
+async function left() {
+  await plant();
+  return { places: [], secrets: await everywhere(), run: '', reported: '', samples: 0 };
+}
+
+/** Secrets of the rehearsal's own deployment, and every DNS-01 key. */
+async function everywhere(): Promise<NamedSecret[]> {
+  const token = {
+    name: 'access token of the operator',
+    value: readFileSync(setting('CLOUDSDK_AUTH_ACCESS_TOKEN_FILE'), 'utf8').trim(),
+  };
+  return [...kept(ENV_FILE, true), ...(await dnsKey()), token];
+}
+
+const seen = await (short ? left() : observed(await dnsKey())).catch(async (error: unknown) => {
   await clean();
   throw error;
 });
-const token = {
-  name: 'access token of the operator',
-  value: readFileSync(setting('CLOUDSDK_AUTH_ACCESS_TOKEN_FILE'), 'utf8').trim(),
-};
-const secrets = [...kept(file, false), ...kept(ENV_FILE, true), ...before, ...(await dnsKey()), token];
+const { secrets, run, reported, samples } = seen;
 const canary = [{ name: 'canary', value: CANARY }];
-const environments = [...seen.environments.values()];
-const places: { place: string; text: string; leaks?: string[] }[] = [
-  { place: `command lines of ${seen.commands.size} processes`, text: [...seen.commands].join('\n') },
-  {
-    place: `environments of ${environments.length} processes that do not need it`,
-    text: environments.map((e) => e.environment).join('\n'),
-    leaks: environments.flatMap(({ command, environment: of }) =>
-      shownIn(of, secrets).filter((found) => !needsIt(command, found)),
-    ),
-  },
-  { place: 'tmux panes: the run, its status, its logs, the report', text },
+const places: Place[] = [
+  ...seen.places,
   {
     place: 'files in .runbook: journal, reports, values, output and error texts of the faults',
     text: filesBelow([join(ROOT, '.runbook')]),
@@ -201,20 +231,22 @@ const blind = results.filter((r) => r.planted.length === 0);
 const result = {
   run,
   reported,
-  samples: seen.samples,
+  samples,
   secrets: secrets.length,
   forms: CANARY_FORMS.size,
   places: results,
   // 4.2 fails by design: the CLI looks names up in the machine's resolver, which knows the rehearsal's own host only.
-  passed: leaks.length === 0 && blind.length === 0 && / failed in /.test(run),
+  passed: leaks.length === 0 && blind.length === 0 && (short || / failed in /.test(run)),
 };
-mkdirSync(RESULTS, { recursive: true, mode: 0o700 });
-writeFileSync(join(RESULTS, 'leaks.json'), `${JSON.stringify(result, null, 2)}\n`);
+if (!short) {
+  mkdirSync(RESULTS, { recursive: true, mode: 0o700 });
+  writeFileSync(join(RESULTS, 'leaks.json'), `${JSON.stringify(result, null, 2)}\n`);
+}
 for (const r of results)
   console.log(
     `${r.leaks.length === 0 && r.planted.length > 0 ? 'ok    ' : 'FAILED'} ${r.place} (${r.bytes} bytes): ${r.leaks.length} leaks${r.planted.length > 0 ? ', the planted one found' : ', THE PLANTED ONE NOT FOUND'} ${r.leaks.join('; ')}`,
   );
 console.log(
-  `${run}; ${reported}; ${secrets.length} secrets in ${CANARY_FORMS.size} forms, ${seen.samples} samples: ${leaks.length} leaks, ${blind.length} blind places`,
+  `${run}; ${reported}; ${secrets.length} secrets in ${CANARY_FORMS.size} forms, ${samples} samples: ${leaks.length} leaks, ${blind.length} blind places`,
 );
 process.exitCode = result.passed ? 0 : 1;

@@ -45,6 +45,27 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
+/** What bats ran (its JUnit report): file, test, seconds, and whether it passed, failed or was skipped. */
+function batsTests(): { file: string; name: string; seconds: number; result: string }[] {
+  const file = join(RESULTS, 'report.xml');
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const unescaped = (t: string): string =>
+    t
+      .replaceAll('&quot;', '"')
+      .replaceAll('&#39;', "'")
+      .replaceAll('&lt;', '<')
+      .replaceAll('&gt;', '>')
+      .replaceAll('&amp;', '&');
+  return [
+    ...text.matchAll(/<testcase classname="([^"]*)" name="([^"]*)" time="([\d.]+)"(?: \/>|>\s*<(failure|skipped))/g),
+  ].map(([, of = '', name = '', seconds = '0', bad]) => ({
+    file: of,
+    name: unescaped(name),
+    seconds: Number(seconds),
+    result: bad === 'failure' ? '**failed**' : (bad ?? 'passes'),
+  }));
+}
+
 const NOT_RUN = 'Not run yet.';
 
 function crashes(found: CrashMatrix | undefined): string {
@@ -84,6 +105,15 @@ function operators(found: TwoOperators | undefined): string {
   return `${found.rounds} times two operators at once, on the real cluster’s Lease: ${found.stays} stays inside, ${found.refused} refused (those that did not wait), ${found.overlaps} times both inside.`;
 }
 
+function stopping(): string {
+  const tests = batsTests().filter((t) => /^(signals|tmux)\.bats$/.test(t.file));
+  if (tests.length === 0) return NOT_RUN;
+  return `Real runs ended in each way, and two beside each other; \`make tmux\` with its client killed.\n\n${table(
+    ['what', 'result', 's'],
+    tests.map((t) => [t.name, t.result, Math.round(t.seconds)]),
+  )}`;
+}
+
 function leaks(found: Leaks | undefined): string {
   if (!found) return NOT_RUN;
   const rows = found.places.map((p) => [
@@ -105,6 +135,7 @@ export function reliability(): string {
   const parts: [string, string][] = [
     ['Crashes', crashes(read('crash-matrix') as CrashMatrix | undefined)],
     ['Faults', faults(read('faults') as FaultResult[] | undefined)],
+    ['Stopping', stopping()],
     ['Two operators', operators(read('two-operators') as TwoOperators | undefined)],
     ['Secrets', leaks(read('leaks') as Leaks | undefined)],
     ['Bad input', badInput(read('bad-input') as Suite | undefined)],

@@ -93,11 +93,14 @@ export async function underGoogle<T>(
 export async function whileStopped<T>(daemon: string, work: () => Promise<T>): Promise<T> {
   const pid = pidOf(daemon);
   if (pid === undefined) throw new Error(`${daemon} does not run`);
+  const goOn = (): void => void process.kill(pid, 'SIGCONT');
+  process.once('exit', goOn);
   process.kill(pid, 'SIGSTOP');
   try {
     return await work();
   } finally {
-    process.kill(pid, 'SIGCONT');
+    goOn();
+    process.off('exit', goOn);
   }
 }
 

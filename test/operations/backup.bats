@@ -1,15 +1,24 @@
 #!/usr/bin/env bats
 # Backup and restore on the rehearsal world, whose deployment stands: 13 of 13.
-bats_require_minimum_version 1.5.0
 
+# The settings of the rehearsal, with an age pair of this test's own.
 setup_file() {
-  load world.bash
-  world
+  load world
+  world_setup
+  local identity="$BATS_FILE_TMPDIR/identity.txt"
+  export WORLD_ENV="$BATS_FILE_TMPDIR/settings.env"
+  umask 077
+  node_modules/.bin/node -e "import('age-encryption').then(async (age) => {
+    const identity = await age.generateX25519Identity();
+    require('fs').writeFileSync('$identity', identity + '\n');
+    console.log('BACKUP_RECIPIENT=' + (await age.identityToRecipient(identity)));
+  })" >"$BATS_FILE_TMPDIR/recipient"
+  { cat sandbox/.env "$BATS_FILE_TMPDIR/recipient"; echo "BACKUP_IDENTITY=$identity"; } >"$WORLD_ENV"
 }
 
 setup() {
-  load world.bash
-  helpers
+  load world
+  world_setup
 }
 
 # bats test_tags=short
@@ -41,6 +50,8 @@ setup() {
   done < <(sed -n 's/^[A-Z_]*=\([0-9a-f]\{64\}\)$/\1/p' "$TOKENS")
 }
 
+test_api_works() { [ "$(api session-key GET /debug/clusters)" = 200 ]; }
+
 @test "the volume destroyed: restore brings back tokens and sessions, and executors answer" {
   local out="$BATS_TEST_TMPDIR/redis.age" session old
   session=$(new_session)
@@ -57,7 +68,7 @@ setup() {
   done
   k rollout status statefulset/kubently-redis-master --timeout=120s
   [ "$(k get pvc redis-data-kubently-redis-master-0 -o 'jsonpath={.spec.volumeName}')" != "$old" ]
-  for _ in $(seq 30); do [ "$(api session-key GET /debug/clusters)" = 200 ] && break; sleep 1; done
+  wait_for 30 test_api_works
   assert_equal "$(api session-key GET "/debug/session/$session")" 404
   assert_equal "$(api session-key GET /admin/agents/kind-remote/status)" 404
   run -0 op restore --backup "$out"
@@ -65,15 +76,7 @@ setup() {
   assert_equal "$(api session-key GET "/debug/session/$session")" 200
   # Again: the same.
   run -0 op restore --backup "$out"
-  # Executors were refused meanwhile and try again each 5 s.
-  for _ in $(seq 30); do ./runbook 4.0 >/dev/null 2>&1 && break; sleep 2; done
   run -0 ./runbook 4.0
-  for _ in $(seq 12); do
-    api session-key POST /debug/execute -H 'content-type: application/json' \
-      -d '{"cluster_id":"kind-remote","args":["namespaces"],"namespace":null}' >/dev/null
-    grep -q kube-system "$BATS_TEST_TMPDIR/body" && return 0
-    sleep 2
-  done
-  cat "$BATS_TEST_TMPDIR/body"
-  return 1
+  # Executors were refused meanwhile, and try again after half a minute at the latest.
+  wait_for 60 command_returns kind-remote
 }

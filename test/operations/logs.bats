@@ -1,27 +1,15 @@
 #!/usr/bin/env bats
 # Logs of both clusters on the rehearsal world: last lines, followed through a replaced pod, ended cleanly.
-bats_require_minimum_version 1.5.0
-
-setup_file() {
-  cd "$BATS_TEST_DIRNAME/../.." || exit 2
-  export ENV_FILE=sandbox/.env STATE=/var/lib/kubently-sandbox
-  export KUBECONFIG=$STATE/kubeconfig PATH="$PWD/.tools/bin:$PATH"
-}
 
 setup() {
-  load ../../node_modules/bats-support/load.bash
-  load ../../node_modules/bats-assert/load.bash
-  cd "$BATS_TEST_DIRNAME/../.." || exit 2
+  load world
+  world_setup
 }
 
-logs() { node_modules/.bin/node --disable-warning=DEP0190 scripts/ops/logs.ts "$@"; }
+logs() { op logs "$@"; }
 
-# Waits at most 60 s until the file holds the text.
-wait_for() {
-  for _ in $(seq 120); do grep -q "$2" "$1" && return 0; sleep 0.5; done
-  cat "$1"
-  return 1
-}
+# Waits until the file holds the text.
+shown() { wait_for 60 grep -q "$2" "$1" || { cat "$1"; return 1; }; }
 
 # bats test_tags=short
 @test "the last lines of every part of both clusters, without colour, secret or stack" {
@@ -29,7 +17,7 @@ wait_for() {
   assert_success
   for name in api executor remote:kind-remote ingress cert-manager; do assert_line --regexp "^$name [a-z0-9-]+ "; done
   refute_output --partial $'\e['
-  while IFS= read -r secret; do refute_output --partial "$secret"; done < <(sed -n 's/^[A-Z_]*=\([0-9a-f]\{64\}\)$/\1/p' $STATE/tokens.env)
+  while IFS= read -r secret; do refute_output --partial "$secret"; done < <(secrets)
 }
 
 # bats test_tags=short
@@ -55,7 +43,7 @@ wait_for() {
     grep -q "followed-$pid" "$BATS_TEST_TMPDIR/out" && break
     sleep 1
   done
-  wait_for "$BATS_TEST_TMPDIR/out" "followed-$pid"
+  shown "$BATS_TEST_TMPDIR/out" "followed-$pid"
   children=$(pgrep -P "$pid" | tr '\n' ' ')
   assert [ -n "$children" ]
   kill -INT "$pid"
@@ -91,11 +79,11 @@ END
   REMOTE_CLUSTERS=stand-in=kind-kubently/logs-test/kubently-logs env --default-signal=INT node_modules/.bin/node --disable-warning=DEP0190 scripts/ops/logs.ts --what remote:stand-in --tail 5 >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   local pid=$! first second
   first=$("${remote[@]}" get pod -o name)
-  wait_for "$BATS_TEST_TMPDIR/out" "${first#pod/} started at"
+  shown "$BATS_TEST_TMPDIR/out" "${first#pod/} started at"
   for _ in $(seq 90); do [ "$(grep -c "${first#pod/} started at" "$BATS_TEST_TMPDIR/out")" -ge 2 ] && break; sleep 0.5; done
   "${remote[@]}" delete "$first"
   second=$("${remote[@]}" get pod -o name)
-  wait_for "$BATS_TEST_TMPDIR/out" "${second#pod/} started at"
+  shown "$BATS_TEST_TMPDIR/out" "${second#pod/} started at"
   kill -INT "$pid"
   status=0
   wait "$pid" || status=$?

@@ -1,17 +1,28 @@
-# What the tests of the operations ask the rehearsal world. Load with: load world
+# What the tests on the rehearsal world share: it as `make rehearse` left it. In setup and setup_file: load world; world_setup
 STATE=/var/lib/kubently-sandbox
+TOKENS=$STATE/tokens.env
+HOST=test-api.kubently.io
 GKE=gke_regal-skyline-471806-t6_us-central1_kubently-test-cluster1
 REMOTE=kind-kubently
 GOOGLE=http://127.0.0.1:8085
 PROJECT=regal-skyline-471806-t6
+KEPT=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}
 
+# @env WORLD_ENV other settings than the rehearsal's, where a file's setup_file has made some
 world_setup() {
   bats_require_minimum_version 1.5.0
-  cd "$BATS_TEST_DIRNAME/../.."
+  cd "$BATS_TEST_DIRNAME/../.." || exit 2
   load "$PWD/node_modules/bats-support/load.bash"
   load "$PWD/node_modules/bats-assert/load.bash"
-  export ENV_FILE=sandbox/.env NO_COLOR=1 KUBECONFIG=$STATE/kubeconfig PATH="$PWD/.tools/bin:$PATH"
+  export ENV_FILE=${WORLD_ENV:-sandbox/.env} NO_COLOR=1 KUBECONFIG=$STATE/kubeconfig PATH="$PWD/.tools/bin:$PATH"
   JOURNAL=.runbook/journal.jsonl
+}
+
+# One of scripts/ops, with its status.
+op() {
+  local name=$1
+  shift
+  node_modules/.bin/node --disable-warning=DEP0190 "scripts/ops/$name.ts" "$@"
 }
 
 google() {
@@ -53,42 +64,35 @@ assert_nothing_left() {
   run leftovers_in_google
   assert_output ''
 }
-# What the tests of the operations share: the rehearsal world as `make rehearse` left it.
-
-# The settings of the rehearsal, with an age pair of this test's own.
-world() {
-  cd "$BATS_TEST_DIRNAME/../.." || exit 2
-  export STATE=/var/lib/kubently-sandbox KUBECONFIG=/var/lib/kubently-sandbox/kubeconfig PATH="$PWD/.tools/bin:$PATH"
-  export GKE=gke_regal-skyline-471806-t6_us-central1_kubently-test-cluster1 REMOTE=kind-kubently
-  export TOKENS=$STATE/tokens.env ENV_FILE="$BATS_FILE_TMPDIR/settings.env" IDENTITY="$BATS_FILE_TMPDIR/identity.txt"
-  umask 077
-  node_modules/.bin/node -e "import('age-encryption').then(async (age) => {
-    const identity = await age.generateX25519Identity();
-    require('fs').writeFileSync('$IDENTITY', identity + '\n');
-    console.log('BACKUP_RECIPIENT=' + (await age.identityToRecipient(identity)));
-  })" >"$BATS_FILE_TMPDIR/recipient"
-  { cat sandbox/.env "$BATS_FILE_TMPDIR/recipient"; echo "BACKUP_IDENTITY=$IDENTITY"; } >"$ENV_FILE"
-}
-
-helpers() {
-  load ../../node_modules/bats-support/load.bash
-  load ../../node_modules/bats-assert/load.bash
-  cd "$BATS_TEST_DIRNAME/../.." || exit 2
-}
-
-op() {
-  local name=$1; shift
-  node_modules/.bin/node --disable-warning=DEP0190 "scripts/ops/$name.ts" "$@"
-}
 
 # Writes the header with the value of a token into a file that only curl reads.
-keep() { sed -n "s/^$1=/$3/p" "$TOKENS" >"$BATS_TEST_TMPDIR/$2"; }
+keep() { (umask 077 && sed -n "s/^$1=/$3/p" "$TOKENS" >"$KEPT/$2"); }
 
-# The API's answer to METHOD PATH with the header of a kept file: its status, and its body in $BATS_TEST_TMPDIR/body.
+# The API's answer to METHOD PATH with the header of a kept file: its status, and its body in $KEPT/body.
 api() {
-  local header=$1 method=$2 path=$3; shift 3
-  curl -sS --max-time 20 -o "$BATS_TEST_TMPDIR/body" -w '%{http_code}' -X "$method" --cacert "$STATE/acme-roots.pem" \
-    --resolve "test-api.kubently.io:443:$(sed -n 's/^INGRESS_IP=//p' "$TOKENS")" -H "@$BATS_TEST_TMPDIR/$header" "$@" "https://test-api.kubently.io$path"
+  local header=$1 method=$2 path=$3
+  shift 3
+  curl -sS --max-time 30 -o "$KEPT/body" -w '%{http_code}' -X "$method" --cacert "$STATE/acme-roots.pem" \
+    --resolve "$HOST:443:$(sed -n 's/^INGRESS_IP=//p' "$TOKENS")" -H "@$KEPT/$header" "$@" "https://$HOST$path"
+}
+
+# Whether a command comes back through the cluster's executor.
+command_returns() {
+  keep API_KEY command-key 'X-API-Key: '
+  api command-key POST /debug/execute -H 'content-type: application/json' \
+    -d "{\"cluster_id\":\"$1\",\"args\":[\"namespaces\"],\"namespace\":null,\"timeout_seconds\":10}" >/dev/null
+  grep -q kube-system "$KEPT/body"
+}
+
+# wait_for SECONDS COMMAND: how long it took, in seconds.
+wait_for() {
+  local limit=$1 start=$SECONDS
+  shift
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS - start < limit)) || { echo "not within $limit s: $*"; return 1; }
+    sleep 1
+  done
+  echo "$((SECONDS - start))"
 }
 
 # No rotation stands open in the tokens file.
@@ -101,5 +105,5 @@ assert_no_marks() {
 new_session() {
   keep API_KEY session-key 'X-API-Key: '
   [ "$(api session-key POST /debug/session -H 'content-type: application/json' -d '{"cluster_id":"kind-remote"}')" = 201 ]
-  sed 's/.*"session_id":"\([^"]*\)".*/\1/' "$BATS_TEST_TMPDIR/body"
+  sed 's/.*"session_id":"\([^"]*\)".*/\1/' "$KEPT/body"
 }

@@ -108,6 +108,12 @@ secrets() {
   assert_equal "$found" 0
 }
 
+@test "INGRESS_CONTROLLER=existing takes the controller that is there, as its check and 1.3 alone say" {
+  INGRESS_CONTROLLER=existing run -0 ./runbook 1.3
+  assert_output --partial 'the existing controller of class nginx is at 198.18.255.10'
+  assert_output --partial '1 unchanged, 0 failed'
+}
+
 @test "a wrong setting is refused with all problems, and nothing is asked of Google" {
   sed -e "s/^GCP_REGION=.*/GCP_REGION='nowhere'/" -e "s/^RELEASE=.*/RELEASE='prod'/" sandbox/.env >"$BATS_TEST_TMPDIR/wrong.env"
   local requests

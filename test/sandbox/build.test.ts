@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 const root = mkdtempSync(join(tmpdir(), 'build-'));
 vi.mock('../../sandbox/world.ts', async (original) => ({ ...(await original<object>()), CACHE: join(root, 'cache') }));
 const { cached, digest } = await import('../../sandbox/build/parts.ts');
-const { pack, readImage, writeImage } = await import('../../sandbox/build/image.ts');
+const { importImage, pack, readImage, writeImage } = await import('../../sandbox/build/image.ts');
 const { removal } = await import('../../sandbox/build/netfilter.ts');
 const { addToRegistry } = await import('../../sandbox/build/registry-data.ts');
 const { repository } = await import('../../sandbox/build/repository.ts');
@@ -159,4 +159,15 @@ describe('removal of docker rules', () => {
       '',
     ]);
   });
+});
+
+it('an image importer may stop at the archive’s end marker; one that fails is told with its words', async () => {
+  const folder = mkdtempSync(join(root, 'import-'));
+  const layer = join(folder, 'made.tar');
+  writeFileSync(layer, Buffer.alloc(4 << 20));
+  const image = await writeImage(join(folder, 'image'), 'example.test/a:1', [layer], {});
+  await importImage(image, 'sh', ['-c', 'head -c 1024 >/dev/null']);
+  await expect(importImage(image, 'sh', ['-c', 'echo no room; exit 3'])).rejects.toThrow(
+    /ended with 3 on example.test\/a:1: .*no room/s,
+  );
 });

@@ -132,3 +132,29 @@ export async function burst(
   }
   return statuses;
 }
+
+/** Holds a stream over https open. @returns "open after 310 s, 32 pieces came", or how it ended before */
+export function held({ url, address, headers = {} }: Pick<Ask, 'url' | 'address' | 'headers'>, seconds: number) {
+  return new Promise<string>((resolve, reject) => {
+    const { hostname } = new URL(url);
+    const started = Date.now();
+    const after = (): string => `${Math.round((Date.now() - started) / 1000)} s`;
+    let pieces = 0;
+    const accept = { host: hostname, accept: 'text/event-stream', ...headers };
+    const sent = secure(url, { agent: false, host: address, servername: hostname, headers: accept }, (answer) => {
+      if (answer.statusCode !== 200) {
+        reject(new Error(`HTTP ${answer.statusCode ?? '?'}`));
+        return;
+      }
+      answer.on('data', () => (pieces += 1));
+      answer.on('end', () => resolve(`ended after ${after()}`));
+      answer.on('error', () => resolve(`broken off after ${after()}`));
+      setTimeout(() => {
+        resolve(`open after ${after()}, ${pieces} pieces came`);
+        sent.destroy();
+      }, seconds * 1000);
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}

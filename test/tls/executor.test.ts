@@ -8,7 +8,7 @@ import { api } from './api-server.ts';
 import { certificate } from './certificates.ts';
 import { CASES, TlsWorld } from './executor-cases.ts';
 
-/** One row of the table in docs/tls-cases.md. */
+/** One row of the table in docs/security.md. */
 interface Row {
   n: number;
   name: string;

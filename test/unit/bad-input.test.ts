@@ -1,5 +1,5 @@
 /** Every way in which settings and flags can be wrong: one line that names the setting, a remedy, status 2, and no command run. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BadInput, explain } from '../../lib/failure.ts';
@@ -7,22 +7,13 @@ import { operate } from '../../lib/runner/operations.ts';
 import type { Selection } from '../../lib/runner/select.ts';
 import { ROWS } from '../../lib/settings-table.ts';
 import { fakeOutside, temporaryFolder, type FakeOutside } from './outside.ts';
+import { writeSettings } from './settings-file.ts';
 
 const world = vi.hoisted(() => ({ outside: undefined as FakeOutside | undefined }));
 vi.mock('../../lib/context.ts', async (real) => ({
   ...(await real<typeof import('../../lib/context.ts')>()),
   realOutside: () => world.outside,
 }));
-
-const GOOD: Record<string, string> = {
-  GCP_PROJECT: 'unit-project',
-  DNS_ZONE: 'kubently-io',
-  API_HOST: 'unit-api.kubently.io',
-  GKE_CONTEXT: 'unit-gke',
-  REMOTE_CLUSTERS: 'kind-remote=unit-kind',
-  KUBENTLY_REPO: '/nonexistent/kubently',
-  ACME_EMAIL: 'ops@kubently.io',
-};
 
 interface Case {
   /** Lines changed; undefined: the line is missing. */
@@ -164,9 +155,7 @@ async function refused({
   what = 'deploy',
   flags = {},
 }: Case): Promise<BadInput> {
-  const lines = Object.entries({ ...GOOD, ...changed }).flatMap(([k, v]) => (v === undefined ? [] : [`${k}=${v}\n`]));
-  writeFileSync(file, lines.join('') + more);
-  secretsOf = [...(lines.join('') + more).matchAll(/(?:ghp|sk)_?[-\w]+bad-input/g)].map((m) => m[0]);
+  secretsOf = [...writeSettings(file, changed, more).matchAll(/(?:ghp|sk)_?[-\w]+bad-input/g)].map((m) => m[0]);
   return refusal(what, flags, env);
 }
 

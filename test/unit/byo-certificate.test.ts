@@ -8,6 +8,7 @@ import { step as issued } from '../../scripts/2.6-tls-certificate.ts';
 import { step as production } from '../../scripts/2.7-production-certificate.ts';
 import { criterion } from '../../scripts/criteria/03-certificate-by-dns01.ts';
 import { makeCertificates } from '../own-certificate.ts';
+import { certificate, rsa } from '../tls/certificates.ts';
 import { FakeCluster, ready } from './fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, settings, temporaryFolder, type Row } from './outside.ts';
 
@@ -78,6 +79,16 @@ test('dates: ended, and not yet valid', () => {
     expect.stringMatching(/ended .*CN=Own Intermediate/),
   ]);
   expect(problems(own(), Date.now() - DAY_MS)[0]).toMatch(/is valid from/);
+});
+
+test.each([
+  ['a key of 1024 bits', rsa(2048, 'SHA-256'), rsa(1024, 'SHA-256'), /has an RSA key of 1024 bits \(CN=api\)/],
+  ['a signature by SHA-1', rsa(2048, 'SHA-1'), rsa(2048, 'SHA-256'), /is signed by sha1\S* \(CN=api\)/],
+])('%s is told', async (_, by, algorithm, expected) => {
+  const issuer = await certificate({ name: 'Old CA', ca: true, algorithm: by });
+  const leaf = await certificate({ name: 'api', issuer, names: [HOST], algorithm });
+  const found = ownCertificateProblems(own(leaf.cert + issuer.cert, leaf.key), Date.now(), [issuer.cert]);
+  expect(found.map((p) => p.message)).toEqual([expect.stringMatching(expected)]);
 });
 
 /** The command by which cert-manager's marks go. */

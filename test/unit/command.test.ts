@@ -140,6 +140,7 @@ test('while only looking, a change is refused and a read is not', async () => {
 
 test.each([
   ['dial tcp 127.0.0.1:6443: connect: connection refused', true],
+  ['The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?', true],
   ['net/http: TLS handshake timeout', true],
   ['HTTPError 503: backend', true],
   ['Error from server (Forbidden): secrets is forbidden', false],

@@ -6,27 +6,16 @@ import { BadInput, explain, type Problem } from '../../lib/failure.ts';
 import { loadSettings, type Settings } from '../../lib/settings.ts';
 import { exampleFile, ROWS } from '../../lib/settings-table.ts';
 import { temporaryFolder } from './outside.ts';
+import { writeSettings } from './settings-file.ts';
 
-const GOOD: Record<string, string> = {
-  GCP_PROJECT: 'unit-project',
-  DNS_ZONE: 'kubently-io',
-  API_HOST: 'unit-api.kubently.io',
-  GKE_CONTEXT: 'unit-gke',
-  REMOTE_CLUSTERS: 'kind-remote=unit-kind',
-  KUBENTLY_REPO: '~/repos/kubently',
-  ACME_EMAIL: 'ops@kubently.io',
-};
 let file: string;
 
 beforeEach(() => {
   file = join(temporaryFolder(), 'settings.env');
 });
 
-function write(changed: Record<string, string | undefined> = {}, more = ''): void {
-  const lines = Object.entries({ ...GOOD, ...changed }).flatMap(([k, v]) => (v === undefined ? [] : [`${k}=${v}\n`]));
-  writeFileSync(file, lines.join('') + more);
-}
-
+const write = (changed: Record<string, string | undefined> = {}, more = ''): string =>
+  writeSettings(file, changed, more);
 const load = (env: NodeJS.ProcessEnv = {}): Settings => loadSettings({ ENV_FILE: file, ...env });
 
 function problems(env: NodeJS.ProcessEnv = {}): readonly Problem[] {

@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { Chalk } from 'chalk';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Failure } from '../../lib/failure.ts';
@@ -106,4 +107,20 @@ test('the screen scrubs secrets, and has no colour without a terminal', () => {
   expect(written.join('')).not.toContain('0001');
   expect(written.join('')).not.toContain('\x1b');
   expect(live).toBe(false);
+});
+
+test('on a terminal a line between two pictures stays, above them; afterwards lines are written as before', async () => {
+  const stream = Object.assign(new PassThrough(), { columns: 80, rows: 24, isTTY: true });
+  const live: Screen = { ...out, live: true, stream: stream as unknown as Screen['stream'] };
+  const watcher = await watch(live);
+  watcher.changed(progress('applying'), [progress('applying')]);
+  vi.advanceTimersByTime(200);
+  live.line('the API server does not answer');
+  vi.advanceTimersByTime(200);
+  watcher.stop();
+  live.line('afterwards');
+  const shown = String(stream.read());
+  expect(shown.split('the API server does not answer')).toHaveLength(2);
+  expect(shown.lastIndexOf('1.0 Address')).toBeGreaterThan(shown.indexOf('the API server'));
+  expect(lines).toEqual(['afterwards']);
 });

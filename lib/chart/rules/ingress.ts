@@ -1,4 +1,4 @@
-/** The Ingress as meant: host, class, TLS Secret, backend; no issuer; annotations that the controller honours. */
+/** The Ingress as meant: host, class, TLS Secret, backend; no issuer, no snippet; annotations that the controller honours. */
 import type { IIngressSpec } from 'kubernetes-models/networking.k8s.io/v1/IngressSpec';
 import { HONOURED_BY_TRAEFIK, NGINX_PREFIX } from '../ingress-annotations.ts';
 import type { Finding } from '../finding.ts';
@@ -9,6 +9,9 @@ import type { Release, Rule } from './rule.ts';
 
 /** Annotations by which cert-manager's ingress-shim would make a Certificate of its own. */
 export const ISSUER_ANNOTATION = /^(cert-manager\.io\/(cluster-)?issuer(-kind|-group)?|kubernetes\.io\/tls-acme)$/;
+
+/** Annotations whose text becomes the controller's own configuration: who may write an Ingress commands the controller (CVE-2021-25742). */
+export const SNIPPET_ANNOTATION = /^nginx\.(ingress\.kubernetes\.io|org)\/(.*-)?snippets?$/;
 
 export const ingressAsMeant: Rule = (release) => {
   const { meaning, objects } = release;
@@ -105,6 +108,16 @@ function annotationFindings(ingress: KubeObject, meaning: GkeMeaning): Finding[]
           object,
           `${key} asks cert-manager for a Certificate beside the runbook's own: it would be a silent no-op, and the Secret has two owners`,
           'leave the annotation out; TLS_ISSUER says which issuer is wanted',
+          key,
+        ),
+      ];
+    if (SNIPPET_ANNOTATION.test(key))
+      return [
+        finding(
+          'ingress-snippet',
+          object,
+          `${key} writes into the controller's own configuration: a known way in (CVE-2021-25742)`,
+          'leave the annotation out; headers, TLS versions and limits are set in the controller (values/traefik-dynamic.yaml)',
           key,
         ),
       ];

@@ -28,6 +28,11 @@ async function diskFull(): Promise<Seen> {
   const copy = mkdtempSync(join(tmpdir(), 'kubently-faults-disk-'));
   cpSync(FOLDER, copy, { recursive: true });
   const bytes = Number(execFileSync('du', ['-sb', copy], { encoding: 'utf8' }).split('\t')[0]);
+  const unmount = (): void => {
+    execFileSync('umount', [FOLDER]);
+    rmSync(copy, { recursive: true, force: true });
+  };
+  process.once('exit', unmount);
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${Math.ceil(bytes / 1024) + 512}k,mode=700`, 'tmpfs', FOLDER]);
   try {
     cpSync(copy, FOLDER, { recursive: true });
@@ -53,8 +58,8 @@ async function diskFull(): Promise<Seen> {
       ...(told !== 1 ? { unproven: `${told} warnings, the journal grew by ${grown} bytes` } : {}),
     };
   } finally {
-    execFileSync('umount', [FOLDER]);
-    rmSync(copy, { recursive: true, force: true });
+    process.off('exit', unmount);
+    unmount();
   }
 }
 

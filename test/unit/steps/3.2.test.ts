@@ -96,20 +96,25 @@ test('another token in Redis is replaced, the same one is not touched', async ()
   expect(api.changes).toEqual([]);
 });
 
-test('a pod from before its token Secret was mended is restarted, and no other', async () => {
+test.each([
+  ['its token Secret', 'Secret', 'kubently-remote-executor-token'],
+  ['the CA file', 'ConfigMap', 'kubently-ca-cert'],
+])('a pod from before %s was mended is restarted, and no other', async (_, kind, name) => {
+  given.tls.caFile = '/etc/company-ca.pem';
   await deployed();
+  remote.objects.push({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'kubently-ca-cert', namespace: NAME } });
   const labels = { 'app.kubernetes.io/instance': NAME, 'app.kubernetes.io/component': 'executor' };
   const pod = { name: 'e', namespace: NAME, labels, creationTimestamp: '2026-01-01T10:00:00Z' };
   remote.objects.push({ apiVersion: 'v1', kind: 'Pod', metadata: pod });
   const changedAt = (times: string): unknown =>
-    Object.assign(remote.get('Secret', 'kubently-remote-executor-token')?.metadata ?? {}, { changedAt: times });
+    Object.assign(remote.get(kind, name)?.metadata ?? {}, { changedAt: times });
   changedAt('2026-01-01T09:00:00Z 2026-01-01T10:00:00Z');
   expect(await step.check(make().ctx)).toMatchObject({ state: 'done' });
   changedAt('2026-01-01T09:00:00Z 2026-01-01T10:00:01Z');
   const { outside, ctx } = make();
   expect(await step.check(ctx)).toMatchObject({
     state: 'differs',
-    reason: 'kind-remote: its pod was started before its token Secret was last changed',
+    reason: 'kind-remote: its pod was started before its token Secret or CA file was last changed',
   });
   await step.apply(ctx);
   expect(outside.changes.at(-1)).toMatch(/^kubectl rollout restart deployment --selector \S*executor/);

@@ -50,13 +50,40 @@ function make(rows: Row[] = []) {
 test('4.0: the tokens in Redis are the executors’ own', async () => {
   const { outside, ctx } = make();
   expect(await registration.prove(ctx)).toBe(
-    'gke, kind-remote: the tokens in Redis are the executors’ own'.replace('’', "'"),
+    "gke, kind-remote: the tokens in Redis are the executors' own; gke answers a command",
   );
   expect(outside.changes).toEqual([]);
 });
 
+const executorLog = (log: string): Row => ({ binary: 'kubectl', args: (a) => a[0] === 'logs', answer: log });
+const silent = () => json({ status: 'timeout', output: null, error: null });
+
+test('4.0: the GKE cluster’s executor is waited for, which connects a moment after the certificate is served', async () => {
+  let calls = 0;
+  api.execute = (id) => (id === 'gke' && ++calls < 4 ? silent() : json({ status: 'success', output: 'kube-system' }));
+  const { outside, ctx } = make([executorLog('[p] fetch failed: self-signed certificate\n')]);
+  expect(await registration.prove(ctx)).toContain('; gke answers a command');
+  expect(calls).toBe(4);
+  expect(outside.sleeps).toEqual([1000, 1000, 1000]);
+  expect(outside.changes).toEqual([]);
+});
+
+test('4.0: a GKE executor that the API refuses is told as that, with what to do', async () => {
+  api.execute = silent;
+  const { outside, ctx } = make([executorLog('[p] Failed to connect: 401; next try in 5 s\n')]);
+  await expect(registration.prove(ctx)).rejects.toMatchObject({
+    message: expect.stringContaining('the API refuses the executor (HTTP 401)') as string,
+    parts: { next: 'its token is not the registered one: make rotate WHAT=executor:gke gives it a new one' },
+  });
+  expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBe(40_000);
+});
+
+test('4.1 to 4.3 come after that wait', () => {
+  for (const { needs } of [api41, cli, scenario]) expect(needs).toContain('4.0');
+});
+
 test.each([
-  ['gke', 'kubectl logs of the API’s init container sync-executor-tokens'.replace('’', "'")],
+  ['gke', 'kubectl --context gke-context --namespace kubently rollout restart deployment/kubently-api'],
   ['kind-remote', './runbook 3.2'],
 ])('4.0: no token for %s says where it comes from', async (id, next) => {
   Reflect.deleteProperty(api.tokens, id);
