@@ -1,4 +1,6 @@
 /** What every step gets: the settings, and clients of everything outside. Tests give their own Outside. */
+import { readFileSync } from 'node:fs';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { systemClock, type Clock } from './clock.ts';
 import { readOnly, realFollow, realRun, type Follow, type Run } from './command.ts';
 import { lookupBy, realDns, type Dns } from './dns/dns.ts';
@@ -12,7 +14,6 @@ import type { Fitted } from './helm/fitted.ts';
 import type { Settings } from './settings.ts';
 import type { Target } from './target.ts';
 import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './certificates/tls.ts';
-import { trust } from './certificates/trust.ts';
 
 /** Everything that is not this process. */
 export interface Outside {
@@ -41,24 +42,19 @@ export interface Context extends Outside {
   remark: (text: string) => void;
 }
 
-/** The real Outside for these settings. */
+/** The real Outside for these settings. Adds TLS_CA_FILE to what this process trusts (design.md rule 11). */
 export function realOutside(settings: Settings): Outside {
+  if (settings.tls.caFile)
+    setDefaultCACertificates([...getCACertificates('default'), readFileSync(settings.tls.caFile, 'utf8')]);
   const dns = realDns(settings.dnsServer);
   const lookup = settings.dnsServer ? lookupBy(dns) : undefined;
-  const trusting = <A extends unknown[], R>(ask: (...args: A) => Promise<R>): ((...args: A) => Promise<R>) => {
-    return (...args) => {
-      trust(settings.tls.caFile);
-      return ask(...args);
-    };
-  };
-  const [http, trustingHttp] = [realHttp(lookup), trusting(realHttp(lookup))];
   return {
     run: directReads(realRun({ ...settings.childEnvironment, [RUN_VARIABLE]: RUN_ID }), settings.childEnvironment),
     follow: realFollow(settings.childEnvironment),
-    http: (request) => (request.url.startsWith('https:') ? trustingHttp : http)(request),
+    http: realHttp(lookup),
     dns,
-    served: trusting(realServedCertificate(lookup)),
-    legacyTls: trusting(realLegacyTls(lookup)),
+    served: realServedCertificate(lookup),
+    legacyTls: realLegacyTls(lookup),
     clock: systemClock,
   };
 }

@@ -1,10 +1,8 @@
 /** HTTP(S) with a deadline, the runbook's own resolver and CA; verification is never off. */
 import { lookup as systemLookup } from 'node:dns';
+import { request as plain } from 'node:http';
 import { request as secure, type Agent } from 'node:https';
 import type { LookupFunction } from 'node:net';
-
-// Imported as a module it loads WebSockets, too, at 30 ms.
-const { request: plain } = process.getBuiltinModule('node:http');
 
 export interface HttpRequest {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';

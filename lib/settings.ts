@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse } from 'dotenv';
-import * as v from 'valibot';
+import { z } from 'zod';
 import { BadInput, type Problem } from './failure.ts';
 import { RUNBOOK_FOLDER } from './journal/journal.ts';
 import { optionalSecret, type Secret } from './secret.ts';
@@ -53,161 +53,157 @@ export interface Settings {
   file: string;
 }
 
-const is = (pattern: RegExp, message: string) => v.pipe(v.string(), v.regex(pattern, message));
-const dnsName = is(
-  /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/,
-  'is not a DNS name such as test-api.kubently.io (lower case, no scheme, port or path)',
-);
-const label = is(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens, at most 63');
-const release = v.pipe(
-  label,
-  v.includes('kubently', 'must contain "kubently", or the chart names a Redis Service that does not exist'),
-  v.maxLength(53, 'may have at most 53 characters'),
-);
-const url = (protocols: RegExp, message: string) =>
-  v.pipe(
-    v.string(),
-    v.check((u) => URL.canParse(u) && protocols.test(new URL(u).protocol), message),
+const dnsName = z
+  .string()
+  .regex(
+    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/,
+    'is not a DNS name such as test-api.kubently.io (lower case, no scheme, port or path)',
   );
-const https = url(/^https:$/, 'must be an https:// URL');
+const label = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens, at most 63');
+const release = label
+  .refine(
+    (r) => r.includes('kubently'),
+    'must contain "kubently", or the chart names a Redis Service that does not exist',
+  )
+  .refine((r) => r.length <= 53, 'may have at most 53 characters');
+const https = z.url({ protocol: /^https$/, error: 'must be an https:// URL' });
 const home = (path: string): string => resolve(path.replace(/^~(?=\/|$)/, homedir()));
-const path = v.pipe(v.string(), v.nonEmpty('is not set'), v.transform(home));
+const path = z.string().min(1, 'is not set').transform(home);
 const isFile = (f: string): boolean => statSync(f, { throwIfNoEntry: false })?.isFile() === true;
-const file = v.pipe(path, v.check(isFile, 'names a file that does not exist'));
-const certificates = v.pipe(
-  file,
-  v.check(
-    (f) => readFileSync(f, 'utf8').includes('-----BEGIN CERTIFICATE-----'),
-    'names a file without a PEM certificate',
-  ),
-);
-const word = (what: string) => is(/^\S+$/, `must be ${what}, one word`);
-const key = is(/^\S*$/, 'holds a blank or a line break: look at its quotes');
-const oneOf = <const T extends readonly string[]>(options: T) => v.picklist(options, `must be ${options.join(' or ')}`);
-const trustFile = v.pipe(
-  certificates,
-  v.rawCheck(({ dataset, addIssue }) => {
-    const message = dataset.typed ? trustFileProblem(dataset.value, Date.now()) : undefined;
-    if (message !== undefined) addIssue({ message });
-  }),
-);
+const certificates = path
+  .refine(isFile, { error: 'names a file that does not exist', abort: true })
+  .refine((f) => readFileSync(f, 'utf8').includes('-----BEGIN CERTIFICATE-----'), {
+    error: 'names a file without a PEM certificate',
+    abort: true,
+  });
+const word = (what: string) => z.string().regex(/^\S+$/, `must be ${what}, one word`);
+const key = z.string().regex(/^\S*$/, 'holds a blank or a line break: look at its quotes');
+const oneOf = <const T extends [string, ...string[]]>(options: T) =>
+  z.enum(options, { error: `must be ${options.join(' or ')}` });
+const trustFile = certificates.superRefine((f, ctx) => {
+  const problem = trustFileProblem(f, Date.now());
+  if (problem !== undefined) ctx.addIssue({ code: 'custom', message: problem });
+});
 /** Plain http only inside the cluster: a Service by its short name, or NAME.NAMESPACE.svc. */
 const SERVICE_URL = /^http:\/\/([a-z0-9-]+|[a-z0-9-]+\.[a-z0-9-]+\.svc(\.cluster\.local)?)(:\d+)?$/;
-const optional = <const T extends v.GenericSchema<string>>(type: T) =>
-  v.pipe(
-    v.string(),
-    v.transform((text) => (text === '' ? undefined : text)),
-    v.optional(type),
+const optional = <T extends z.ZodType>(type: T) => z.preprocess((v) => (v === '' ? undefined : v), type.optional());
+
+const remote = z.string().transform((text, ctx): Remote => {
+  const [id = '', where = ''] = text.split(/=(.*)/s);
+  const [context = '', namespace = 'kubently-remote', name = 'kubently-remote', ...rest] = where.split('/');
+  const bad = [label.safeParse(id), label.safeParse(namespace), release.safeParse(name)].flatMap((r, i) =>
+    r.success ? [] : [`${['id', 'namespace', 'release'][i] ?? ''} ${r.error.issues[0]?.message ?? ''}`],
   );
-const list = (text: string): string[] => text.split(',').map((s) => s.trim());
-
-const remote = v.pipe(
-  v.string(),
-  v.rawTransform(({ dataset: { value: text }, addIssue }): Remote => {
-    const [id = '', where = ''] = text.split(/=(.*)/s);
-    const [context = '', namespace = 'kubently-remote', name = 'kubently-remote', ...rest] = where.split('/');
-    const parts = [v.safeParse(label, id), v.safeParse(label, namespace), v.safeParse(release, name)];
-    const bad = parts.flatMap(({ issues }, i) =>
-      issues ? [`${['id', 'namespace', 'release'][i] ?? ''} ${issues[0].message}`] : [],
-    );
-    if (context === '' || rest.length > 0) bad.push('has the form id=context[/namespace[/release]]');
-    if (bad.length > 0) addIssue({ message: `"${text}": ${bad.join('; ')}` });
-    return { id, context, namespace, release: name };
-  }),
-);
-
-const fields = v.object({
-  GCP_PROJECT: is(/^([a-z0-9.]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a Google Cloud project id'),
-  GCP_REGION: is(/^[a-z]+-[a-z]+\d+$/, 'is not a region such as us-central1'),
-  DNS_ZONE: label,
-  API_HOST: dnsName,
-  STATIC_IP_NAME: label,
-  DNS01_AUTH: oneOf(['key', 'workload-identity']),
-  DNS01_ACCOUNT: is(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a service account id (6 to 30 characters)'),
-  GKE_CONTEXT: word('a context as `kubectl config get-contexts -o name` prints it'),
-  NAMESPACE: label,
-  RELEASE: release,
-  GKE_CLUSTER_ID: label,
-  REMOTE_CLUSTERS: v.pipe(v.string(), v.transform(list), v.array(remote)),
-  GKE_EXECUTOR_API_URL: optional(
-    v.pipe(
-      url(/^https?:$/, 'must be an http(s):// URL'),
-      v.check((u) => !u.endsWith('/'), 'must not end with a slash'),
-      v.check(
-        (u) => !u.startsWith('http:') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
-        'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
-      ),
-    ),
-  ),
-  KUBENTLY_REPO: path,
-  IMAGE_REGISTRY: is(
-    /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+$/,
-    'must be host/path without a scheme, such as ghcr.io/kubently/kubently',
-  ),
-  IMAGE_REGISTRY_USER: word('a user name'),
-  GITHUB_TOKEN: key,
-  API_REPLICAS: v.pipe(is(/^([1-9]|10)$/, 'must be a whole number from 1 to 10'), v.transform(Number)),
-  LLM_PROVIDER: oneOf(['anthropic-claude', 'google-gemini', 'openai']),
-  LLM_MODEL: word('a model name'),
-  ANTHROPIC_API_KEY: key,
-  GOOGLE_API_KEY: key,
-  OPENAI_API_KEY: key,
-  TOKENS_FILE: v.pipe(
-    path,
-    v.check((f) => !existsSync(f) || isFile(f), 'names a folder, not a file'),
-  ),
-  ACME_EMAIL: v.pipe(
-    v.string(),
-    v.email('is not an e-mail address'),
-    v.check((m) => !m.endsWith('@example.com'), 'is still the placeholder'),
-  ),
-  TLS_ISSUER: optional(oneOf(['staging', 'production'])),
-  ACME_STAGING_SERVER: https,
-  ACME_PRODUCTION_SERVER: https,
-  ACME_CA_FILE: optional(trustFile),
-  TLS_CA_FILE: optional(trustFile),
-  TLS_CERT_FILE: optional(certificates),
-  TLS_KEY_FILE: optional(file),
-  CERT_MANAGER_CHART: v.pipe(
-    is(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, 'must be an oci:// or https:// URL, or a path'),
-    v.transform((place) => (/^(oci|https):/.test(place) ? place : home(place))),
-    v.check((place) => /^(oci|https):/.test(place) || existsSync(place), 'names a path that does not exist'),
-  ),
-  BACKUP_RECIPIENT: v.pipe(
-    v.string(),
-    v.transform((text) => list(text).filter(Boolean)),
-    v.check((all) => all.every((r) => /^age1[a-z0-9]{58,}$/.test(r)), 'must be age public keys (age1…)'),
-  ),
-  BACKUP_IDENTITY: optional(file),
-  INGRESS_CONTROLLER: oneOf(['traefik', 'existing']),
-  HSTS_INCLUDE_SUBDOMAINS: v.pipe(
-    oneOf(['true', 'false']),
-    v.transform((text) => text === 'true'),
-  ),
-  DNS_SERVER: optional(v.pipe(v.string(), v.ip('must be an IP address'))),
+  if (context === '' || rest.length > 0) bad.push('has the form id=context[/namespace[/release]]');
+  if (bad.length > 0) ctx.addIssue({ code: 'custom', message: `"${text}": ${bad.join('; ')}` });
+  return { id, context, namespace, release: name };
 });
 
-const shape = v.pipe(
-  fields,
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    const { value } = dataset;
-    const told = (key: keyof typeof value, message: string): void =>
-      addIssue({ message, path: [{ type: 'object', origin: 'value', input: value, key, value: value[key] }] });
-    const remotes = value.REMOTE_CLUSTERS;
-    const ids = [value.GKE_CLUSTER_ID, ...remotes.map((r) => r.id)];
-    const releases = [`${value.GKE_CONTEXT}/${value.RELEASE}`, ...remotes.map((r) => `${r.context}/${r.release}`)];
-    const { TLS_CERT_FILE: cert, TLS_KEY_FILE: certKey, TLS_ISSUER: issuer } = value;
-    if (cert !== undefined && certKey === undefined) told('TLS_KEY_FILE', 'has to be set beside TLS_CERT_FILE');
-    if (certKey !== undefined && cert === undefined) told('TLS_CERT_FILE', 'has to be set beside TLS_KEY_FILE');
-    if (cert !== undefined && issuer !== undefined)
-      told('TLS_ISSUER', 'has no meaning beside TLS_CERT_FILE: no certificate is requested then');
-    const twice = (all: string[]) => all.filter((x, i) => all.indexOf(x) !== i);
-    for (const id of twice(ids)) told('REMOTE_CLUSTERS', `has the cluster id "${id}" twice`);
+const shape = z
+  .object({
+    GCP_PROJECT: z.string().regex(/^([a-z0-9.]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a Google Cloud project id'),
+    GCP_REGION: z.string().regex(/^[a-z]+-[a-z]+\d+$/, 'is not a region such as us-central1'),
+    DNS_ZONE: label,
+    API_HOST: dnsName,
+    STATIC_IP_NAME: label,
+    DNS01_AUTH: oneOf(['key', 'workload-identity']),
+    DNS01_ACCOUNT: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a service account id (6 to 30 characters)'),
+    GKE_CONTEXT: word('a context as `kubectl config get-contexts -o name` prints it'),
+    NAMESPACE: label,
+    RELEASE: release,
+    GKE_CLUSTER_ID: label,
+    REMOTE_CLUSTERS: z.preprocess(
+      (v) => (typeof v === 'string' ? v.split(',').map((s) => s.trim()) : v),
+      z.array(remote).min(1),
+    ),
+    GKE_EXECUTOR_API_URL: optional(
+      z
+        .url({ protocol: /^https?$/, error: 'must be an http(s):// URL' })
+        .refine((u) => !u.endsWith('/'), 'must not end with a slash')
+        .refine(
+          (u) => !u.startsWith('http:') || u.endsWith('/') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
+          'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
+        ),
+    ),
+    KUBENTLY_REPO: path,
+    IMAGE_REGISTRY: z
+      .string()
+      .regex(
+        /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+$/,
+        'must be host/path without a scheme, such as ghcr.io/kubently/kubently',
+      ),
+    IMAGE_REGISTRY_USER: word('a user name'),
+    GITHUB_TOKEN: key,
+    API_REPLICAS: z
+      .string()
+      .regex(/^([1-9]|10)$/, 'must be a whole number from 1 to 10')
+      .transform(Number),
+    LLM_PROVIDER: oneOf(['anthropic-claude', 'google-gemini', 'openai']),
+    LLM_MODEL: word('a model name'),
+    ANTHROPIC_API_KEY: key,
+    GOOGLE_API_KEY: key,
+    OPENAI_API_KEY: key,
+    TOKENS_FILE: path.refine((f) => !existsSync(f) || isFile(f), 'names a folder, not a file'),
+    ACME_EMAIL: z
+      .email('is not an e-mail address')
+      .refine((m) => !m.endsWith('@example.com'), 'is still the placeholder'),
+    TLS_ISSUER: optional(oneOf(['staging', 'production'])),
+    ACME_STAGING_SERVER: https,
+    ACME_PRODUCTION_SERVER: https,
+    ACME_CA_FILE: optional(trustFile),
+    TLS_CA_FILE: optional(trustFile),
+    TLS_CERT_FILE: optional(certificates),
+    TLS_KEY_FILE: optional(path.refine(isFile, 'names a file that does not exist')),
+    CERT_MANAGER_CHART: z
+      .string()
+      .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, {
+        error: 'must be an oci:// or https:// URL, or a path',
+        abort: true,
+      })
+      .transform((place) => (/^(oci|https):/.test(place) ? place : home(place)))
+      .refine((place) => /^(oci|https):/.test(place) || existsSync(place), 'names a path that does not exist'),
+    BACKUP_RECIPIENT: z
+      .string()
+      .transform((text) =>
+        text
+          .split(',')
+          .map((s) => s.trim())
+          .filter(Boolean),
+      )
+      .refine((all) => all.every((r) => /^age1[a-z0-9]{58,}$/.test(r)), 'must be age public keys (age1…)'),
+    BACKUP_IDENTITY: optional(path.refine(isFile, 'names a file that does not exist')),
+    INGRESS_CONTROLLER: oneOf(['traefik', 'existing']),
+    HSTS_INCLUDE_SUBDOMAINS: oneOf(['true', 'false']).transform((v) => v === 'true'),
+    DNS_SERVER: optional(z.union([z.ipv4(), z.ipv6()], 'must be an IP address')),
+  })
+  .superRefine((s, ctx) => {
+    const remotes = s.REMOTE_CLUSTERS;
+    const ids = [s.GKE_CLUSTER_ID, ...remotes.map((r) => r.id)];
+    const releases = [`${s.GKE_CONTEXT}/${s.RELEASE}`, ...remotes.map((r) => `${r.context}/${r.release}`)];
+    if (s.TLS_CERT_FILE !== undefined && s.TLS_KEY_FILE === undefined)
+      ctx.addIssue({ code: 'custom', path: ['TLS_KEY_FILE'], message: 'has to be set beside TLS_CERT_FILE' });
+    if (s.TLS_KEY_FILE !== undefined && s.TLS_CERT_FILE === undefined)
+      ctx.addIssue({ code: 'custom', path: ['TLS_CERT_FILE'], message: 'has to be set beside TLS_KEY_FILE' });
+    if (s.TLS_CERT_FILE !== undefined && s.TLS_ISSUER !== undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['TLS_ISSUER'],
+        message: 'has no meaning beside TLS_CERT_FILE: no certificate is requested then',
+      });
+    const twice = (list: string[]) => list.filter((x, i) => list.indexOf(x) !== i);
+    for (const id of twice(ids))
+      ctx.addIssue({ code: 'custom', path: ['REMOTE_CLUSTERS'], message: `has the cluster id "${id}" twice` });
     for (const r of twice(releases))
-      told('REMOTE_CLUSTERS', `has the release ${r} twice: its cluster-scoped names would collide`);
-  }),
-);
+      ctx.addIssue({
+        code: 'custom',
+        path: ['REMOTE_CLUSTERS'],
+        message: `has the release ${r} twice: its cluster-scoped names would collide`,
+      });
+  });
 
 /** Where a setting's file is named. */
 export function settingsFile(env: NodeJS.ProcessEnv): string {
@@ -241,15 +237,14 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       value(r.name) ?? (r.kind === 'default' ? r.example : r.kind === 'optional' ? '' : undefined),
     ]),
   );
-  // One cause a line: what follows from a broken value is not told beside it.
-  const result = v.safeParse(shape, raw, { abortPipeEarly: true });
-  for (const problem of (result.issues ?? []).map((i) => problemOf(i, raw))) {
-    // What the file says of a setting explains its value.
+  const result = shape.safeParse(raw);
+  for (const problem of (result.error?.issues ?? []).map((i) => problemOf(i, raw))) {
+    // One cause a line: what the file says of a setting explains its value, and an empty one breaks several rules.
     const told = problems.some((p) => p.about === problem.about && (inFile.has(p) || p.message === problem.message));
     if (!told) problems.push(problem);
   }
   if (!result.success || problems.length > 0) throw new BadInput(problems);
-  return typed(result.output, childEnvironment(env, fromFile), name);
+  return typed(result.data, childEnvironment(env, fromFile), name);
 }
 
 function* fileProblems(text: string, parsed: Record<string, string>): Generator<Problem> {
@@ -284,8 +279,8 @@ function* oddLines(text: string): Generator<[string, string]> {
   }
 }
 
-function problemOf(issue: v.BaseIssue<unknown>, raw: Record<string, string | undefined>): Problem {
-  const about = v.getDotPath(issue)?.split('.')[0] ?? 'settings';
+function problemOf(issue: z.core.$ZodIssue, raw: Record<string, string | undefined>): Problem {
+  const about = String(issue.path[0] ?? 'settings');
   const row = ROWS.find((r) => r.name === about);
   const missing = raw[about] === undefined || raw[about] === '';
   const shown = row?.secret ? 'the value' : `"${raw[about] ?? ''}"`;
@@ -311,7 +306,7 @@ function childEnvironment(env: NodeJS.ProcessEnv, fromFile: Record<string, strin
   return { ...child, PATH: `${tools}:${child['PATH'] ?? ''}` };
 }
 
-function typed(s: v.InferOutput<typeof shape>, environment: Record<string, string>, name: string): Settings {
+function typed(s: z.output<typeof shape>, environment: Record<string, string>, name: string): Settings {
   const keys = {
     ANTHROPIC_API_KEY: s.ANTHROPIC_API_KEY,
     GOOGLE_API_KEY: s.GOOGLE_API_KEY,

@@ -1,6 +1,7 @@
 /** The operator's own certificate (TLS_CERT_FILE, TLS_KEY_FILE): what is wrong with it, and the Secret that it becomes. */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { getCACertificates } from 'node:tls';
 import type { Context } from '../context.ts';
 import { TLS_SECRET } from '../kubently/deployment.ts';
 import type { Problem } from '../failure.ts';
@@ -9,7 +10,6 @@ import { Secret } from '../secret.ts';
 import type { Settings } from '../settings.ts';
 import { absent, differs, done, type Check } from '../runner/step.ts';
 import { readCertificates } from './trust-file.ts';
-import { trustedRoots } from './trust.ts';
 
 type Own = NonNullable<Settings['tls']['own']>;
 
@@ -22,12 +22,12 @@ const CERT_MANAGERS = 'cert-manager.io/';
 /**
  * Everything wrong with the files, for the preflight; none where no own certificate is set.
  * @param now milliseconds since 1970
- * @param roots PEM of what counts as trusted: the system's, and TLS_CA_FILE
+ * @param roots PEM of what counts as trusted: the system's, and TLS_CA_FILE (lib/context.ts)
  */
 export function ownCertificateProblems(
-  { host, tls: { own, caFile } }: Pick<Settings, 'host' | 'tls'>,
+  { host, tls: { own } }: Pick<Settings, 'host' | 'tls'>,
   now: number,
-  roots: readonly string[] = trustedRoots(caFile),
+  roots: readonly string[] = getCACertificates('default'),
 ): Problem[] {
   if (!own) return [];
   const { chain, broken } = readChain(own);
@@ -179,6 +179,7 @@ function day(date: string): string {
   return new Date(date).toISOString().slice(0, 10);
 }
 
-function oneLine(name: string): string {
-  return name.replaceAll('\n', ', ');
+/** Node has undefined for an empty name, which is how Let's Encrypt leaves the subject; its types do not know. */
+function oneLine(name: string | undefined): string {
+  return name?.replaceAll('\n', ', ') ?? 'no subject';
 }

@@ -24,8 +24,13 @@ export function trustFileProblem(path: string, now: number): string | undefined 
     return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   }
   if (certificates.length === 0) return 'holds no certificate (PEM)';
-  const development = certificates.some((c) => c.subject.split('\n').includes(`CN=${DEVELOPMENT_CA}`));
+  const development = certificates.some((c) => subjectLines(c).includes(`CN=${DEVELOPMENT_CA}`));
   if (development) return `holds the ${DEVELOPMENT_CA}, which is for this machine only (make dev)`;
   const valid = certificates.some((c) => c.validToDate.getTime() > now);
   return valid ? undefined : 'holds only expired certificates';
+}
+
+/** Node has undefined for an empty subject; its types do not know. */
+function subjectLines({ subject }: X509Certificate): string[] {
+  return (subject as string | undefined)?.split('\n') ?? [];
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import type { Around, Finding, Render } from '../chart/fit.ts';
 import { chartPath } from '../kubently/checkout.ts';
 import type { Context } from '../context.ts';
@@ -54,7 +55,6 @@ async function fit(ctx: Context, placed: Placed, like?: Fitted): Promise<Fitted>
  */
 export async function fitAndKeep(ctx: Context, placed: Placed, like?: Fitted): Promise<Fitted> {
   const fitted = await fit(ctx, placed, like);
-  const { stringify } = await import('yaml');
   const path = valuesPath(ctx, placed);
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   await writeFile(

@@ -1,6 +1,6 @@
 /** helm, always with context and namespace, values by stdin. Waiting is the runbook's own: helm's says only that time ran out. */
 import { join } from 'node:path';
-import { loadAll } from 'js-yaml';
+import { parseAllDocuments } from 'yaml';
 import { CommandFailed, type Run } from '../command.ts';
 import { recoverPending, type Teller } from './helm-pending.ts';
 import { decode, newestSecret } from './helm-record.ts';
@@ -181,7 +181,12 @@ export async function helmTemplate(
   }
 }
 
-/** The objects of rendered YAML. @throws YAMLException on a duplicate key */
+/** The objects of rendered YAML. @throws YAMLParseError on a duplicate key */
 export function objectsOf(text: string): KubeObject[] {
-  return (loadAll(text) as (KubeObject | null | undefined)[]).flatMap((object) => (object ? [object] : []));
+  return parseAllDocuments(text, { uniqueKeys: true }).flatMap((document) => {
+    const [error] = document.errors;
+    if (error) throw error;
+    const value = document.toJS() as KubeObject | null;
+    return value ? [value] : [];
+  });
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Decrypter, Encrypter } from 'age-encryption';
-import * as v from 'valibot';
+import { z } from 'zod';
 import { BadInput } from '../failure.ts';
 import type { DumpedKey } from './redis-dump.ts';
 import type { Settings } from '../settings.ts';
@@ -18,12 +18,12 @@ export interface Backup {
   keys: DumpedKey[];
 }
 
-const shape = v.object({
-  format: v.literal(1),
-  host: v.string(),
-  release: v.string(),
-  takenAt: v.string(),
-  keys: v.array(v.object({ key: v.string(), payload: v.string(), expiresAt: v.optional(v.number()) })),
+const shape = z.object({
+  format: z.literal(1),
+  host: z.string(),
+  release: z.string(),
+  takenAt: z.string(),
+  keys: z.array(z.object({ key: z.string(), payload: z.string(), expiresAt: z.number().optional() })),
 });
 
 /** Writes the backup whole or not at all, 0600. @throws BadInput without BACKUP_RECIPIENT */
@@ -68,7 +68,7 @@ export async function readBackup(file: string | undefined, settings: Settings): 
     const message = `${path} cannot be decrypted (${error instanceof Error ? error.message : String(error)})`;
     throw bad('BACKUP', message, `the identity in ${identityFile} must be one of its recipients`);
   });
-  const { keys, ...head } = v.parse(shape, JSON.parse(text));
+  const { keys, ...head } = shape.parse(JSON.parse(text));
   if (head.host !== settings.host || head.release !== settings.release)
     throw bad('BACKUP', `${path} is of ${head.release} at ${head.host}`, `a backup of ${settings.host} is wanted`);
   return { ...head, keys: keys.map(({ expiresAt, ...k }) => ({ ...k, ...(expiresAt ? { expiresAt } : {}) })) };

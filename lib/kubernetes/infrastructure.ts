@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadAll } from 'js-yaml';
+import { parseAllDocuments } from 'yaml';
 import { OURS, type Kubectl, type KubeObject } from './kubectl.ts';
 import type { Issuer, Settings } from '../settings.ts';
 
@@ -46,7 +46,7 @@ function valuesText(file: string, fill: Readonly<Record<string, string>>): strin
 
 /** The objects of a file in values/, with ${NAME} filled in. @throws Error on a name that is not given */
 export function valuesFile(file: string, fill: Readonly<Record<string, string>>): unknown[] {
-  return loadAll(valuesText(file, fill));
+  return parseAllDocuments(valuesText(file, fill), { uniqueKeys: true }).map((d) => d.toJS() as unknown);
 }
 
 /** The ingress controller's objects (values/traefik.yaml) with its configuration and the reserved address. */

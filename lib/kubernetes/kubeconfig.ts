@@ -5,7 +5,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 // Its KubeConfig loads the whole generated client, at 330 ms of CPU; these two parts take 5.
 import { newClusters, newContexts, newUsers, type Cluster } from '@kubernetes/client-node/dist/config_types.js';
 import { ExecAuth } from '@kubernetes/client-node/dist/exec_auth.js';
-import { load } from 'js-yaml';
+import { parse } from 'yaml';
 import { childOf } from '../command.ts';
 import { Secret } from '../secret.ts';
 
@@ -32,7 +32,7 @@ export function accessOf(context: string, environment: Environment): Access | un
   const file = environment['KUBECONFIG'] ?? join(environment['HOME'] ?? '', '.kube', 'config');
   if (file.includes(':') || Object.keys(environment).some((name) => /^(https?|all)_proxy$/i.test(name)))
     return undefined;
-  const config = load(readFileSync(file, 'utf8')) as Record<'contexts' | 'clusters' | 'users', unknown>;
+  const config = parse(readFileSync(file, 'utf8')) as Record<'contexts' | 'clusters' | 'users', unknown>;
   const named = newContexts(config.contexts).find((c) => c.name === context);
   const cluster = newClusters(config.clusters).find((c) => c.name === named?.cluster);
   const user = newUsers(config.users).find((u) => u.name === named?.user);

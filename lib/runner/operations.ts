@@ -2,13 +2,13 @@
 import { relative } from 'node:path';
 import { STEPS } from '../../scripts/steps.ts';
 import { proveAll, verdict, type Outcome } from './criterion.ts';
-import { BadInput, explain, type Problem } from '../failure.ts';
+import { BadInput, explain } from '../failure.ts';
 import { journalled } from '../journal/journal.ts';
 import { waitOf, withLock } from '../lock/lock.ts';
 import { look } from './look.ts';
-import { canLook, preflight, toolVersions } from './preflight.ts';
+import { preflight } from './preflight.ts';
 import { STATUS } from '../status.ts';
-import { ENDED, runSteps, type Watcher } from './run.ts';
+import { ENDED, runSteps } from './run.ts';
 import { select, type Selection } from './select.ts';
 import { openSession, type Session } from './session.ts';
 import type { Settings } from '../settings.ts';
@@ -45,29 +45,22 @@ export async function operate(what: string, flags: Flags): Promise<number> {
 async function run(session: Session, what: string, chosen: readonly Step[], waitMs: number): Promise<number> {
   const { ctx, out, journal, stop } = session;
   const started = Date.now();
-  const problems = (await canLook(ctx)) ? [] : await preflight(ctx);
+  const problems = await preflight(ctx);
   if (problems.length > 0) throw new BadInput(problems);
-  let tools: Promise<Problem[]> | undefined;
-  // What a run with nothing to change does not need to know.
-  const beforeChange = async (): Promise<void> => {
-    const found = await (tools ??= toolVersions(ctx));
-    if (found.length > 0) throw new BadInput(found);
-  };
   warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
   const rows = await withLock(session, { what, waitMs }, async (tell) => {
     const watcher = await watch(out);
     try {
-      const changed: Watcher['changed'] = (row, all) => {
-        tell(all.flatMap((r) => (ENDED.has(r.state) || r.state === 'waiting' ? [] : [r.id])).join(', '));
-        watcher.changed(row, all);
-      };
-      return await runSteps(chosen, STEPS, ctx, journal, { changed }, beforeChange);
+      return await runSteps(chosen, STEPS, ctx, journal, {
+        changed: (row, all) => {
+          tell(all.flatMap((r) => (ENDED.has(r.state) || r.state === 'waiting' ? [] : [r.id])).join(', '));
+          watcher.changed(row, all);
+        },
+      });
     } finally {
       watcher.stop();
     }
   });
-  const refused = rows.map((r) => r.error).find((e) => e instanceof BadInput);
-  if (refused) throw refused;
   const unfinished = rows.some((r) => r.state === 'failed' || r.state === 'blocked' || r.state === 'stopped');
   summarise(
     out,

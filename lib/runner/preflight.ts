@@ -1,6 +1,4 @@
 /** The preflight: everything that must be there before the first change, all problems at once (design.md rule 6). */
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { ownCertificateProblems } from '../certificates/byo-certificate.ts';
 import { changedPaths, missingFiles } from '../kubently/checkout.ts';
 import type { Binary } from '../command.ts';
@@ -51,23 +49,7 @@ const TOOLS: Tool[] = [
 
 /** All problems found; none means that the deployment can start. Reads only. */
 export async function preflight(ctx: Context): Promise<Problem[]> {
-  return (await Promise.all([toolVersions(ctx), places(ctx)])).flat();
-}
-
-/** True when the steps can be looked at: every tool is there, project, clusters and checkout are as they should be. */
-export async function canLook(ctx: Context): Promise<boolean> {
-  const folders = (ctx.settings.childEnvironment['PATH'] ?? '').split(delimiter);
-  const there = TOOLS.every(({ binary }) => folders.some((folder) => existsSync(join(folder, binary))));
-  return there && (await places(ctx)).length === 0;
-}
-
-/** What is wrong with the tools that changes are made with. They take a second and more to say their versions. */
-export async function toolVersions(ctx: Context): Promise<Problem[]> {
-  return (await Promise.all(TOOLS.map((t) => tool(ctx, t)))).flat();
-}
-
-async function places(ctx: Context): Promise<Problem[]> {
-  const found = await Promise.all([project(ctx), ...clusters(ctx), checkout(ctx)]);
+  const found = await Promise.all([...TOOLS.map((t) => tool(ctx, t)), project(ctx), ...clusters(ctx), checkout(ctx)]);
   return [...found.flat(), ...ownCertificateProblems(ctx.settings, ctx.clock.now())];
 }
 

@@ -52,7 +52,6 @@ export interface Watcher {
 /**
  * Runs the chosen steps. Needs outside the choice are only checked.
  * @param catalogue all steps of the plan
- * @param beforeChange awaited before each apply: what it throws is the step's failure
  * @returns one Progress a chosen step, in the plan's order; never throws for a step's failure
  */
 export async function runSteps(
@@ -61,7 +60,6 @@ export async function runSteps(
   ctx: Context,
   journal: Journal,
   watcher: Watcher,
-  beforeChange: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Progress[]> {
   const rows = new Map<StepId, Progress>();
   const ends = new Map<StepId, Promise<boolean>>();
@@ -90,22 +88,14 @@ export async function runSteps(
     return ids.filter((_, i) => !met[i]);
   };
 
-  // All steps are looked at at once. What was seen holds until the run changes something: it has the lock.
-  // The last steps have the longest way: they ask first.
+  // All steps are looked at at once, the last ones first, which have the longest way. What was seen holds until the run
+  // changes something, since it has the lock.
   let changed = false;
-  const seen = new Map<StepId, Promise<Check | undefined>>();
-  for (const step of steps.toReversed())
-    if (step.kind === 'change')
-      seen.set(
-        step.id,
-        step.check(ctx).catch(() => undefined),
-      );
-  const checkOf = async (step: ChangeStep, own: Context): Promise<Check> =>
+  const look = (step: Step): Promise<Check | undefined> =>
+    step.kind === 'change' ? step.check(ctx).catch(() => undefined) : Promise.resolve(undefined);
+  const seen = new Map(steps.toReversed().map((step) => [step.id, look(step)]));
+  const asSeen = async (step: ChangeStep, own: Context): Promise<Check> =>
     (changed ? undefined : await seen.get(step.id)) ?? step.check(own);
-  const beforeApply = async (): Promise<void> => {
-    await beforeChange();
-    changed = true;
-  };
 
   const runOne = async (step: Step, row: Progress): Promise<boolean> => {
     const set = (state: State, note = ''): void => {
@@ -140,7 +130,7 @@ export async function runSteps(
       const ended =
         step.kind === 'proof'
           ? await prove(step, own, set, waitFor)
-          : await change(step, own, set, waitFor, checkOf, beforeApply);
+          : await change(step, own, set, waitFor, asSeen, () => (changed = true));
       set(ended.state, ended.note);
       return true;
     } catch (error) {
@@ -173,11 +163,11 @@ async function change(
   ctx: Context,
   set: Set_,
   waitFor: WaitFor,
-  checkOf: (step: ChangeStep, ctx: Context) => Promise<Check>,
-  beforeApply: () => Promise<void>,
+  check: (step: ChangeStep, ctx: Context) => Promise<Check>,
+  willChange: () => void,
 ): Promise<{ state: State; note: string }> {
   set('checking');
-  const found = await checkOf(step, ctx);
+  const found = await check(step, ctx);
   if (found.state !== 'done') {
     if (found.state === 'differs' && !found.converge) {
       throw new Failure({
@@ -187,7 +177,7 @@ async function change(
         next: found.next,
       });
     }
-    await beforeApply();
+    willChange();
     set('applying', found.reason);
     await step.apply(ctx);
   }

@@ -22,17 +22,12 @@ const world = vi.hoisted(() => ({
   steps: [] as Step[],
   criteria: [] as Criterion[],
   problems: [] as Problem[],
-  tools: [] as Problem[],
   session: undefined as Session | undefined,
   looking: undefined as boolean | undefined,
 }));
 vi.mock('../../scripts/steps.ts', () => ({ STEPS: world.steps }));
 vi.mock('../../scripts/criteria/criteria.ts', () => ({ CRITERIA: world.criteria }));
-vi.mock('../../lib/runner/preflight.ts', () => ({
-  preflight: () => Promise.resolve(world.problems),
-  canLook: () => Promise.resolve(world.problems.length === 0),
-  toolVersions: () => Promise.resolve(world.tools),
-}));
+vi.mock('../../lib/runner/preflight.ts', () => ({ preflight: () => Promise.resolve(world.problems) }));
 vi.mock('../../lib/runner/session.ts', () => ({
   openSession: (looking: boolean) => {
     world.looking = looking;
@@ -79,7 +74,6 @@ beforeEach(() => {
   world.steps.length = 0;
   world.criteria.length = 0;
   world.problems = [];
-  world.tools = [];
   world.looking = undefined;
   const out = {
     line: (t: string) => void lines.push(t),
@@ -126,15 +120,6 @@ test('problems before the first change: all of them, journalled as a refusal, no
   expect(entries.at(-1)).toMatchObject({ what: 'deploy', state: 'refused', reason: 'docker: m; DNS_ZONE: m' });
   expect(applied).toEqual([]);
   await expect(operate('doctor', {})).rejects.toBeInstanceOf(BadInput);
-});
-
-test('tools that do not fit: told before the first change, once for all steps; with nothing to change nobody asks', async () => {
-  world.tools = [{ about: 'helm', message: 'is version 3.18', remedy: 'r' }];
-  world.steps.push(change('1.0', done('there')));
-  expect(await operate('deploy', {})).toBe(0);
-  world.steps.push(change('1.1', absent('none')), change('1.2', absent('none')));
-  await expect(operate('deploy', {})).rejects.toMatchObject({ name: 'BadInput', problems: world.tools });
-  expect(applied).toEqual([]);
 });
 
 test.each<[string, ChangeStep[], number, string]>([

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { canLook, preflight } from '../../lib/runner/preflight.ts';
+import { preflight } from '../../lib/runner/preflight.ts';
 import type { Settings } from '../../lib/settings.ts';
 import { FakeGoogle } from './fake-google.ts';
 import { contextOf, fails, fakeOutside, json, settings, type Row, type World } from './outside.ts';
@@ -111,21 +111,4 @@ test('all problems at once', async () => {
   answers['git --version'] = 'git version 2.20';
   answers[READY] = fails('connection refused');
   expect((await found()).map((p) => p.split(':')[0]).sort()).toEqual(['REMOTE_CLUSTERS', 'git', 'npm']);
-});
-
-test('before a look the tools only have to be there', async () => {
-  const folder = join(given.repo, 'bin');
-  mkdirSync(folder);
-  given = { ...given, childEnvironment: { PATH: `/nonexistent:${folder}` } };
-  const rows = Object.entries(answers).flatMap(([line, answer]): Row[] => {
-    const [binary = '', ...args] = line.split(' ');
-    return line.includes('ersion') ? [] : [{ binary: binary as Row['binary'], args, answer }];
-  });
-  const ctx = contextOf(fakeOutside({ worlds: [google], rows }), given, true);
-  for (const name of ['kubectl', 'helm', 'gcloud', 'git', 'docker']) writeFileSync(join(folder, name), '');
-  expect(await canLook(ctx)).toBe(false);
-  writeFileSync(join(folder, 'npm'), '');
-  expect(await canLook(ctx)).toBe(true);
-  given.dnsZone = 'none';
-  expect(await canLook(ctx)).toBe(false);
 });
