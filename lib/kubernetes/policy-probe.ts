@@ -5,9 +5,6 @@ import { waitFor } from '../wait.ts';
 
 export const PROBE_LABELS: Record<string, string> = { 'app.kubernetes.io/managed-by': 'kubently-runbook-probe' };
 
-/** A namespace that is none of the deployment's; made for the probe and removed. */
-export const OTHER_NAMESPACE = 'kubently-runbook-probe';
-
 /** A new pod's address reaches an enforcing network agent only after the pod has started. */
 export const PATIENT_TRIES = 5;
 
@@ -16,29 +13,30 @@ export interface Endpoint {
   port: number;
 }
 
+/** How often a target is tried: one that must not be reached needs one, since a policy holds before the pod is there. */
+export type Tried = Endpoint & { tries: number };
+
 export interface Prober {
   name: string;
   namespace: string;
   labels: Readonly<Record<string, string>>;
-  targets: readonly Endpoint[];
-  /** How often it tries: a pod that must not get through needs one, since a policy holds before the pod is there. */
-  tries: number;
+  targets: readonly Tried[];
 }
 
-/** The shell line that says for each host:port given whether a TCP connection opens; any answer at all is one. */
+/** The shell line that says for each host:port/tries given whether a TCP connection opens; any answer at all is one. */
 const TRY = [
-  'tries=$1; shift; for to in "$@"; do said=no',
-  'for i in $(seq $tries); do',
+  'for arg in "$@"; do (to=${arg%/*} said=no',
+  'for i in $(seq ${arg#*/}); do',
   'answer=$(timeout 1 redis-cli -h "${to%:*}" -p "${to##*:}" PING 2>&1)',
   'case "$answer" in *PONG*|*NOAUTH*|*Protocol\\ error*) said=yes; break;; esac',
-  'sleep 0.2; done; echo "$to $said"; done',
+  'sleep 0.2; done; echo "$to $said") & done; wait',
 ]
   .join('; ')
   .replaceAll('do;', 'do');
 
-/** The command that tries; its output goes to reachedOf. */
-export function tryCommand(targets: readonly Endpoint[], tries: number): string[] {
-  return ['sh', '-c', TRY, 'sh', String(tries), ...targets.map(({ host, port }) => `${host}:${port}`)];
+/** The command that tries all at once; its output goes to reachedOf. */
+export function tryCommand(targets: readonly Tried[]): string[] {
+  return ['sh', '-c', TRY, 'sh', ...targets.map(({ host, port, tries }) => `${host}:${port}/${tries}`)];
 }
 
 /** Which of the targets were reached, by the output of tryCommand. */
@@ -78,20 +76,7 @@ export async function podReaches(ctx: Context, image: string, prober: Prober): P
   }
 }
 
-/** Runs the work with a namespace of the probe's own, and removes it. */
-export async function inOtherNamespace<T>(ctx: Context, work: () => Promise<T>): Promise<T> {
-  const kube = ctx.inGke(OTHER_NAMESPACE);
-  await kube.apply([
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: OTHER_NAMESPACE, labels: PROBE_LABELS } },
-  ]);
-  try {
-    return await work();
-  } finally {
-    await kube.delete('Namespace', OTHER_NAMESPACE);
-  }
-}
-
-function probePod({ name, namespace, labels, targets, tries }: Prober, image: string): KubeObject {
+function probePod({ name, namespace, labels, targets }: Prober, image: string): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -105,7 +90,7 @@ function probePod({ name, namespace, labels, targets, tries }: Prober, image: st
         {
           name: 'probe',
           image,
-          command: tryCommand(targets, tries),
+          command: tryCommand(targets),
           // Never ready: with the API's labels it would join the API's Service, and requests would go to it.
           readinessProbe: { exec: { command: ['false'] } },
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },

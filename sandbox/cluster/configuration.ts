@@ -21,14 +21,7 @@ const kubeadm = {
   kind: 'ClusterConfiguration',
   // A rehearsal may lose its etcd in a power cut, and has nobody to elect a leader against.
   etcd: { local: { extraArgs: [{ name: 'unsafe-no-fsync', value: 'true' }] } },
-  // A namespace is emptied kind by kind, some 100 requests: at the default of 20 a second it takes 5 s to go.
-  controllerManager: {
-    extraArgs: [
-      { name: 'leader-elect', value: 'false' },
-      { name: 'kube-api-qps', value: '200' },
-      { name: 'kube-api-burst', value: '400' },
-    ],
-  },
+  controllerManager: { extraArgs: [{ name: 'leader-elect', value: 'false' }] },
   scheduler: { extraArgs: [{ name: 'leader-elect', value: 'false' }] },
 };
 

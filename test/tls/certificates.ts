@@ -28,6 +28,7 @@ export interface Identity {
 }
 
 export interface Wanted {
+  /** Common name; empty: the subject is, too. */
   name: string;
   /** Absent: signed by itself. */
   issuer?: Identity;
@@ -50,7 +51,7 @@ export async function certificate(wanted: Wanted): Promise<Identity> {
     serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(8)))
       .toString('hex')
       .replace(/^./, '1'),
-    subject: `CN=${name}`,
+    subject: name && `CN=${name}`,
     issuer: `CN=${signer.name}`,
     notBefore: wanted.from ?? LATER(-1),
     notAfter: wanted.until ?? LATER(30),

@@ -142,6 +142,12 @@ export const CASES: Case[] = [
     setup: async (w) => shown(w, await good(w.other)),
   },
   {
+    name: "unknown CA, certificate without a subject (as Let's Encrypt issues them)",
+    expected: 'refused: UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    says: /subject \(empty\); names IP Address:127\.0\.0\.1; issuer CN=Other CA/,
+    setup: async (w) => shown(w, await certificate({ name: '', issuer: w.other, names: [HERE] })),
+  },
+  {
     name: 'unknown CA that is sent along',
     expected: 'refused: SELF_SIGNED_CERT_IN_CHAIN',
     setup: async (w) => shown(w, await good(w.other), { more: [w.other] }),

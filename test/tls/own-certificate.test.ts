@@ -30,7 +30,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What `./runbook doctor` says about the files: `ready`, or its lines without paths and remedies. */
+/** What `./runbook doctor` says about the files: `ready`, or its lines without the folder and the remedies. */
 function judged(chain: readonly Identity[], key: string): string {
   const path = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text, { mode: 0o600 });
@@ -47,7 +47,7 @@ function judged(chain: readonly Identity[], key: string): string {
   const { status, stdout, stderr } = spawnSync('./runbook', ['doctor'], { env, encoding: 'utf8' });
   if (status === 0) return stdout.startsWith('ready') ? 'ready' : stdout;
   const problems = stderr.split('\n').filter((l) => /^  \S/.test(l));
-  return `refused (${status ?? '?'}): ${problems.map((l) => l.trim().replace(/"[^"]*" /, '')).join('; ')}`;
+  return `refused (${status ?? '?'}): ${problems.map((l) => l.trim().replaceAll(`${folder}/`, '')).join('; ')}`;
 }
 
 interface Case {
@@ -59,7 +59,7 @@ interface Case {
   key?: () => string;
 }
 
-const CERT = 'refused (2): TLS_CERT_FILE:';
+const CERT = 'refused (2): TLS_CERT_FILE: "chain.pem"';
 const CASES: Case[] = [
   { name: 'certificate, intermediate, and the key', expected: 'ready' },
   { name: 'wildcard for one label', expected: 'ready', leaf: () => ({ names: [host.replace(/^[^.]+/, '*')] }) },
@@ -70,15 +70,20 @@ const CASES: Case[] = [
   },
   { name: 'host in the common name only', expected: `${CERT} is for no name at all`, leaf: () => ({ names: [] }) },
   { name: 'expired', expected: `${CERT} ended`, leaf: () => ({ from: LATER(-9), until: LATER(-1) }) },
+  {
+    name: 'expired, without a subject',
+    expected: `${CERT} ended`,
+    leaf: () => ({ name: '', from: LATER(-9), until: LATER(-1) }),
+  },
   { name: 'not yet valid', expected: `${CERT} is valid from`, leaf: () => ({ from: LATER(1) }) },
   {
     name: 'key that does not match',
-    expected: 'refused (2): TLS_KEY_FILE: does not belong to',
+    expected: 'refused (2): TLS_KEY_FILE: "key.pem" does not belong to',
     key: () => other.key,
   },
   {
     name: "intermediate's key instead of the host's",
-    expected: 'refused (2): TLS_KEY_FILE: belongs to certificate 2 of',
+    expected: 'refused (2): TLS_KEY_FILE: "key.pem" belongs to certificate 2 of',
     key: () => intermediate.key,
   },
   { name: 'missing intermediate', expected: `${CERT} leads to no trusted root`, more: () => [] },

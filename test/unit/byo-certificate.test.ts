@@ -91,6 +91,13 @@ test.each([
   expect(found.map((p) => p.message)).toEqual([expect.stringMatching(expected)]);
 });
 
+test('a certificate without a subject is told by its dates all the same', async () => {
+  const issuer = await certificate({ name: 'Own Root', ca: true });
+  const leaf = await certificate({ name: '', issuer, names: [HOST] });
+  const found = ownCertificateProblems(own(leaf.cert, leaf.key), Date.now() + 60 * DAY_MS, [issuer.cert]);
+  expect(found.map((p) => p.message)).toEqual([expect.stringMatching(/ended \d{4}-\d\d-\d\d \(no subject\)/)]);
+});
+
 /** The command by which cert-manager's marks go. */
 const unmark: Row = {
   binary: 'kubectl',

@@ -28,15 +28,14 @@ const POLICY = {
 
 /** What other parts prove, with tests of their own. */
 const other = vi.hoisted(() => ({
-  reaches: (name: string): boolean => name === 'runbook-probe-api',
+  reaches: (name: string, ingress: boolean): boolean => name === 'runbook-probe-api' || ingress,
   policy: 'done',
   cli: '',
 }));
 vi.mock('../../lib/kubernetes/policy-probe.ts', async (real) => ({
   ...(await real<typeof import('../../lib/kubernetes/policy-probe.ts')>()),
-  podReaches: (_c: unknown, _i: unknown, { name, targets }: { name: string; targets: unknown[] }) =>
-    Promise.resolve(targets.map(() => other.reaches(name))),
-  inOtherNamespace: (_c: unknown, work: () => unknown) => work(),
+  podReaches: (_c: unknown, _i: unknown, { name, targets }: { name: string; targets: { port: number }[] }) =>
+    Promise.resolve(targets.map(({ port }) => other.reaches(name, port === 80))),
 }));
 vi.mock('../../lib/helm/release.ts', async (real) => ({
   ...(await real<typeof import('../../lib/helm/release.ts')>()),
@@ -80,7 +79,7 @@ function pod(name: string, release: string, component: string, namespace: string
 }
 
 beforeEach(() => {
-  other.reaches = (name) => name === 'runbook-probe-api';
+  other.reaches = (name, ingress) => name === 'runbook-probe-api' || ingress;
   other.policy = 'done';
   other.cli = '';
   given = withTokens(
@@ -166,8 +165,8 @@ async function prove(n: number) {
     { binary: 'git', args: ['-C', given.repo, 'rev-parse', 'HEAD'], answer: `${COMMIT}\n` },
     {
       binary: 'kubectl',
-      args: (a) => a[0] === 'exec' && a.join(' ').includes('for to in'),
-      answer: () => `${IP}:80 ${other.reaches('redis itself') ? 'yes' : 'no'}\n`,
+      args: (a) => a[0] === 'exec' && a.join(' ').includes('redis-cli -h'),
+      answer: () => `${IP}:80 ${other.reaches('redis itself', false) ? 'yes' : 'no'}\n`,
     },
     ...api.rows(),
   ];
@@ -290,6 +289,7 @@ test.each<[number, string, () => unknown]>([
 test.each<[number, string, () => unknown]>([
   [11, 'no LLM key is set, so no agent can answer', () => (given = { ...given, llm: { ...given.llm, keys: {} } })],
   [12, 'this cluster does not enforce them', () => (other.reaches = () => true)],
+  [12, 'does not even reach', () => (other.reaches = (name) => name === 'runbook-probe-api')],
 ])('%i is not counted as passed where it cannot be shown', async (n, reason, change) => {
   change();
   const outcome = await prove(n);

@@ -1,10 +1,12 @@
-/** The facts of `status`: the certificate's lifetime, who is connected, which versions run. */
+/** The facts of `status` and of the report: the certificate's lifetime, who is connected, which versions run. */
 import { expect, test } from 'vitest';
 import { certificateObject } from '../../lib/certificates/certificate.ts';
 import { deployedFacts, type Fact } from '../../lib/kubently/deployed.ts';
 import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
 import { Secret } from '../../lib/secret.ts';
 import { writeTokens } from '../../lib/kubently/tokens.ts';
+import { readFacts } from '../../lib/report/facts.ts';
+import type { Context } from '../../lib/context.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, json } from './outside.ts';
 import { checkedOut, checkoutRows } from './released.ts';
@@ -26,12 +28,12 @@ interface World {
   api?: string;
 }
 
-async function facts({
+async function world({
   left,
   lifetime,
   agent = { connected: true, version: null },
   api = 'c31127e',
-}: World): Promise<Record<string, Fact>> {
+}: World): Promise<Context> {
   const given = checkedOut();
   await writeTokens(given.tokensFile, { API_KEY: new Secret('deployed-api-key-0001') }, '203.0.113.7');
   const gke = new FakeCluster('gke-context', [
@@ -58,8 +60,11 @@ async function facts({
       }),
     },
   });
-  const found = await deployedFacts(contextOf(outside, given, true));
-  expect(outside.changes).toEqual([]);
+  return contextOf(outside, given, true);
+}
+
+async function facts(given: World): Promise<Record<string, Fact>> {
+  const found = await deployedFacts(await world(given));
   return Object.fromEntries(found.map((f) => [f.about, f]));
 }
 
@@ -96,4 +101,15 @@ test('versions deployed against the versions pinned here', async () => {
   expect(found['version executor gke']).toMatchObject({ grade: 'fine', says: 'c31127e, as pinned here' });
   expect(found['version Traefik']).toMatchObject({ grade: 'unknown' });
   expect(found['version Traefik']?.says).toMatch(/^not deployed yet; pinned here: v\d/);
+});
+
+test('the report tells the same certificate and versions', async () => {
+  const found = await readFacts(await world({ left: 60, lifetime: 90 }));
+  const value = (section: string, name: string): string | undefined =>
+    found.find((f) => f.section === section && f.name === name)?.value;
+  expect(value('Certificate', 'Comes from')).toBe('letsencrypt-prod');
+  expect(value('Certificate', 'Served by')).toBe('CN=E7');
+  expect(value('Certificate', 'Left of its lifetime')).toBe('67 %');
+  expect(value('Infrastructure', 'cert-manager')).toBe('quay.io/jetstack/cert-manager-controller:v1.16.2');
+  expect(value('Infrastructure', 'Ingress controller')).toBe('one that was there before');
 });

@@ -1,8 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Placed } from '../../lib/helm/release.ts';
-import { past, planMoves, revisionOf, rollBack, type Past } from '../../lib/helm/rollback.ts';
+import { past, planMoves, revisionOf, rollBack, works, type Past } from '../../lib/helm/rollback.ts';
 import { deployment, FakeCluster } from './fake-cluster.ts';
-import { contextOf, fakeOutside } from './outside.ts';
+import { contextOf, fakeOutside, json, type World } from './outside.ts';
+import { FakeKubently, withTokens } from './remote.ts';
 import { checkedOut, checkoutRows, MANIFEST } from './released.ts';
 
 const placed = (clusterId: string, release: string): Placed =>
@@ -113,4 +114,25 @@ test('rolls back those that move, by helm, and waits for what they run; the othe
     'helm rollback kubently 1 --force-conflicts --kube-context gke-context --namespace kubently',
   ]);
   expect(notes).toEqual(['gke: helm rollback kubently 1', 'gke: waits for kubently-api, kubently-redis-master']);
+});
+
+test('works: /health and a command from every cluster are waited for, and the silent one is named', async () => {
+  const given = withTokens(checkedOut());
+  const api = new FakeKubently(given.host);
+  const healthy = api.health;
+  let asked = 0;
+  const restarts: World = {
+    request: (asking) => {
+      api.health = ++asked < 3 ? json({}, 503) : healthy;
+      return api.request(asking);
+    },
+  };
+  expect(await works(contextOf(fakeOutside({ worlds: [restarts] }), given, true))).toBe(
+    `https://${given.host} is healthy; a command came back from gke, kind-remote`,
+  );
+  api.execute = (id) => json({ status: id === 'gke' ? 'success' : 'timeout', output: 'kube-system', error: null });
+  await expect(works(contextOf(fakeOutside({ worlds: [api] }), given, true))).rejects.toMatchObject({
+    message: 'executor of kind-remote: timed out after 120 s',
+    parts: { next: 'make logs WHAT=remote:kind-remote' },
+  });
 });

@@ -41,7 +41,8 @@ export class CertificateRefused extends Error {
 
 /** One line: whose certificate it is, who signed it, until when. */
 function described(c: X509Certificate): string {
-  const line = (name: string) => name.trim().replaceAll('\n', ', ') || '(empty)';
+  // Node has undefined for an empty name, which is how Let's Encrypt leaves the subject; its types do not know.
+  const line = (name: string | undefined) => name?.trim().replaceAll('\n', ', ') || '(empty)';
   const day = (date: Date) => date.toISOString();
   return [
     `subject ${line(c.subject)}`,
