@@ -54,12 +54,7 @@ export async function spans(args: readonly string[], env: Record<string, string>
   try {
     const file = join(folder, 'spans.json');
     const node = join(ROOT, 'node_modules', '.bin', 'node');
-    const preload = [
-      '--disable-warning=DEP0190',
-      '--min-semi-space-size=16',
-      '--import',
-      join(ROOT, 'bench', 'spans.mjs'),
-    ];
+    const preload = ['--disable-warning=DEP0190', '--import', join(ROOT, 'bench', 'spans.mjs')];
     const argv = [node, ...preload, join(ROOT, 'lib', 'runner', 'program.ts'), ...args];
     const cache = join(ROOT, 'node_modules', '.cache', 'node');
     const run = await timed(argv, { NODE_COMPILE_CACHE: cache, ...env, BENCH_SPANS: file }, [0, 3]);

@@ -1,6 +1,7 @@
 /** What the runbook does around a chart (lib/chart/around.ts says what): objects of its own beside the release, patches to what the chart renders. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { stringify } from 'yaml';
 import type { Context } from '../context.ts';
 import { OURS, type KubeObject } from '../kubernetes/kubectl.ts';
 import type { Fitted } from './fitted.ts';
@@ -45,7 +46,7 @@ export function aroundObjects(ctx: Context, { target: { namespace } }: Placed, {
   });
 }
 
-/** The kustomization that helm's post-renderer applies (lib/helm/plugins/around), as JSON, which is YAML. */
+/** The kustomization that helm's post-renderer applies (lib/helm/plugins/around), as YAML. */
 export async function kustomization(ctx: Context, placed: Placed, fit: Fitted): Promise<string> {
   const patches: Patch[] = [];
   for (const a of fit.around) {
@@ -74,7 +75,7 @@ export async function kustomization(ctx: Context, placed: Placed, fit: Fitted): 
   }
   for (const { kind, name, body } of await secretStamps(ctx, placed, fit))
     patches.push(patch('apps/v1', kind, name, body));
-  return JSON.stringify({ resources: ['rendered.yaml'], patches }, null, 2);
+  return stringify({ resources: ['rendered.yaml'], patches });
 }
 
 /** What stamps each workload with the Secrets that its pods read: a changed stamp restarts them. */
@@ -110,7 +111,7 @@ interface Patch {
 /** A strategic merge patch; kustomize wants kind and name in it too. */
 function patch(apiVersion: 'apps/v1' | 'autoscaling/v2', kind: string, name: string, body: object): Patch {
   const whole = { apiVersion, kind, metadata: { name }, ...body };
-  return { target: { group: apiVersion.split('/')[0] ?? '', kind, name }, patch: JSON.stringify(whole) };
+  return { target: { group: apiVersion.split('/')[0] ?? '', kind, name }, patch: stringify(whole) };
 }
 
 /** A patch of a workload's pods. */

@@ -105,8 +105,6 @@ export async function lookAtSteps(steps: readonly Step[], catalogue: readonly St
         : { id, title, state: 'failed', reason, lines: [] };
     }
   };
-  // The last steps have the longest way: they ask first.
-  for (const s of steps.toReversed()) void at(s.id);
   return Promise.all(steps.map((s) => at(s.id)));
 }
 

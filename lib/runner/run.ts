@@ -88,12 +88,11 @@ export async function runSteps(
     return ids.filter((_, i) => !met[i]);
   };
 
-  // All steps are looked at at once, the last ones first, which have the longest way. What was seen holds until the run
-  // changes something, since it has the lock.
+  // All steps are looked at at once. What was seen holds until the run changes something, since it has the lock.
   let changed = false;
   const look = (step: Step): Promise<Check | undefined> =>
     step.kind === 'change' ? step.check(ctx).catch(() => undefined) : Promise.resolve(undefined);
-  const seen = new Map(steps.toReversed().map((step) => [step.id, look(step)]));
+  const seen = new Map(steps.map((step) => [step.id, look(step)]));
   const asSeen = async (step: ChangeStep, own: Context): Promise<Check> =>
     (changed ? undefined : await seen.get(step.id)) ?? step.check(own);
 

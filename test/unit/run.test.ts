@@ -50,7 +50,7 @@ test('each step runs after what it needs, whatever order they are given in', asy
   const { log, change } = plan();
   const { states, rows } = await run([change('1.2', ['1.1']), change('1.1', ['1.0']), change('1.0')]);
   // All are looked at first; after a change what was seen counts no more.
-  const looks = ['check 1.2', 'check 1.1', 'check 1.0'];
+  const looks = ['check 1.0', 'check 1.1', 'check 1.2'];
   const work = ['1.0', '1.1', '1.2'].flatMap((id) => [`check ${id}`, `apply ${id}`, `verify ${id}`]);
   expect(log).toEqual([...looks, ...work.slice(1)]);
   expect(states).toEqual({ '1.0': 'done', '1.1': 'done', '1.2': 'done' });
@@ -60,7 +60,7 @@ test('each step runs after what it needs, whatever order they are given in', asy
 test('steps that do not need each other run at once', async () => {
   const { log, change } = plan();
   await run([change('1.0'), change('1.1')]);
-  expect(log.slice(0, 2).toSorted()).toEqual(['check 1.0', 'check 1.1']);
+  expect(log.slice(0, 2)).toEqual(['check 1.0', 'check 1.1']);
 });
 
 test('a need that two share runs once', async () => {
@@ -81,7 +81,7 @@ test('with nothing to change each step is looked at once, all at the same moment
   const found = done('as meant');
   const { states } = await run([change('1.0', [], { found }), change('1.1', ['1.0'], { found })]);
   expect(states).toEqual({ '1.0': 'unchanged', '1.1': 'unchanged' });
-  expect(log).toEqual(['check 1.1', 'check 1.0', 'verify 1.0', 'verify 1.1']);
+  expect(log).toEqual(['check 1.0', 'check 1.1', 'verify 1.0', 'verify 1.1']);
 });
 
 test('a look that failed is repeated when it is the step’s turn', async () => {
