@@ -13,8 +13,8 @@ export interface Timed {
 
 export interface Spans {
   children: { binary: string; from: number; to: number }[];
-  /** HTTP requests of its own, by host. */
-  requests: Record<string, number>;
+  /** HTTP requests of its own. */
+  requests: { host: string; from: number; to: number }[];
   rssKb: number;
   endedAt: number;
 }
@@ -22,6 +22,8 @@ export interface Spans {
 export const ROOT = join(import.meta.dirname, '..');
 
 const KEPT_LINES = 25;
+/** A rival that waits for ever is a finding, not a reason to wait with it. */
+const AT_MOST_MS = 20 * 60_000;
 
 /** Runs it to its end. @throws Error with its last lines where it ends with another status than those allowed */
 export async function timed(argv: readonly string[], env: Record<string, string> = {}, allowed = [0]): Promise<Timed> {
@@ -31,6 +33,7 @@ export async function timed(argv: readonly string[], env: Record<string, string>
     cwd: ROOT,
     env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: AT_MOST_MS,
   });
   const text: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (d: Buffer) => text.push(d.toString()));
@@ -61,11 +64,11 @@ export async function spans(args: readonly string[], env: Record<string, string>
   }
 }
 
-/** Milliseconds in which at least one child ran. */
-export function busyMs(children: Spans['children']): number {
+/** Milliseconds in which at least one of them was under way. */
+export function busyMs(all: readonly { from: number; to: number }[]): number {
   let until = 0;
   let busy = 0;
-  for (const { from, to } of [...children].sort((a, b) => a.from - b.from)) {
+  for (const { from, to } of [...all].sort((a, b) => a.from - b.from)) {
     busy += Math.max(0, to - Math.max(from, until));
     until = Math.max(until, to);
   }

@@ -112,7 +112,7 @@ export async function ansible(file: string, values: string, check: boolean): Pro
 }
 
 /** ansible-core and kubernetes.core in a folder of their own, named by the pins. @returns its path */
-function installAnsible(): string {
+export function installAnsible(): string {
   const requirements = join(HERE, 'ansible', 'requirements.txt');
   const key = createHash('sha256').update(readFileSync(requirements)).update(COLLECTIONS).digest('hex').slice(0, 12);
   const home = join(homedir(), '.cache', 'kubently-bench', `ansible-${key}`);

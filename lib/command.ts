@@ -1,9 +1,11 @@
 /** The one place that starts other programs: zx, wrapped so that its traps (design.md rule 8) cannot come back. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { $ } from 'zx/core';
 import { Failure } from './failure.ts';
+import type { KubeRead } from './kubernetes/kube-reads.ts';
+import type { KubeObject } from './kubernetes/kubectl.ts';
 import { scrub, Secret } from './secret.ts';
 
 export type Binary = 'docker' | 'gcloud' | 'git' | 'helm' | 'kubectl' | 'node' | 'npm' | 'tar';
@@ -23,11 +25,15 @@ export interface Command {
   timeoutMs?: number;
   /** Streams that may hold a secret: they are not repeated in an error. */
   sensitive?: 'stdout' | 'both';
+  /** The plain read that a kubectl command is: it may be answered without a process. */
+  read?: KubeRead;
 }
 
 export interface Output {
   stdout: string;
   stderr: string;
+  /** What a read found that needed no process, in place of stdout. */
+  objects?: KubeObject[];
 }
 
 /** Runs a command and gives its output; throws CommandFailed. */
@@ -44,6 +50,7 @@ export interface Followed {
 }
 
 const DEFAULT_TIMEOUT_MS = 120_000;
+const CHILD_TIMEOUT_MS = 30_000;
 const SHOWN_LINES = 12;
 
 /** A command that ended with another status than 0, or in no time that was given. */
@@ -184,6 +191,14 @@ export function realFollow(environment: Readonly<Record<string, string>>): Follo
       running.delete(child);
     }
   };
+}
+
+/** A child for a library that reads its output itself: it gets this environment alone, half a minute, and ends with the run. */
+export function childOf(binary: string, args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+  const child = spawn(binary, args, { env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: CHILD_TIMEOUT_MS });
+  running.add(child);
+  child.on('close', () => running.delete(child));
+  return child;
 }
 
 /** A Run that refuses whatever changes something: for `plan`, `status` and `--plan`. */

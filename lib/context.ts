@@ -7,6 +7,7 @@ import { lookupBy, realDns, type Dns } from './dns/dns.ts';
 import { Google } from './google/google.ts';
 import { Helm } from './helm/helm.ts';
 import { realHttp, type Http } from './http.ts';
+import { directReads } from './kubernetes/kube-reads.ts';
 import { Kubectl } from './kubernetes/kubectl.ts';
 import { RUN_ID, RUN_VARIABLE } from './lock/owner.ts';
 import type { Fitted } from './helm/fitted.ts';
@@ -48,7 +49,7 @@ export function realOutside(settings: Settings): Outside {
   const dns = realDns(settings.dnsServer);
   const lookup = settings.dnsServer ? lookupBy(dns) : undefined;
   return {
-    run: realRun({ ...settings.childEnvironment, [RUN_VARIABLE]: RUN_ID }),
+    run: directReads(realRun({ ...settings.childEnvironment, [RUN_VARIABLE]: RUN_ID }), settings.childEnvironment),
     follow: realFollow(settings.childEnvironment),
     http: realHttp(lookup),
     dns,
@@ -61,22 +62,30 @@ export function realOutside(settings: Settings): Outside {
 /** @param looking true when nothing may be changed */
 export function makeContext(settings: Settings, outside: Outside, looking: boolean): Context {
   const run = looking ? readOnly(outside.run) : outside.run;
-  const kubectls = new Map<string, Kubectl>();
-  const kube = (target: Target): Kubectl => {
-    const key = `${target.context}/${target.namespace}`;
-    const known = kubectls.get(key) ?? new Kubectl(run, { context: target.context, namespace: target.namespace });
-    kubectls.set(key, known);
-    return known;
-  };
   return {
     ...outside,
     run,
     settings,
     google: new Google(run, outside.http, settings, settings.childEnvironment, outside.clock),
-    kube,
+    ...kubectls(run, settings, false),
     helm: (target) => new Helm(run, { context: target.context, namespace: target.namespace }),
-    inGke: (namespace) => kube({ context: settings.gke.context, namespace }),
     note: () => undefined,
     remark: () => undefined,
   };
+}
+
+/** The context for a look that is over in a moment: each object is read once, however many steps ask for it. */
+export function ofOneMoment(ctx: Context): Context {
+  return { ...ctx, ...kubectls(ctx.run, ctx.settings, true) };
+}
+
+function kubectls(run: Run, settings: Settings, moment: boolean): Pick<Context, 'kube' | 'inGke'> {
+  const made = new Map<string, Kubectl>();
+  const kube = ({ context, namespace }: Target): Kubectl => {
+    const key = `${context}/${namespace}`;
+    const known = made.get(key) ?? new Kubectl(run, { context, namespace }, moment);
+    made.set(key, known);
+    return known;
+  };
+  return { kube, inGke: (namespace) => kube({ context: settings.gke.context, namespace }) };
 }

@@ -1,7 +1,7 @@
 /** HTTP(S) with a deadline, the runbook's own resolver and CA; verification is never off. */
 import { lookup as systemLookup } from 'node:dns';
 import { request as plain } from 'node:http';
-import { request as secure } from 'node:https';
+import { request as secure, type Agent } from 'node:https';
 import type { LookupFunction } from 'node:net';
 
 export interface HttpRequest {
@@ -11,6 +11,8 @@ export interface HttpRequest {
   /** Sent as JSON. */
   body?: unknown;
   timeoutMs?: number;
+  /** Connections that are kept, with a trust of their own. */
+  agent?: Agent;
 }
 
 export interface HttpAnswer {
@@ -29,7 +31,7 @@ const DEFAULT_TIMEOUT_MS = 15_000;
  * @param lookup resolves names by DNS_SERVER where that is set
  */
 export function realHttp(lookup: LookupFunction = systemLookup): Http {
-  return ({ method = 'GET', url, headers = {}, body, timeoutMs = DEFAULT_TIMEOUT_MS }) =>
+  return ({ method = 'GET', url, headers = {}, body, timeoutMs = DEFAULT_TIMEOUT_MS, agent }) =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
       const send = url.startsWith('https:') ? secure : plain;
@@ -38,6 +40,7 @@ export function realHttp(lookup: LookupFunction = systemLookup): Http {
         {
           method,
           lookup,
+          agent,
           headers: {
             'user-agent': 'kubently-runbook',
             ...(text === undefined

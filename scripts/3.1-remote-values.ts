@@ -1,8 +1,12 @@
 /** Plan step 3.1: the values of every remote executor, fitted to the chart and proven complete. */
+import pLimit from 'p-limit';
 import { absent, done, type ChangeStep } from '../lib/runner/step.ts';
 import type { Context } from '../lib/context.ts';
 import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/helm/fitted.ts';
 import { remoteRelease, type Placed } from '../lib/helm/release.ts';
+
+/** Fits at once: each is some helm processes. */
+const atOnce = pLimit(2);
 
 export const step: ChangeStep = {
   id: '3.1',
@@ -20,7 +24,12 @@ export const step: ChangeStep = {
   },
 
   async apply(ctx) {
-    for (const placed of await remotes(ctx)) if (!(await keptFit(ctx, placed))) await fitAndKeep(ctx, placed);
+    const [first, ...others] = await remotes(ctx);
+    if (!first) return;
+    const like = (await keptFit(ctx, first)) ?? (await fitAndKeep(ctx, first));
+    await Promise.all(
+      others.map((p) => atOnce(async () => (await keptFit(ctx, p)) ?? (await fitAndKeep(ctx, p, like)))),
+    );
   },
 
   async verify(ctx) {

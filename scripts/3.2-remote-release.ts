@@ -2,7 +2,7 @@
 import pLimit from 'p-limit';
 import { clear } from '../lib/removal/clear.ts';
 import { places } from '../lib/removal/ownership.ts';
-import { applyRemote, checkRemote, unregister, verifyRemote } from '../lib/kubently/remote-executor.ts';
+import { applyRemote, checkRemote, registrations, unregister, verifyRemote } from '../lib/kubently/remote-executor.ts';
 import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/runner/step.ts';
 
 /** Clusters at once: each costs a helm and some kubectl processes. */
@@ -16,7 +16,8 @@ export const step: ChangeStep = {
 
   async check(ctx) {
     const { remotes } = ctx.settings;
-    const found = await Promise.all(remotes.map((r) => atOnce(() => checkRemote(ctx, r))));
+    const registration = registrations(ctx);
+    const found = await Promise.all(remotes.map((r) => atOnce(() => checkRemote(ctx, r, registration))));
     const unmet = found.flatMap((f, i) => (f.state === 'done' ? [] : [{ id: remotes[i]?.id ?? '', f }]));
     if (unmet.length === 0) return done(`${remotes.map((r) => r.id).join(', ')}: registered, released, complete`);
     const reason = unmet.map(({ id, f }) => `${id}: ${f.reason}`).join('; ');

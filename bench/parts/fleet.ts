@@ -30,8 +30,14 @@ async function one(size: number): Promise<void> {
     keep('fleet', `${size} executors KiB`, run.rssKb);
     await growth(size, env);
   } finally {
-    const kubectl = ['--context', CONTEXT, 'delete', 'namespace', '--ignore-not-found', ...ids];
-    execFileSync('kubectl', kubectl, { env: { ...process.env, ...rivalEnvironment(world()) }, stdio: 'inherit' });
+    const kubectl = (...args: string[]): void =>
+      void execFileSync('kubectl', ['--context', CONTEXT, 'delete', '--ignore-not-found', ...args], {
+        env: { ...process.env, ...rivalEnvironment(world()) },
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+    kubectl('namespace', ...ids);
+    const releases = ids.map((id) => `kubently-${id}`).join(',');
+    kubectl('clusterrole,clusterrolebinding', '--selector', `app.kubernetes.io/instance in (${releases})`);
     await forget(ids);
     rmSync(join(file, '..'), { recursive: true, force: true });
     rmSync(join(fleet, '..'), { recursive: true, force: true });
@@ -47,8 +53,8 @@ async function growth(size: number, env: Record<string, string>): Promise<void> 
     if (n > 0) continue;
     const byBinary = Map.groupBy(look.children, (c) => c.binary);
     for (const [binary, calls] of byBinary) keep('growth', `status of ${size}: ${binary} calls`, calls.length);
-    for (const [host, count] of Object.entries(look.requests))
-      keep('growth', `status of ${size}: requests to ${host}`, count);
+    for (const [host, asked] of Map.groupBy(look.requests, (r) => r.host))
+      keep('growth', `status of ${size}: requests to ${host}`, asked.length);
     keep('growth', `status of ${size} KiB`, look.rssKb);
   }
 }

@@ -9,12 +9,15 @@ import { keep } from '../results.ts';
 import { ansible, bash, changedSettings, renderedValues, settingsFile, world } from '../rivals.ts';
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 3);
+/** The playbook has no goal of its own here, and takes longest: once, at the end. */
 const RIVALS = (process.env['RIVALS'] ?? 'runbook,bash,ansible').split(',');
 
 export async function measure(): Promise<void> {
   try {
-    for (let round = 0; round < ROUNDS; round++) for (const who of RIVALS) await fresh(who);
+    for (let round = 0; round < ROUNDS; round++) for (const who of RIVALS) if (who !== 'ansible') await fresh(who);
+    if (RIVALS.includes('ansible')) await fresh('ansible');
   } finally {
+    await bash('remove', settingsFile());
     await timed(['./runbook', 'deploy'], { ENV_FILE: settingsFile() });
   }
 }
@@ -24,20 +27,10 @@ async function fresh(who: string): Promise<void> {
   await bash('remove', settingsFile());
   const repo = join(mkdtempSync(join(tmpdir(), 'kubently-bench-checkout-')), 'kubently');
   const git = (...args: string[]): void => void execFileSync('git', args, { stdio: 'ignore' });
-  git('clone', '--quiet', world()['KUBENTLY_REPO'] ?? '', repo);
-  git(
-    '-C',
-    repo,
-    '-c',
-    'user.name=bench',
-    '-c',
-    'user.email=bench@rehearsal.test',
-    'commit',
-    '--quiet',
-    '--allow-empty',
-    '-m',
-    `bench ${who}`,
-  );
+  // With what git ignores: the images are made of it.
+  execFileSync('cp', ['--archive', world()['KUBENTLY_REPO'] ?? '', repo]);
+  const author = ['-c', 'user.name=bench', '-c', 'user.email=bench@rehearsal.test'];
+  git('-C', repo, ...author, 'commit', '--quiet', '--allow-empty', '-m', `bench ${who}`);
   const file = changedSettings({ KUBENTLY_REPO: repo });
   const values = await renderedValues(file);
   try {
@@ -52,6 +45,5 @@ async function fresh(who: string): Promise<void> {
     }
   } finally {
     for (const made of [join(repo, '..'), join(file, '..'), values]) rmSync(made, { recursive: true, force: true });
-    await bash('remove', settingsFile());
   }
 }

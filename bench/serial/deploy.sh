@@ -133,18 +133,31 @@ helm --kube-context kind-kubently upgrade --install kubently-remote "$KUBENTLY_R
 kubectl "${remote[@]}" -n kubently-remote patch deployment kubently-remote-executor -p "$mount"
 kubectl "${remote[@]}" -n kubently-remote rollout status deployment/kubently-remote-executor --timeout=300s
 
-step 4
+step 4.1
+# grep without -q: it would close the pipe before curl has written everything.
 for id in gke kind-remote; do
   until "${api[@]}" -X POST "https://$API_HOST/debug/execute" \
-    -d "{\"cluster_id\":\"$id\",\"command_type\":\"get\",\"args\":[\"namespaces\"],\"timeout_seconds\":10}" | grep -q kube-system; do sleep 2; done
+    -d "{\"cluster_id\":\"$id\",\"command_type\":\"get\",\"args\":[\"namespaces\"],\"timeout_seconds\":10}" | grep kube-system >/dev/null; do sleep 2; done
 done
 "${api[@]}" "https://$API_HOST/debug/clusters" >/dev/null
+
+step 4.2
+cp -r "$KUBENTLY_REPO/kubently-cli/nodejs" "$tmp/cli"
+(cd "$tmp/cli" && npm ci --no-audit --no-fund && npm run build) >/dev/null
+for id in gke kind-remote; do
+  printf '%s\nexit\n' 'What pods are running in kube-system namespace?' |
+    HOME="$tmp" KUBENTLY_API_URL="https://$API_HOST" KUBENTLY_API_KEY="$API_KEY" NODE_EXTRA_CA_CERTS="$TLS_CA_FILE" \
+      node "$tmp/cli/dist/index.js" debug "$id" >"$tmp/said"
+  grep kube- "$tmp/said" >/dev/null
+done
+
+step 4.3
 for context in "$GKE_CONTEXT" kind-kubently; do
   kubectl --context "$context" create namespace test-app
   kubectl --context "$context" -n test-app create deployment nginx --image=nginx:1.28.0
   kubectl --context "$context" -n test-app rollout status deployment/nginx --timeout=120s
 done
 question='What pods are running in test-app namespace across all clusters?'
-"${api[@]}" -X POST "https://$API_HOST/a2a/" -d "{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"method\":\"message/send\",\"params\":{\"message\":{\"kind\":\"message\",\"messageId\":\"1\",\"role\":\"user\",\"parts\":[{\"kind\":\"text\",\"text\":\"$question\"}]}}}" | grep -q nginx
+"${api[@]}" -X POST "https://$API_HOST/a2a/" -d "{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"method\":\"message/send\",\"params\":{\"message\":{\"kind\":\"message\",\"messageId\":\"1\",\"role\":\"user\",\"parts\":[{\"kind\":\"text\",\"text\":\"$question\"}]}}}" | grep nginx >/dev/null
 for context in "$GKE_CONTEXT" kind-kubently; do kubectl --context "$context" delete namespace test-app; done
 step done

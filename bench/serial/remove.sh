@@ -11,6 +11,8 @@ email="cert-manager-dns01@$GCP_PROJECT.iam.gserviceaccount.com"
 cluster() { kubectl --context "$GKE_CONTEXT" "$@"; }
 google() { gcloud "$@" --project="$GCP_PROJECT" --quiet 2>/dev/null; }
 cluster -n kubently delete certificate --all --ignore-not-found --timeout=60s
+# Their finalizers want cert-manager alive.
+cluster -n kubently delete challenge --all --ignore-not-found --timeout=60s
 helm --kube-context "$GKE_CONTEXT" -n kubently uninstall kubently --ignore-not-found --wait &
 helm --kube-context kind-kubently -n kubently-remote uninstall kubently-remote --ignore-not-found --wait &
 wait

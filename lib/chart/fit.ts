@@ -7,7 +7,7 @@ import type { Meaning, SecretMeaning } from './meaning.ts';
 import { ignoredValues } from './read-values.ts';
 import { readManifests, rendererOf, type Render, type Rendered, type RenderValues } from './render.ts';
 import { spellings, type Spelling } from './spellings.ts';
-import { at, merged, withLeaf, type Values } from './value-tree.ts';
+import { at, leaves, merged, withLeaf, type Values } from './value-tree.ts';
 import { envOf, rolesOf } from './workloads.ts';
 
 export type { Around } from './around.ts';
@@ -27,9 +27,10 @@ const SCHEMA_REFUSAL = "values don't meet the specifications of the schema";
 /**
  * The values by which this chart says what the runbook means, with their render, findings and what is done around it.
  * @param chart a chart directory; never changed
+ * @param like values fitted for another release of the same side: what this chart ignored there it ignores here
  * @throws ChartRefused when the chart makes the key or token Secret itself, so that neither could be referenced (shape A)
  */
-export async function fitRelease(meaning: Meaning, chart: string, render: Render): Promise<Fit> {
+export async function fitRelease(meaning: Meaning, chart: string, render: Render, like?: Values): Promise<Fit> {
   const renderValues = rendererOf(meaning, chart, render);
   const [file, fileFindings] = await Promise.all([valuesFile(meaning.side), chartFileFindings(chart)]);
   const offered = await acceptable(file, spellings(meaning), renderValues);
@@ -39,7 +40,9 @@ export async function fitRelease(meaning: Meaning, chart: string, render: Render
   const values = await adapted(meaning, offered.values, offered.rendered.text, renderValues);
   const whole = await renderValues(values);
   if (!whole.ok) return refused(values, whole.error, fileFindings);
-  const ignored = await ignoredValues(values, whole.text, renderValues);
+  const ignored = like
+    ? leaves(values).filter(({ path }) => at(like, path) === undefined)
+    : await ignoredValues(values, whole.text, renderValues);
   const isFile = (path: (typeof ignored)[number]['path']): boolean => at(file, path) !== undefined;
   const kept = ignored.filter((l) => !isFile(l.path)).reduce((v, l) => withLeaf(v, l.path, undefined), values);
 

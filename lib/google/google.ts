@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { CommandFailed, type Run } from '../command.ts';
 import { Failure } from '../failure.ts';
 import type { Http, HttpAnswer, HttpRequest } from '../http.ts';
+import { underway } from '../lock/underway.ts';
 import { Secret } from '../secret.ts';
 
 export interface Address {
@@ -65,6 +66,7 @@ export class Google {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #clock: Clock;
   #token: Promise<Secret> | undefined;
+  readonly #asked = new Map<string, Promise<unknown>>();
 
   constructor(
     run: Run,
@@ -181,13 +183,18 @@ export class Google {
     return this.#environment[`CLOUDSDK_API_ENDPOINT_OVERRIDES_${service.toUpperCase()}`] ?? BASES[service];
   }
 
-  async #get<T>(service: Service, path: string, body?: unknown): Promise<T | undefined> {
+  /** Steps that ask the same at the same moment share the answer. */
+  #get<T>(service: Service, path: string, body?: unknown): Promise<T | undefined> {
+    return underway(this.#asked, path, () => this.#getNow(service, path, body)) as Promise<T | undefined>;
+  }
+
+  async #getNow(service: Service, path: string, body?: unknown): Promise<unknown> {
     this.#token ??= this.#accessToken();
     const headers = { authorization: `Bearer ${(await this.#token).reveal()}` };
     const answer = await this.#read({ method: body ? 'POST' : 'GET', url: this.#base(service) + path, headers, body });
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw refused(service, path, answer);
-    return JSON.parse(answer.body) as T;
+    return JSON.parse(answer.body) as unknown;
   }
 
   async #read(request: HttpRequest): Promise<HttpAnswer> {

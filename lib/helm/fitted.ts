@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { Around, Finding } from '../chart/fit.ts';
+import type { Around, Finding, Render } from '../chart/fit.ts';
 import { chartPath } from '../kubently/checkout.ts';
 import type { Context } from '../context.ts';
 import { Failure } from '../failure.ts';
@@ -31,9 +31,10 @@ export function valuesPath({ settings }: Context, { meaning }: Placed): string {
 }
 
 /** Fits the release to the chart; nothing is written. @throws Failure with the findings that are errors */
-async function fit(ctx: Context, placed: Placed): Promise<Fitted> {
+async function fit(ctx: Context, placed: Placed, like?: Fitted): Promise<Fitted> {
   const { fitRelease } = await import('../chart/fit.ts');
-  const found = await fitRelease(placed.meaning, chartPath(ctx.settings.repo), (r) => helmTemplate(ctx.run, r));
+  const render: Render = (r) => helmTemplate(ctx.run, r);
+  const found = await fitRelease(placed.meaning, chartPath(ctx.settings.repo), render, like?.values);
   const errors = found.findings.filter((f) => f.grade === 'error');
   if (errors.length > 0) {
     const detail = errors.map((f) => `${f.id} ${f.object ?? f.path ?? ''}: ${f.message}\n  ${f.remedy}`).join('\n');
@@ -47,9 +48,13 @@ async function fit(ctx: Context, placed: Placed): Promise<Fitted> {
   return { key: await fitKey(ctx, placed), values, around, findings };
 }
 
-/** Fits the release to the chart and writes the outcome. @throws Failure with the findings that are errors */
-export async function fitAndKeep(ctx: Context, placed: Placed): Promise<Fitted> {
-  const fitted = await fit(ctx, placed);
+/**
+ * Fits the release to the chart and writes the outcome.
+ * @param like another remote's: of the same chart, it saves most of the renders
+ * @throws Failure with the findings that are errors
+ */
+export async function fitAndKeep(ctx: Context, placed: Placed, like?: Fitted): Promise<Fitted> {
+  const fitted = await fit(ctx, placed, like);
   const path = valuesPath(ctx, placed);
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   await writeFile(

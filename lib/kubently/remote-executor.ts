@@ -10,6 +10,7 @@ import { newNamespace } from '../kubernetes/infrastructure.ts';
 import { registered, runningRedis, selector } from './redis.ts';
 import { applyRelease, checkRelease, releaseWorkloads, remoteRelease, waitForWorkloads } from '../helm/release.ts';
 import { absent, differs, unknownBefore, type Check } from '../runner/step.ts';
+import type { Secret } from '../secret.ts';
 import type { Remote } from '../target.ts';
 import { readTokens, tokenName } from './tokens.ts';
 
@@ -23,24 +24,45 @@ export async function unregister(ctx: Context, { id }: Remote): Promise<void> {
   }
 }
 
+type Registrations = Awaited<ReturnType<typeof registered>>;
+
+/** What Redis has registered for all remote clusters, asked once, by the first who needs it; undefined where no Redis runs. */
+export function registrations(ctx: Context): () => Promise<Registrations | undefined> {
+  let asked: Promise<Registrations | undefined> | undefined;
+  const ask = async (): Promise<Registrations | undefined> => {
+    const redis = await runningRedis(ctx);
+    if (redis === undefined) return undefined;
+    const tokens = readTokens(ctx.settings.tokensFile);
+    const known = ctx.settings.remotes.flatMap(({ id }): [string, Secret][] => {
+      const token = tokens[tokenName(id)];
+      return token ? [[id, token]] : [];
+    });
+    return registered(ctx, new Map(known), redis);
+  };
+  return () => (asked ??= ask());
+}
+
 /** Live truth of one remote cluster: its token's Secret and registration, and its release. */
-export async function checkRemote(ctx: Context, remote: Remote): Promise<Check> {
+export async function checkRemote(
+  ctx: Context,
+  remote: Remote,
+  registration: ReturnType<typeof registrations>,
+): Promise<Check> {
   const tokens = readTokens(ctx.settings.tokensFile);
-  const token = tokens[tokenName(remote.id)];
-  if (!token || !tokens['REDIS_PASSWORD']) return unknownBefore('2.1', 'its token is known after 2.1');
-  const [secret, redis] = await Promise.all([
-    drift(ctx.kube(remote), [remoteSecret(remote, tokens)]),
-    runningRedis(ctx),
-  ]);
+  if (!tokens[tokenName(remote.id)] || !tokens['REDIS_PASSWORD'])
+    return unknownBefore('2.1', 'its token is known after 2.1');
+  // Asked at once; what the Secret says comes first.
+  const rest = Promise.all([registration(), remoteRelease(ctx, remote).then((placed) => checkRelease(ctx, placed))]);
+  rest.catch(() => undefined);
+  const secret = await drift(ctx.kube(remote), [remoteSecret(remote, tokens)]);
   if (secret.absent.length > 0) return absent('no token Secret');
   if (!isNone(secret)) return differs('its token Secret is not as meant', differenceLines(secret.changed));
-  if (redis === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
-  const known = await registered(ctx, new Map([[remote.id, token]]), redis);
+  const [known, release] = await rest;
+  if (known === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
   if (known.get(remote.id) !== 'registered') return differs('its token is not the registered one');
-  const found = await checkRelease(ctx, await remoteRelease(ctx, remote));
-  return found.state === 'done' && (await isBehind(ctx, remote))
+  return release.state === 'done' && (await isBehind(ctx, remote))
     ? differs('its pod was started before its token Secret or CA file was last changed')
-    : found;
+    : release;
 }
 
 /**

@@ -1,9 +1,10 @@
 /** kubectl, always with context and namespace; reads of one moment go out as one call per namespace. */
 import DataLoader from 'dataloader';
-import { CommandFailed, type Command, type Run } from '../command.ts';
+import { CommandFailed, type Command, type Output, type Run } from '../command.ts';
 import { Failure } from '../failure.ts';
 import { Secret } from '../secret.ts';
 import { targetFlags, type Target } from '../target.ts';
+import type { KubeRead } from './kube-reads.ts';
 
 /** A Kubernetes object as the API gives it. */
 export interface KubeObject {
@@ -41,13 +42,15 @@ interface Wanted {
 export class Kubectl {
   readonly target: Target;
   readonly #run: Run;
-  readonly #reads: DataLoader<Wanted, KubeObject | undefined>;
+  readonly #reads: DataLoader<Wanted, KubeObject | undefined, string>;
 
-  constructor(run: Run, target: Target) {
+  /** @param moment true where all reads are of one moment: an object is read once */
+  constructor(run: Run, target: Target, moment = false) {
     this.target = target;
     this.#run = run;
     this.#reads = new DataLoader((wanted) => this.#getAll(wanted), {
-      cache: false,
+      cache: moment,
+      cacheKeyFn: ({ kind, name }) => `${kind}/${name}`,
       batchScheduleFn: (send) => setTimeout(send, GATHER_MS),
     });
   }
@@ -71,21 +74,21 @@ export class Kubectl {
 
   async #getTogether(wanted: readonly Wanted[]): Promise<KubeObject[]> {
     const names = [...new Set(wanted.map((w) => `${w.kind}/${w.name}`))];
-    const { stdout } = await this.#read(
-      ['get', ...names, '--ignore-not-found', '-o', 'json'],
-      wanted.some((w) => w.kind === 'Secret'),
-    );
-    return itemsOf(stdout);
+    const output = await this.#read(['get', ...names, '--ignore-not-found', '-o', 'json'], {
+      sensitive: wanted.some((w) => w.kind === 'Secret'),
+      read: { ...this.target, reads: 'objects', names },
+    });
+    return itemsOf(output);
   }
 
   /** All objects of a kind in the namespace, by label selector; none where the kind is not known. */
   async list(kind: string, selector?: string): Promise<KubeObject[]> {
     try {
-      const { stdout } = await this.#read(
-        ['get', kind, ...(selector ? ['--selector', selector] : []), '-o', 'json'],
-        kind === 'Secret',
-      );
-      return itemsOf(stdout);
+      const output = await this.#read(['get', kind, ...(selector ? ['--selector', selector] : []), '-o', 'json'], {
+        sensitive: kind === 'Secret',
+        read: { ...this.target, reads: 'list', kind, selector, everywhere: false },
+      });
+      return itemsOf(output);
     } catch (error) {
       if (isUnknownKind(error)) return [];
       throw error;
@@ -95,7 +98,9 @@ export class Kubectl {
   /** When the object's fields were last changed, in milliseconds since the epoch, as the API server has it; undefined where it is not there. */
   async changedAt(kind: string, name: string): Promise<number | undefined> {
     const times = '-o=jsonpath={.metadata.managedFields[*].time}';
-    const { stdout } = await this.#read(['get', kind, name, '--show-managed-fields', '--ignore-not-found', times]);
+    const { stdout } = await this.#read(['get', kind, name, '--show-managed-fields', '--ignore-not-found', times], {
+      read: { ...this.target, reads: 'times', name: `${kind}/${name}` },
+    });
     const all = stdout.split(' ').filter(Boolean).map(Date.parse);
     return all.length === 0 ? undefined : Math.max(...all);
   }
@@ -103,7 +108,11 @@ export class Kubectl {
   /** All objects of a kind in every namespace; none where the kind is not known. */
   async listAll(kind: string): Promise<KubeObject[]> {
     try {
-      return itemsOf((await this.#read(['get', kind, '--all-namespaces', '-o', 'json'], kind === 'Secret')).stdout);
+      const output = await this.#read(['get', kind, '--all-namespaces', '-o', 'json'], {
+        sensitive: kind === 'Secret',
+        read: { ...this.target, reads: 'list', kind, selector: undefined, everywhere: true },
+      });
+      return itemsOf(output);
     } catch (error) {
       if (isUnknownKind(error)) return [];
       throw error;
@@ -117,7 +126,7 @@ export class Kubectl {
       const { stdout } = await this.#read(['api-resources', namespaced, '--verbs=list,delete', '-o', 'name']);
       const kinds = stdout.split('\n').filter((k) => k !== '' && !/^events(\.|$)/.test(k));
       try {
-        return itemsOf((await this.#read(['get', kinds.join(','), '-o', 'json'], true)).stdout);
+        return itemsOf(await this.#read(['get', kinds.join(','), '-o', 'json'], { sensitive: true }));
       } catch (error) {
         // A kind that goes between the two calls (CRDs in a removal).
         if (tries === MOST_TRIES || !isGoneKind(error)) throw error;
@@ -127,7 +136,7 @@ export class Kubectl {
 
   /** The API server's answer to GET path (a Service's proxy, /readyz). */
   async raw(path: string): Promise<string> {
-    return (await this.#read(['get', '--raw', path])).stdout;
+    return (await this.#read(['get', '--raw', path], { read: { ...this.target, reads: 'path', path } })).stdout;
   }
 
   /** The last lines of a pod's log, or of a workload's pods; empty where there are none yet. */
@@ -151,15 +160,17 @@ export class Kubectl {
 
   /** What apply would make of the objects, with the server's defaults; nothing is changed. */
   async applyDryRun(objects: readonly KubeObject[]): Promise<KubeObject[]> {
-    return itemsOf((await this.#apply(objects, ['--dry-run=server', '-o', 'json'])).stdout);
+    const read = { ...this.target, reads: 'dry run', manager: FIELD_MANAGER } as const;
+    return itemsOf(await this.#apply(objects, ['--dry-run=server', '-o', 'json'], { read }));
   }
 
   /** A server-side dry-run create: proves that the API's webhooks take the object. */
   async createDryRun(object: KubeObject): Promise<void> {
-    await this.#read(['create', '--dry-run=server', '-f', '-'], false, JSON.stringify(object));
+    const read = { ...this.target, reads: 'dry run', manager: undefined } as const;
+    await this.#read(['create', '--dry-run=server', '-f', '-'], { input: JSON.stringify(object), read });
   }
 
-  #apply(objects: readonly KubeObject[], extra: readonly string[]) {
+  #apply(objects: readonly KubeObject[], extra: readonly string[], more: Pick<Command, 'read'> = {}) {
     const sensitive = objects.some((o) => o.kind === 'Secret');
     const text = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
     const args = ['apply', '--server-side', '--force-conflicts', '--field-manager', FIELD_MANAGER, ...extra, '-f', '-'];
@@ -168,6 +179,7 @@ export class Kubectl {
       args: [...args, ...targetFlags(this.target)],
       mutates: !extra.includes('--dry-run=server'),
       input: sensitive ? new Secret(text) : text,
+      ...more,
       ...(sensitive ? { sensitive: 'both' } : {}),
     });
   }
@@ -237,14 +249,15 @@ export class Kubectl {
     return stdout;
   }
 
-  #read(args: readonly string[], sensitive = false, input?: string) {
+  #read(args: readonly string[], more: { sensitive?: boolean; input?: string; read?: KubeRead } = {}) {
+    const { sensitive, ...rest } = more;
     return this.#run({
       binary: 'kubectl',
       args: [...args, ...targetFlags(this.target)],
       mutates: false,
       timeoutMs: 30_000,
       ...(sensitive ? { sensitive: 'stdout' } : {}),
-      ...(input === undefined ? {} : { input }),
+      ...rest,
     });
   }
 }
@@ -261,7 +274,8 @@ function isGoneKind(error: unknown): boolean {
   return isUnknownKind(error) || (error instanceof CommandFailed && /could not find the requested/.test(error.stderr));
 }
 
-function itemsOf(stdout: string): KubeObject[] {
+function itemsOf({ stdout, objects }: Output): KubeObject[] {
+  if (objects) return objects;
   if (stdout.trim() === '') return [];
   const parsed = JSON.parse(stdout) as KubeObject & { items?: KubeObject[] };
   return parsed.kind.endsWith('List') ? (parsed.items ?? []) : [parsed];

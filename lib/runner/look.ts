@@ -1,6 +1,6 @@
 /** Looks at every step at once and changes nothing: what a run would create, change or leave alone, each with its reason. */
 import { deployedFacts, type Fact } from '../kubently/deployed.ts';
-import type { Context } from '../context.ts';
+import { ofOneMoment, type Context } from '../context.ts';
 import { explain } from '../failure.ts';
 import { knownFit } from '../helm/fitted.ts';
 import { gkeRelease, remoteRelease } from '../helm/release.ts';
@@ -44,11 +44,12 @@ export async function look(
   { ctx, out, journal }: Pick<Session, 'ctx' | 'out' | 'journal'>,
   { kind, steps, catalogue, json }: View,
 ): Promise<number> {
-  const seeing: Context = kind === 'plan' ? { ...ctx, foreseen: new Map() } : ctx;
+  const moment = ofOneMoment(ctx);
+  const seeing: Context = kind === 'plan' ? { ...moment, foreseen: new Map() } : moment;
   const [rows, around, facts] = await Promise.all([
     lookAtSteps(steps, catalogue, seeing),
     kind === 'plan' ? aroundLines(steps, seeing) : [],
-    kind === 'status' ? deployedFacts(ctx) : [],
+    kind === 'status' ? deployedFacts(moment) : [],
   ]);
   for (const { id, state, reason } of rows) journal({ event: kind, step: id, state, reason });
   const status = statusOf(rows);

@@ -4,7 +4,7 @@ import { explain, Failure } from '../failure.ts';
 import type { Journal } from '../journal/journal.ts';
 import { stepAtWork } from '../journal/journaled.ts';
 import { Stopped } from './stop.ts';
-import { byId, type Check, type Step, type StepId } from './step.ts';
+import { byId, type ChangeStep, type Check, type Step, type StepId } from './step.ts';
 
 export type State =
   | 'waiting'
@@ -88,6 +88,14 @@ export async function runSteps(
     return ids.filter((_, i) => !met[i]);
   };
 
+  // All steps are looked at at once. What was seen holds until the run changes something, since it has the lock.
+  let changed = false;
+  const look = (step: Step): Promise<Check | undefined> =>
+    step.kind === 'change' ? step.check(ctx).catch(() => undefined) : Promise.resolve(undefined);
+  const seen = new Map(steps.map((step) => [step.id, look(step)]));
+  const asSeen = async (step: ChangeStep, own: Context): Promise<Check> =>
+    (changed ? undefined : await seen.get(step.id)) ?? step.check(own);
+
   const runOne = async (step: Step, row: Progress): Promise<boolean> => {
     const set = (state: State, note = ''): void => {
       row.state = state;
@@ -119,7 +127,9 @@ export async function runSteps(
     try {
       await waitFor(step.needs);
       const ended =
-        step.kind === 'proof' ? await prove(step, own, set, waitFor) : await change(step, own, set, waitFor);
+        step.kind === 'proof'
+          ? await prove(step, own, set, waitFor)
+          : await change(step, own, set, waitFor, asSeen, () => (changed = true));
       set(ended.state, ended.note);
       return true;
     } catch (error) {
@@ -148,13 +158,15 @@ async function prove(
 }
 
 async function change(
-  step: Step & { kind: 'change' },
+  step: ChangeStep,
   ctx: Context,
   set: Set_,
   waitFor: WaitFor,
+  check: (step: ChangeStep, ctx: Context) => Promise<Check>,
+  willChange: () => void,
 ): Promise<{ state: State; note: string }> {
   set('checking');
-  const found = await step.check(ctx);
+  const found = await check(step, ctx);
   if (found.state !== 'done') {
     if (found.state === 'differs' && !found.converge) {
       throw new Failure({
@@ -164,6 +176,7 @@ async function change(
         next: found.next,
       });
     }
+    willChange();
     set('applying', found.reason);
     await step.apply(ctx);
   }

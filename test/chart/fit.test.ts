@@ -53,6 +53,20 @@ test.each(COMPLETE)('remote side on %s: an executor and nothing else that runs',
   expect(fit.around.map((a) => a.kind)).toEqual(['register-token', 'restart-on-secret-change', 'hpa-remove']);
 });
 
+test.each(COMPLETE)(
+  'another remote on %s, fitted like the first: the same values as by itself, in few renders',
+  async (shape) => {
+    const other: Meaning = { ...remote, release: 'kubently-other', namespace: 'other', clusterId: 'other' };
+    const [first, alone] = await Promise.all([remote, other].map((m) => fitRelease(m, fixture(shape), render)));
+    let renders = 0;
+    const counted: typeof render = (r) => render(r).finally(() => renders++);
+    const like = await fitRelease(other, fixture(shape), counted, first?.values);
+    expect(like.values).toEqual(alone?.values);
+    expect(like.text).toBe(alone?.text);
+    expect(renders).toBeLessThanOrEqual(5);
+  },
+);
+
 test.each<[string, Meaning]>([
   ['GKE', gke],
   ['remote', remote],

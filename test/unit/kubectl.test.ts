@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ofOneMoment } from '../../lib/context.ts';
 import { Kubectl, secretObject, secretValue } from '../../lib/kubernetes/kubectl.ts';
 import { Helm } from '../../lib/helm/helm.ts';
 import { Secret } from '../../lib/secret.ts';
@@ -129,4 +130,13 @@ test('Secrets: made from boxes, read into boxes, never half', () => {
   expect(secretValue(made, 'other')).toBeUndefined();
   expect(secretValue(undefined, 'token')).toBeUndefined();
   expect(() => secretObject('s', 'kubently', { token: new Secret('') })).toThrow('key token would be empty');
+});
+
+test('in a look of one moment an object is read once', async () => {
+  const cluster = new FakeCluster('gke-context', [object('ConfigMap', 'a')]);
+  const outside = fakeOutside({ worlds: [cluster] });
+  const kube = ofOneMoment(contextOf(outside)).kube(AT);
+  expect(await kube.get('ConfigMap', 'a')).toBeDefined();
+  expect(await kube.get('ConfigMap', 'a')).toBeDefined();
+  expect(outside.commands).toHaveLength(1);
 });

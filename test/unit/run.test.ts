@@ -49,7 +49,10 @@ async function run(chosen: Step[], catalogue: Step[] = chosen) {
 test('each step runs after what it needs, whatever order they are given in', async () => {
   const { log, change } = plan();
   const { states, rows } = await run([change('1.2', ['1.1']), change('1.1', ['1.0']), change('1.0')]);
-  expect(log).toEqual(['1.0', '1.1', '1.2'].flatMap((id) => [`check ${id}`, `apply ${id}`, `verify ${id}`]));
+  // All are looked at first; after a change what was seen counts no more.
+  const looks = ['check 1.0', 'check 1.1', 'check 1.2'];
+  const work = ['1.0', '1.1', '1.2'].flatMap((id) => [`check ${id}`, `apply ${id}`, `verify ${id}`]);
+  expect(log).toEqual([...looks, ...work.slice(1)]);
   expect(states).toEqual({ '1.0': 'done', '1.1': 'done', '1.2': 'done' });
   expect(rows.map((r) => r.note)).toEqual(['evidence 1.0', 'evidence 1.1', 'evidence 1.2']);
 });
@@ -73,6 +76,23 @@ test('what is as meant is verified, not applied, and told as unchanged', async (
   expect(rows[0]).toMatchObject({ state: 'unchanged', note: 'as meant' });
 });
 
+test('with nothing to change each step is looked at once, all at the same moment', async () => {
+  const { log, change } = plan();
+  const found = done('as meant');
+  const { states } = await run([change('1.0', [], { found }), change('1.1', ['1.0'], { found })]);
+  expect(states).toEqual({ '1.0': 'unchanged', '1.1': 'unchanged' });
+  expect(log).toEqual(['check 1.0', 'check 1.1', 'verify 1.0', 'verify 1.1']);
+});
+
+test('a look that failed is repeated when it is the step’s turn', async () => {
+  let looks = 0;
+  const check = (): Promise<Check> =>
+    looks++ === 0 ? Promise.reject(new Error('not yet')) : Promise.resolve(done('there'));
+  const { change } = plan();
+  const { states } = await run([change('1.0', [], { check })]);
+  expect(states).toEqual({ '1.0': 'unchanged' });
+});
+
 test('what must not be overwritten stops the step before apply', async () => {
   const { log, change } = plan();
   const { rows } = await run([change('1.0', [], { found: conflict('somebody else’s', 'decide') })]);
@@ -85,7 +105,7 @@ test('a need outside the choice is checked and never applied', async () => {
   const met = change('1.0', [], { found: done('there') });
   const chosen = change('1.1', ['1.0']);
   const { states, journal } = await run([chosen], [met, chosen]);
-  expect(log).toEqual(['check 1.0', 'check 1.1', 'apply 1.1', 'verify 1.1']);
+  expect(log.toSorted()).toEqual(['apply 1.1', 'check 1.0', 'check 1.1', 'verify 1.1']);
   expect(states).toEqual({ '1.1': 'done' });
   expect(journal).toContainEqual({ event: 'need', step: '1.0', state: 'done', reason: 'there' });
 });
@@ -96,7 +116,7 @@ test('an unmet need outside the choice blocks, and says which', async () => {
   const chosen = change('1.2', ['1.0', '1.1']);
   const { rows } = await run([chosen], [change('1.0'), broken, chosen]);
   expect(rows[0]).toMatchObject({ state: 'blocked', note: 'needs 1.0, 1.1, which are not done' });
-  expect(log).toEqual(['check 1.0']);
+  expect(log).toEqual(['check 1.2', 'check 1.0']);
 });
 
 test('a failed step blocks what needs it, and stops nothing else', async () => {
@@ -105,7 +125,7 @@ test('a failed step blocks what needs it, and stops nothing else', async () => {
   const { states, rows } = await run([failing, change('1.1', ['1.0']), change('1.2', ['1.1']), change('1.3')]);
   expect(states).toEqual({ '1.0': 'failed', '1.1': 'blocked', '1.2': 'blocked', '1.3': 'done' });
   expect(rows[0]?.note).toBe('refused');
-  expect(log).not.toContain('check 1.1');
+  expect(log).not.toContain('apply 1.1');
 });
 
 test('a failing verify is a failure', async () => {
