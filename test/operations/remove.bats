@@ -77,5 +77,6 @@ kill_at_next_step() {
   echo "# installed in $((SECONDS - started)) s" >&3
   run -0 ./runbook verify
   assert_line '13 of 13 criteria proven'
-  run -0 diff "$BATS_TEST_TMPDIR/tokens.env" "$TOKENS"
+  # The tokens are the same; the address was released, and Google may give another.
+  run -0 diff <(grep -v ^INGRESS_IP= "$BATS_TEST_TMPDIR/tokens.env") <(grep -v ^INGRESS_IP= "$TOKENS")
 }
