@@ -53,9 +53,12 @@ const BASES: Record<Service, string> = {
 /** Google asks to slow down, or a server of it is ill for a moment: a read is tried again so much later, as gcloud does with its own. */
 const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
 const AGAIN_MS = [1000, 2000, 4000];
-/** The same in gcloud's words, which tell no status: it does not try again after a 429, nor any POST of compute. */
+/**
+ * The same in gcloud's words, which tell no status: it does not try again after a 429, nor any POST of compute, and
+ * after a lost answer of IAM it meets its own change (concurrent policy changes).
+ */
 const PASSES_IN_WORDS =
-  /RESOURCE_EXHAUSTED|UNAVAILABLE|currently unavailable|Backend Error|Internal error|rate ?limit ?exceeded|Quota exceeded.* per minute|HTTPError (429|5\d\d)/i;
+  /RESOURCE_EXHAUSTED|UNAVAILABLE|currently unavailable|Backend Error|Internal error|rate ?limit ?exceeded|Quota exceeded.* per minute|concurrent policy changes|HTTPError (429|5\d\d)/i;
 
 /** The project's resources. */
 export class Google {

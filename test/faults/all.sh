@@ -20,7 +20,7 @@ part() {
 }
 node=(node --disable-warning=DEP0190)
 vitest=("${node[@]}" node_modules/vitest/vitest.mjs run)
-part "everything away" 5 "${node[@]}" scripts/ops/remove.ts --yes
+part "everything away" 5 "${node[@]}" scripts/ops/remove.ts --yes 1
 part "crash matrix, from nothing" 35 "${node[@]}" test/faults/crash-matrix.ts
 part "deployed" 10 ./runbook deploy --wait 2m
 part "faults" 40 "${node[@]}" test/faults/faults.ts

@@ -52,6 +52,7 @@ test.each([
   "ERROR: Could not fetch resource:\n - Quota exceeded for quota metric 'Queries' and limit 'Queries per minute' of x",
   'ERROR: Could not fetch resource:\n - The service is currently unavailable.',
   'ERROR: HTTPError 503',
+  'ERROR: is the subject of a conflict: There were concurrent policy changes.',
 ])('a change that gcloud gives up at "%s" is made again', async (said) => {
   const { outside, google } = gcloud(said);
   expect(await google.change(COMMAND)).toBe('created');
