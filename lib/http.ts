@@ -41,6 +41,8 @@ export function realHttp(lookup: LookupFunction = systemLookup): Http {
           method,
           lookup,
           agent,
+          // Said, or the shell's NODE_TLS_REJECT_UNAUTHORIZED=0 would switch it off.
+          rejectUnauthorized: true,
           headers: {
             'user-agent': 'kubently-runbook',
             ...(text === undefined
