@@ -26,14 +26,15 @@ const FOLDER = join(ROOT, '.runbook');
 async function diskFull(): Promise<Seen> {
   mkdirSync(FOLDER, { recursive: true });
   const copy = mkdtempSync(join(tmpdir(), 'kubently-faults-disk-'));
-  cpSync(FOLDER, copy, { recursive: true });
-  const bytes = Number(execFileSync('du', ['-sb', copy], { encoding: 'utf8' }).split('\t')[0]);
+  // make dev's part is no run's, and thousands of files.
+  cpSync(FOLDER, copy, { recursive: true, filter: (path) => path !== join(FOLDER, 'dev') });
+  const kibibytes = Number(execFileSync('du', ['-sk', copy], { encoding: 'utf8' }).split('\t')[0]);
   const unmount = (): void => {
     execFileSync('umount', [FOLDER]);
     rmSync(copy, { recursive: true, force: true });
   };
   process.once('exit', unmount);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${Math.ceil(bytes / 1024) + 512}k,mode=700`, 'tmpfs', FOLDER]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${kibibytes + 512}k,mode=700`, 'tmpfs', FOLDER]);
   try {
     cpSync(copy, FOLDER, { recursive: true });
     const filler = join(FOLDER, 'filler');
