@@ -53,11 +53,8 @@ export async function spans(args: readonly string[], env: Record<string, string>
   const folder = mkdtempSync(join(tmpdir(), 'kubently-bench-'));
   try {
     const file = join(folder, 'spans.json');
-    const node = join(ROOT, 'node_modules', '.bin', 'node');
-    const preload = ['--disable-warning=DEP0190', '--import', join(ROOT, 'bench', 'spans.mjs')];
-    const argv = [node, ...preload, join(ROOT, 'lib', 'runner', 'program.ts'), ...args];
-    const cache = join(ROOT, 'node_modules', '.cache', 'node');
-    const run = await timed(argv, { NODE_COMPILE_CACHE: cache, ...env, BENCH_SPANS: file }, [0, 3]);
+    const preload = `--import=${join(ROOT, 'bench', 'spans.mjs')}`;
+    const run = await timed(['./runbook', ...args], { ...env, NODE_OPTIONS: preload, BENCH_SPANS: file }, [0, 3]);
     return { ...run, ...(JSON.parse(readFileSync(file, 'utf8')) as Spans) };
   } finally {
     rmSync(folder, { recursive: true, force: true });

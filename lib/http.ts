@@ -1,6 +1,5 @@
 /** HTTP(S) with a deadline, the runbook's own resolver and CA; verification is never off. */
 import { lookup as systemLookup } from 'node:dns';
-import { request as plain } from 'node:http';
 import { request as secure, type Agent } from 'node:https';
 import type { LookupFunction } from 'node:net';
 
@@ -24,6 +23,8 @@ export interface HttpAnswer {
 /** One request; rejects when there is no answer at all (refused, unknown name, bad certificate, too late). */
 export type Http = (request: HttpRequest) => Promise<HttpAnswer>;
 
+// An import of node:http would load its WebSocket as well: 40 ms of every start.
+const { request: plain } = process.getBuiltinModule('node:http');
 const DEFAULT_TIMEOUT_MS = 15_000;
 
 /**

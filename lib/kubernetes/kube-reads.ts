@@ -6,7 +6,7 @@ import type { Command, Output, Run } from '../command.ts';
 import { Secret } from '../secret.ts';
 import type { Target } from '../target.ts';
 import { ApiServer } from './api-server.ts';
-import { accessOf } from './kubeconfig.ts';
+import { accessOf, kubeconfigOf, type Kubeconfig } from './kubeconfig.ts';
 import type { KubeObject } from './kubectl.ts';
 
 /** A command of kubectl's as the read that it is. Names are written `Deployment.apps/api`. */
@@ -24,9 +24,11 @@ export type KubeRead = Target &
 /** A Run that carries out plain reads itself. @param environment of the children: it names the kubeconfig */
 export function directReads(run: Run, environment: Readonly<Record<string, string>>): Run {
   const servers = new Map<string, ApiServer | undefined>();
+  let config: Kubeconfig | undefined;
   const serverOf = (context: string): ApiServer | undefined => {
     if (!servers.has(context)) {
-      const access = accessOf(context, environment);
+      config ??= kubeconfigOf(environment);
+      const access = config && accessOf(config, context, environment);
       servers.set(context, access && new ApiServer(access));
     }
     return servers.get(context);

@@ -23,23 +23,33 @@ export interface Access {
 type Environment = Readonly<Record<string, string>>;
 type User = ReturnType<typeof newUsers>[number];
 
-/**
- * The context's access; undefined where it is left to kubectl: several kubeconfigs, proxies, impersonation, TLS that is
- * not verified by the kubeconfig's own CA, and ways to sign in other than by certificate, token or exec plugin.
- * @throws where kubeconfig or certificates cannot be read
- */
-export function accessOf(context: string, environment: Environment): Access | undefined {
+export interface Kubeconfig {
+  /** What its paths are relative to. */
+  folder: string;
+  read: Record<'contexts' | 'clusters' | 'users', unknown>;
+}
+
+/** The kubeconfig of the environment; undefined where it is left to kubectl: several of them, or proxies. @throws where it cannot be read */
+export function kubeconfigOf(environment: Environment): Kubeconfig | undefined {
   const file = environment['KUBECONFIG'] ?? join(environment['HOME'] ?? '', '.kube', 'config');
   if (file.includes(':') || Object.keys(environment).some((name) => /^(https?|all)_proxy$/i.test(name)))
     return undefined;
-  const config = parse(readFileSync(file, 'utf8')) as Record<'contexts' | 'clusters' | 'users', unknown>;
-  const named = newContexts(config.contexts).find((c) => c.name === context);
-  const cluster = newClusters(config.clusters).find((c) => c.name === named?.cluster);
-  const user = newUsers(config.users).find((u) => u.name === named?.user);
+  return { folder: dirname(file), read: parse(readFileSync(file, 'utf8')) as Kubeconfig['read'] };
+}
+
+/**
+ * The context's access; undefined where it is left to kubectl: impersonation, TLS that is not verified by the
+ * kubeconfig's own CA, and ways to sign in other than by certificate, token or exec plugin.
+ * @throws where certificates cannot be read
+ */
+export function accessOf({ folder, read }: Kubeconfig, context: string, environment: Environment): Access | undefined {
+  const named = newContexts(read.contexts).find((c) => c.name === context);
+  const cluster = newClusters(read.clusters).find((c) => c.name === named?.cluster);
+  const user = newUsers(read.users).find((u) => u.name === named?.user);
   if (!cluster?.server.startsWith('https:') || cluster.skipTLSVerify || cluster.proxyUrl) return undefined;
   if (!user || user.authProvider || user.username || user.impersonateUser) return undefined;
   const pem = (data: string | undefined, path: string | undefined): Buffer | undefined =>
-    data ? Buffer.from(data, 'base64') : path ? readFileSync(resolve(dirname(file), path)) : undefined;
+    data ? Buffer.from(data, 'base64') : path ? readFileSync(resolve(folder, path)) : undefined;
   const [ca, cert] = [pem(cluster.caData, cluster.caFile), pem(user.certData, user.certFile)];
   if (!ca || !(cert ?? user.token ?? (user.exec as unknown))) return undefined;
   const fixed = user.token ? new Secret(user.token) : undefined;

@@ -45,7 +45,7 @@ export async function operate(what: string, flags: Flags): Promise<number> {
 async function run(session: Session, what: string, chosen: readonly Step[], waitMs: number): Promise<number> {
   const { ctx, out, journal, stop } = session;
   const started = Date.now();
-  const problems = await preflight(ctx);
+  const problems = await preflight(ctx, 'as kept');
   if (problems.length > 0) throw new BadInput(problems);
   warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
   const rows = await withLock(session, { what, waitMs }, async (tell) => {
@@ -116,7 +116,7 @@ async function verify({ ctx, out, journal }: Session): Promise<number> {
 }
 
 async function doctor({ ctx, out }: Session): Promise<number> {
-  const problems = await preflight(ctx);
+  const problems = await preflight(ctx, 'asked');
   if (problems.length > 0) throw new BadInput(problems);
   warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
   out.line(

@@ -1,69 +1,17 @@
 /** The preflight: everything that must be there before the first change, all problems at once (design.md rule 6). */
 import { ownCertificateProblems } from '../certificates/byo-certificate.ts';
 import { changedPaths, missingFiles } from '../kubently/checkout.ts';
-import type { Binary } from '../command.ts';
 import type { Context } from '../context.ts';
 import { explain, type Problem } from '../failure.ts';
+import { toolProblems } from './tool-versions.ts';
 
-interface Tool {
-  binary: Binary;
-  args: string[];
-  /** Least version, and what in the output is the version. */
-  least: [number, number];
-  version: RegExp;
-  remedy: string;
-}
-
-const TOOLS: Tool[] = [
-  {
-    binary: 'kubectl',
-    args: ['version', '--client', '-o', 'json'],
-    least: [1, 33],
-    version: /"gitVersion": "v(\d+)\.(\d+)/,
-    remedy: 'make tools installs the pinned one',
-  },
-  {
-    binary: 'helm',
-    args: ['version', '--short'],
-    least: [4, 0],
-    version: /v(\d+)\.(\d+)/,
-    remedy: 'make tools installs the pinned one',
-  },
-  {
-    binary: 'gcloud',
-    args: ['version', '--format=value("Google Cloud SDK")'],
-    least: [500, 0],
-    version: /(\d+)\.(\d+)/,
-    remedy: 'https://cloud.google.com/sdk/docs/install',
-  },
-  { binary: 'git', args: ['--version'], least: [2, 30], version: /(\d+)\.(\d+)/, remedy: 'install git' },
-  {
-    binary: 'docker',
-    args: ['version', '--format', '{{.Server.Version}}'],
-    least: [20, 10],
-    version: /(\d+)\.(\d+)/,
-    remedy: 'start Docker, or name its socket by DOCKER_HOST',
-  },
-  { binary: 'npm', args: ['--version'], least: [9, 0], version: /(\d+)\.(\d+)/, remedy: 'install npm' },
-];
-
-/** All problems found; none means that the deployment can start. Reads only. */
-export async function preflight(ctx: Context): Promise<Problem[]> {
-  const found = await Promise.all([...TOOLS.map((t) => tool(ctx, t)), project(ctx), ...clusters(ctx), checkout(ctx)]);
+/**
+ * All problems found; none means that the deployment can start. Reads only.
+ * @param tools `as kept`: a tool whose file is still the one that was asked is not asked again
+ */
+export async function preflight(ctx: Context, tools: 'asked' | 'as kept'): Promise<Problem[]> {
+  const found = await Promise.all([toolProblems(ctx, tools), project(ctx), ...clusters(ctx), checkout(ctx)]);
   return [...found.flat(), ...ownCertificateProblems(ctx.settings, ctx.clock.now())];
-}
-
-async function tool({ run }: Context, { binary, args, least, version, remedy }: Tool): Promise<Problem[]> {
-  try {
-    const { stdout } = await run({ binary, args, mutates: false, timeoutMs: 30_000 });
-    const [, major = '0', minor = '0'] = version.exec(stdout) ?? [];
-    const enough = Number(major) > least[0] || (Number(major) === least[0] && Number(minor) >= least[1]);
-    return enough
-      ? []
-      : [{ about: binary, message: `is version ${major}.${minor}, wanted at least ${least.join('.')}`, remedy }];
-  } catch (error) {
-    return [{ about: binary, message: `does not answer: ${firstLine(error)}`, remedy }];
-  }
 }
 
 async function project({ google, settings }: Context): Promise<Problem[]> {

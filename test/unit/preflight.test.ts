@@ -1,10 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { preflight } from '../../lib/runner/preflight.ts';
 import type { Settings } from '../../lib/settings.ts';
 import { FakeGoogle } from './fake-google.ts';
-import { contextOf, fails, fakeOutside, json, settings, type Row, type World } from './outside.ts';
+import { contextOf, fails, fakeClock, fakeOutside, json, settings, type Row, type World } from './outside.ts';
 
 const VERSIONS: Record<string, string> = {
   'kubectl version --client -o json': '{"clientVersion":{"gitVersion": "v1.35.0"}}',
@@ -36,13 +36,13 @@ beforeEach(() => {
     answers[`kubectl get --raw /readyz --context ${context} --namespace default`] = 'ok';
 });
 
-async function found() {
+async function found(tools: 'asked' | 'as kept' = 'asked') {
   const rows = Object.entries(answers).map(([line, answer]): Row => {
     const [binary = '', ...rest] = line.split(' ');
     return { binary: binary as Row['binary'], args: (a) => a.join(' ') === rest.join(' '), answer };
   });
   const outside = fakeOutside({ worlds: [google], rows });
-  const problems = await preflight(contextOf(outside, given, true));
+  const problems = await preflight(contextOf(outside, given, true), tools);
   expect(outside.changes).toEqual([]);
   for (const { remedy } of problems) expect(remedy).toBeTruthy();
   return problems.map((p) => `${p.about}: ${p.message}`);
@@ -111,4 +111,28 @@ test('all problems at once', async () => {
   answers['git --version'] = 'git version 2.20';
   answers[READY] = fails('connection refused');
   expect((await found()).map((p) => p.split(':')[0]).sort()).toEqual(['REMOTE_CLUSTERS', 'git', 'npm']);
+});
+
+test('a run asks each tool once for each file of it and each day, Docker every time; doctor always', async () => {
+  const bin = join(given.repo, '..', 'bin');
+  mkdirSync(bin);
+  const place = (tool: string): void => {
+    rmSync(join(bin, tool), { force: true });
+    writeFileSync(join(bin, tool), '');
+  };
+  const tools = ['kubectl', 'helm', 'gcloud', 'git', 'docker', 'npm'];
+  tools.forEach(place);
+  given = { ...given, childEnvironment: { ...given.childEnvironment, PATH: bin } };
+  answers['npm --version'] = '8.0.0';
+  expect(await found('as kept')).toHaveLength(1);
+  for (const line of Object.keys(VERSIONS)) answers[line] = fails('asked again');
+  const again = async (asked: 'asked' | 'as kept'): Promise<string> =>
+    (await found(asked)).map((p) => p.split(':')[0]).join(' ');
+  expect(await again('as kept')).toBe('docker npm');
+  place('helm');
+  expect(await again('as kept')).toBe('helm docker npm');
+  expect(await again('asked')).toBe(tools.join(' '));
+  const yesterday = fakeClock().clock.now() / 1000 - 25 * 3600;
+  utimesSync(join(given.folder, 'tools.json'), yesterday, yesterday);
+  expect(await again('as kept')).toBe(tools.join(' '));
 });
