@@ -25,12 +25,17 @@ const KEPT_LINES = 25;
 /** A rival that waits for ever is a finding, not a reason to wait with it. */
 const AT_MOST_MS = 20 * 60_000;
 
-/** Runs it to its end. @throws Error with its last lines where it ends with another status than those allowed */
-export async function timed(argv: readonly string[], env: Record<string, string> = {}, allowed = [0]): Promise<Timed> {
+/** Runs it to its end in a folder. @throws Error with its last lines where it ends with another status than those allowed */
+export async function timed(
+  argv: readonly string[],
+  env: Record<string, string> = {},
+  allowed = [0],
+  cwd = ROOT,
+): Promise<Timed> {
   const [command = '', ...args] = argv;
   const from = performance.now();
   const child = spawn(command, args, {
-    cwd: ROOT,
+    cwd,
     env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: AT_MOST_MS,
@@ -48,13 +53,13 @@ export async function timed(argv: readonly string[], env: Record<string, string>
   return { ms, status, said };
 }
 
-/** A run of ./runbook with what it started and asked. */
-export async function spans(args: readonly string[], env: Record<string, string>): Promise<Timed & Spans> {
+/** A run of ./runbook with what it started and asked. @param cwd the folder whose ./runbook it is */
+export async function spans(args: readonly string[], env: Record<string, string>, cwd = ROOT): Promise<Timed & Spans> {
   const folder = mkdtempSync(join(tmpdir(), 'kubently-bench-'));
   try {
     const file = join(folder, 'spans.json');
     const preload = `--import=${join(ROOT, 'bench', 'spans.mjs')}`;
-    const run = await timed(['./runbook', ...args], { ...env, NODE_OPTIONS: preload, BENCH_SPANS: file }, [0, 3]);
+    const run = await timed(['./runbook', ...args], { ...env, NODE_OPTIONS: preload, BENCH_SPANS: file }, [0, 3], cwd);
     return { ...run, ...(JSON.parse(readFileSync(file, 'utf8')) as Spans) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
