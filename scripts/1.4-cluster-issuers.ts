@@ -2,11 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { checkOf, differs, type ChangeStep } from '../lib/runner/step.ts';
 import { issuerSuspect } from '../lib/certificates/certificate-chain.ts';
+import { ensureIdentity, identityOf } from '../lib/google/dns01-identity.ts';
 import { condition, isReady, saying } from '../lib/kubernetes/conditions.ts';
 import { drift } from '../lib/kubernetes/drift.ts';
-import { CERT_MANAGER_NAMESPACE, DNS01_SECRET, ISSUER_NAMES } from '../lib/kubernetes/infrastructure.ts';
+import { CERT_MANAGER_NAMESPACE, dns01Email, DNS01_SECRET, ISSUER_NAMES } from '../lib/kubernetes/infrastructure.ts';
 import { OURS, type KubeObject } from '../lib/kubernetes/kubectl.ts';
 import { patience, waitFor } from '../lib/wait.ts';
+import type { Context } from '../lib/context.ts';
 import type { Issuer, Settings } from '../lib/settings.ts';
 
 const KIND = 'ClusterIssuer.cert-manager.io';
@@ -21,6 +23,8 @@ export const step: ChangeStep = {
 
   async check(ctx) {
     const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+    const missing = await missingIdentity(ctx);
+    if (missing !== undefined) return differs(`cert-manager's ServiceAccount is not annotated with ${missing}`);
     const found = checkOf(
       await drift(
         kube,
@@ -35,6 +39,8 @@ export const step: ChangeStep = {
   },
 
   async apply(ctx) {
+    const missing = await missingIdentity(ctx);
+    if (missing !== undefined) await ensureIdentity(ctx, missing);
     await ctx.inGke(CERT_MANAGER_NAMESPACE).apply(ISSUERS.map((i) => clusterIssuer(ctx.settings, i)));
   },
 
@@ -71,6 +77,12 @@ export const step: ChangeStep = {
     }
   },
 };
+
+/** The account that cert-manager should sign in as and does not; undefined with a key, too. */
+async function missingIdentity(ctx: Context): Promise<string | undefined> {
+  const email = dns01Email(ctx.settings);
+  return ctx.settings.dns01Auth === 'key' || (await identityOf(ctx)) === email ? undefined : email;
+}
 
 /** The plan's ClusterIssuer; the key's Secret is left out with workload identity, the CA is a private directory's. */
 function clusterIssuer({ acme, project, dns01Auth }: Settings, issuer: Issuer): KubeObject {

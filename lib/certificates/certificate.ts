@@ -70,7 +70,6 @@ export async function requestCertificate(ctx: Context, kube: Kubectl, wanted: Ku
     {
       what: `Certificate ${name} by ${issuerRef.name}`,
       timeoutMs: ISSUE_TIMEOUT_MS,
-      everyMs: 2000,
       probe: async () => {
         const chain = await readChain(kube, name);
         const by = issuerOf(await kube.get('Secret', secretName));

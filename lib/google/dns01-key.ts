@@ -1,7 +1,7 @@
 /** The DNS-01 service account's keys: the one in cert-manager's Secret, and in a rotation the former one beside it. */
 import type { Context } from '../context.ts';
 import { Failure } from '../failure.ts';
-import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET } from '../kubernetes/infrastructure.ts';
+import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET, newNamespace } from '../kubernetes/infrastructure.ts';
 import { secretObject, secretValue, type KubeObject } from '../kubernetes/kubectl.ts';
 import { Secret } from '../secret.ts';
 import { waitFor } from '../wait.ts';
@@ -59,11 +59,14 @@ export async function deleteOrphans(ctx: Context, email: string, held: readonly 
   for (const id of live) if (!held.includes(id)) await deleteKey(ctx, email, id);
 }
 
-/** The Secret holds a live key of the account; nothing is changed where it does. */
+/** The Secret holds a live key of the account, in a namespace that may be new; nothing is changed where it does. */
 export async function ensureKey(ctx: Context, email: string): Promise<void> {
   const [{ current }, live] = await Promise.all([keysInCluster(ctx), ctx.google.keyIds(email)]);
   if (current && live.includes(current.id)) return;
   await deleteOrphans(ctx, email, []);
+  const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+  const fresh = await newNamespace(kube);
+  if (fresh.length > 0) await kube.apply(fresh);
   await putKeys(ctx, await createKey(ctx, email));
   // gcloud asks again when an answer is lost: then there are two.
   const { current: held } = await keysInCluster(ctx);
@@ -76,7 +79,6 @@ export async function keyLetIn(ctx: Context, key: Key): Promise<string> {
     {
       what: 'IAM lets the key into the zone',
       timeoutMs: 600_000,
-      everyMs: 2000,
       probe: async () => {
         const { status } = await ctx.google.mayManageZone(key.secret, ctx.settings.dnsZone);
         if (status === 200)

@@ -13,6 +13,9 @@ const SECOND_TRY_MS = 8_000;
 /** A certificate that was changed a moment ago, a name that is about to resolve; executors pause up to half a minute. */
 const SETTLE_MS = 40_000;
 const LOG_LINES = 20;
+/** A command that nobody listens for is lost, and the API waits for it all the same (contract 3.3): short tries come first. */
+const FIRST_TRY_S = 2;
+const LONGEST_TRY_S = 10;
 
 /** An executor: of a remote cluster, or the one beside the API. */
 type Executor = Remote;
@@ -28,12 +31,14 @@ interface Inside {
 export async function executorAnswers(ctx: Context, id: string, inside?: Inside): Promise<string> {
   const judge = patience(ctx.clock);
   const log = id === ctx.settings.gkeClusterId ? 'executor' : `remote:${id}`;
+  let seconds = FIRST_TRY_S;
   return waitFor(
     {
       what: `executor of ${id}`,
       timeoutMs: 120_000,
       probe: async () => {
-        const command = await tryCommand(ctx, id);
+        const command = await tryCommand(ctx, id, seconds);
+        seconds = Math.min(LONGEST_TRY_S, seconds * 2);
         if (command === undefined) return { state: 'ready', value: `${id} answers a command` };
         return judge((await inside?.suspects()) ?? [], command);
       },
@@ -65,9 +70,9 @@ export function newExecutorAnswers(ctx: Context, executor: Executor): Promise<st
 }
 
 /** Why no command came back, or undefined when one did. */
-async function tryCommand(ctx: Context, id: string): Promise<string | undefined> {
+async function tryCommand(ctx: Context, id: string, seconds: number): Promise<string | undefined> {
   try {
-    const answer = await kubentlyApi(ctx).execute(id, ['namespaces']);
+    const answer = await kubentlyApi(ctx).execute(id, ['namespaces'], seconds);
     if (answer.status === 'success' && answer.output?.includes('kube-system')) return undefined;
     return `command: ${answer.error ?? answer.status}`;
   } catch (error) {

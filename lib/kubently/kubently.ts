@@ -79,9 +79,12 @@ export class Kubently {
     if (answer.status !== 204 && answer.status !== 404) throw unexpected(answer, '204', `removing the token of ${id}`);
   }
 
-  /** Runs `kubectl get …` in the cluster through its executor: the one reliable proof of life (contract 3.3). */
-  async execute(id: string, args: readonly string[], namespace: string | null = null): Promise<Executed> {
-    const body = { cluster_id: id, args, namespace, timeout_seconds: 10 };
+  /**
+   * Runs `kubectl get …` in the cluster through its executor: the one reliable proof of life (contract 3.3).
+   * @param seconds how long the API waits for the outcome, 1 to 30
+   */
+  async execute(id: string, args: readonly string[], seconds = 10): Promise<Executed> {
+    const body = { cluster_id: id, args, namespace: null, timeout_seconds: seconds };
     const answer = await this.#call('POST', '/debug/execute', body, 20_000);
     return json(answer, 200, `a command in ${id}`) as Executed;
   }

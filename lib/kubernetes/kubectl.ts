@@ -202,20 +202,21 @@ export class Kubectl {
     await this.#delete(kind, name, timeoutMs);
   }
 
-  /** The same for a probe of the runbook's own: also when the run was stopped meanwhile. */
-  async removeProbe(kind: string, name: string): Promise<void> {
-    await this.#delete(kind, name, 120_000, { whileStopping: true });
+  /** The same for a probe of the runbook's own: also when the run was stopped meanwhile. @param wait false: it goes by itself */
+  async removeProbe(kind: string, name: string, wait = true): Promise<void> {
+    await this.#delete(kind, name, wait ? 120_000 : 0, { whileStopping: true });
   }
 
+  /** @param timeoutMs how long it may take until it is gone; 0: nobody waits for that */
   async #delete(kind: string, name: string, timeoutMs: number, more: Pick<Command, 'whileStopping'> = {}) {
-    const seconds = Math.round(timeoutMs / 1000);
-    const args = ['delete', `${kind}/${name}`, '--ignore-not-found', '--wait', `--timeout=${seconds}s`];
+    const waiting = timeoutMs > 0 ? ['--wait', `--timeout=${Math.round(timeoutMs / 1000)}s`] : ['--wait=false'];
+    const args = ['delete', `${kind}/${name}`, '--ignore-not-found', ...waiting];
     try {
       await this.#run({
         binary: 'kubectl',
         args: [...args, ...targetFlags(this.target)],
         mutates: true,
-        timeoutMs: timeoutMs + 5000,
+        timeoutMs: timeoutMs + 15_000,
         ...more,
       });
     } catch (error) {

@@ -152,6 +152,7 @@ async function prove(
   set: Set_,
   waitFor: WaitFor,
 ): Promise<{ state: State; note: string }> {
+  await step.prepare?.(ctx);
   await waitFor(step.needsToVerify ?? []);
   set('verifying');
   return { state: 'proven', note: await step.prove(ctx) };

@@ -5,18 +5,19 @@ import { Failure } from '../failure.ts';
 import type { Kubectl, KubeObject } from '../kubernetes/kubectl.ts';
 import { PROBE_LABELS } from '../kubernetes/policy-probe.ts';
 import { waitForRollout } from '../kubernetes/rollout.ts';
+import { waitFor } from '../wait.ts';
 
 const NAMESPACE = 'test-app';
 /** The plan's nginx:latest is a moving tag. */
 const IMAGE = 'nginx:1.28.0';
 const QUESTION = `What pods are running in ${NAMESPACE} namespace across all clusters?`;
 
-/** The agent's answer names the test pods of every cluster. Everything made is removed again. @returns the evidence */
+/** The agent's answer names the test pods of every cluster. Everything made is removed again; who comes next waits for it. @returns the evidence */
 export async function askAcrossClusters(ctx: Context): Promise<string> {
   const kubes = [ctx.settings.gke, ...ctx.settings.remotes].map(({ context }) =>
     ctx.kube({ context, namespace: NAMESPACE }),
   );
-  for (const kube of kubes) await refuseForeign(kube);
+  await Promise.all(kubes.map((kube) => isFree(ctx, kube)));
   try {
     const pods = await Promise.all(kubes.map((kube) => runTestApp(ctx, kube)));
     ctx.note('asks the agent');
@@ -37,18 +38,33 @@ export async function askAcrossClusters(ctx: Context): Promise<string> {
     return `the agent named ${pods.flat().length} pods in ${clusterIds(ctx).join(' and ')}`;
   } finally {
     ctx.note('removes the test deployments');
-    await Promise.all(kubes.map((kube) => kube.removeProbe('Namespace', NAMESPACE)));
+    await Promise.all(kubes.map((kube) => kube.removeProbe('Namespace', NAMESPACE, false)));
   }
 }
 
-async function refuseForeign(kube: Kubectl): Promise<void> {
-  const found = await kube.get('Namespace', NAMESPACE);
-  if (found && Object.entries(PROBE_LABELS).some(([k, v]) => found.metadata.labels?.[k] !== v)) {
-    throw new Failure({
-      what: `namespace ${NAMESPACE} is there in ${kube.target.context} and is not the runbook's`,
-      next: 'the scenario uses and removes that namespace: remove it, or leave 4.3 out',
-    });
-  }
+/** What an earlier run removed goes first. @throws Failure where the namespace is somebody else's */
+async function isFree(ctx: Context, kube: Kubectl): Promise<void> {
+  const { context } = kube.target;
+  await waitFor(
+    {
+      what: `namespace ${NAMESPACE} in ${context}`,
+      timeoutMs: 120_000,
+      probe: async () => {
+        const found = (await kube.get('Namespace', NAMESPACE))?.metadata;
+        if (found?.deletionTimestamp !== undefined) return { state: 'pending', reason: 'is still going' };
+        const foreign = found && Object.entries(PROBE_LABELS).some(([k, v]) => found.labels?.[k] !== v);
+        return foreign
+          ? {
+              state: 'failed',
+              reason: "is not the runbook's",
+              next: 'the scenario uses and removes that namespace: remove it, or leave 4.3 out',
+            }
+          : { state: 'ready', value: undefined };
+      },
+      next: `kubectl --context ${context} describe namespace ${NAMESPACE}`,
+    },
+    ctx,
+  );
 }
 
 /** @returns names of the pods */

@@ -44,6 +44,8 @@ export interface ChangeStep extends StepBase {
 /** A step that only proves (phase 4): it may make labelled probes, and removes them. */
 export interface ProofStep extends StepBase {
   kind: 'proof';
+  /** What can be made ready after `needs` and before `needsToVerify`; nothing outside this machine. */
+  prepare?: (ctx: Context) => Promise<unknown>;
   prove: (ctx: Context) => Promise<string>;
 }
 

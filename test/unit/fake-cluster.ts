@@ -87,7 +87,7 @@ export class FakeCluster implements World {
       this.objects[at] = object;
       return '';
     }
-    if (verb === 'delete' && /^--ignore-not-found --wait --timeout=\d+s$/.test(tail(2))) {
+    if (verb === 'delete' && /^--ignore-not-found (--wait --timeout=\d+s|--wait=false)$/.test(tail(2))) {
       const named = inside.filter((o) => `${o.kind}/${o.metadata.name}` === short(subject));
       const within = named.find((o) => o.kind === 'Namespace')?.metadata.name;
       this.objects = this.objects.filter((o) => !named.includes(o) && (!within || o.metadata.namespace !== within));

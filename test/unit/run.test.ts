@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Failure } from '../../lib/failure.ts';
 import type { JournalEntry } from '../../lib/journal/journal.ts';
@@ -155,6 +156,40 @@ test('a proof is proven, never unchanged', async () => {
   const { rows, seen } = await run([proof]);
   expect(rows[0]).toMatchObject({ state: 'proven', note: 'seen' });
   expect(seen).toEqual(['4.0 verifying', '4.0 proven']);
+});
+
+test('a proof prepares itself after what it needs and beside what only its proof needs', async () => {
+  const { log, change } = plan();
+  const proof: ProofStep = {
+    id: '4.0',
+    kind: 'proof',
+    title: 'p',
+    needs: ['1.0'],
+    needsToVerify: ['1.1'],
+    prepare: () => Promise.resolve(log.push('prepare 4.0')),
+    prove: () => Promise.resolve(String(log.push('prove 4.0'))),
+  };
+  await run([
+    proof,
+    change('1.0'),
+    change('1.1', ['1.0'], { verify: () => delay(5).then(() => String(log.push('verify 1.1'))) }),
+  ]);
+  expect(log.indexOf('prepare 4.0')).toBeGreaterThan(log.indexOf('verify 1.0'));
+  expect(log.indexOf('prepare 4.0')).toBeLessThan(log.indexOf('verify 1.1'));
+  expect(log.indexOf('prove 4.0')).toBeGreaterThan(log.indexOf('verify 1.1'));
+});
+
+test('a preparation that fails is the proof’s failure', async () => {
+  const prepare = (): Promise<never> => Promise.reject(new Error('no build'));
+  const proof: ProofStep = {
+    id: '4.0',
+    kind: 'proof',
+    title: 'p',
+    needs: [],
+    prepare,
+    prove: () => Promise.resolve(''),
+  };
+  expect((await run([proof])).rows[0]).toMatchObject({ state: 'failed', note: 'no build' });
 });
 
 test('every change of state is told and journalled, with its duration at the end', async () => {

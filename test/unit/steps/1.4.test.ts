@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
 import { step } from '../../../scripts/1.4-cluster-issuers.ts';
 import { FakeCluster, ready } from '../fake-cluster.ts';
+import { EMAIL, FakeGoogle } from '../fake-google.ts';
 import { contextOf, fakeOutside, settings } from '../outside.ts';
 
 let cluster: FakeCluster;
@@ -42,11 +43,36 @@ test('absent: both issuers, with DNS-01 as their only solver', async () => {
   expect(outside.changes).toHaveLength(before);
 });
 
+const restart = {
+  binary: 'kubectl' as const,
+  args: ['rollout', 'restart', 'deployment/cert-manager', '--context', 'gke-context', '--namespace', 'cert-manager'],
+  answer: '',
+};
+
+test('with workload identity cert-manager signs in as the account, once', async () => {
+  cluster.objects.push({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'cert-manager', namespace: 'cert-manager' },
+  });
+  const outside = fakeOutside({ worlds: [new FakeGoogle(), cluster], rows: [restart] });
+  const ctx = contextOf(outside, settings({ dns01Auth: 'workload-identity' }));
+  expect(await step.check(ctx)).toMatchObject({ state: 'differs', reason: expect.stringContaining(EMAIL) as string });
+  await step.apply(ctx);
+  expect(outside.changes).toHaveLength(4);
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+  await step.apply(ctx);
+  expect(outside.changes).toHaveLength(5);
+});
+
 test('with workload identity there is no key to refer to, and a private directory’s CA is trusted', async () => {
   const given = settings({ dns01Auth: 'workload-identity' });
   const caFile = `${given.tokensFile}.ca.pem`;
   writeFileSync(caFile, 'PEM');
-  const ctx = contextOf(fakeOutside({ worlds: [cluster] }), { ...given, acme: { ...given.acme, caFile } });
+  const ctx = contextOf(fakeOutside({ worlds: [new FakeGoogle(), cluster], rows: [restart] }), {
+    ...given,
+    acme: { ...given.acme, caFile },
+  });
   await step.apply(ctx);
   expect(cluster.get('ClusterIssuer', 'letsencrypt-staging')?.['spec']).toMatchObject({
     acme: {
