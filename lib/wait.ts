@@ -21,6 +21,9 @@ export interface Wait<T> {
   next: string;
 }
 
+/** A look is a request or two; what is waited for is mostly over within seconds. */
+const EVERY_MS = 500;
+
 export interface Waiter {
   clock: Clock;
   /** Told each reason for waiting, for the live list and its heartbeat. */
@@ -90,7 +93,7 @@ export async function waitFor<T>(wait: Wait<T>, { clock, note }: Waiter): Promis
             next: wait.next,
           });
         }
-        await clock.sleep(Math.min(wait.everyMs ?? 1000, left));
+        await clock.sleep(Math.min(wait.everyMs ?? EVERY_MS, left));
       }
     }
   }

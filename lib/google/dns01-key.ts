@@ -79,6 +79,7 @@ export async function keyLetIn(ctx: Context, key: Key): Promise<string> {
     {
       what: 'IAM lets the key into the zone',
       timeoutMs: 600_000,
+      everyMs: 1000,
       probe: async () => {
         const { status } = await ctx.google.mayManageZone(key.secret, ctx.settings.dnsZone);
         if (status === 200)

@@ -64,7 +64,7 @@ test('4.0: the GKE cluster’s executor is waited for, which connects a moment a
   const { outside, ctx } = make([executorLog('[p] fetch failed: self-signed certificate\n')]);
   expect(await registration.prove(ctx)).toContain('; gke answers a command');
   expect(calls).toBe(4);
-  expect(outside.sleeps).toEqual([1000, 1000, 1000]);
+  expect(outside.sleeps).toEqual([500, 500, 500]);
   expect(outside.changes).toEqual([]);
 });
 
