@@ -160,15 +160,19 @@ async function follow(options: LoadBalancerOptions, signal: AbortSignal): Promis
   let timer: NodeJS.Timeout | undefined;
   let work = Promise.resolve();
   let reached = false;
+  let changed = false;
   const reconcile = async () => {
     if (!reached) options.log(`watching Services of ${options.context}`);
     reached = true;
+    changed = false;
+    let delay = RETRY_MS;
     try {
-      schedule((await session.reconcile([...services.list()])) ? RETRY_MS : RESYNC_MS);
+      if (!(await session.reconcile([...services.list()]))) delay = RESYNC_MS;
     } catch (error) {
       options.log(`not reconciled: ${String(error)}`);
-      schedule(RETRY_MS);
     }
+    // What came meanwhile has set the timer already.
+    if (!changed) schedule(delay);
   };
   const schedule = (delay: number) => {
     clearTimeout(timer);
@@ -176,7 +180,11 @@ async function follow(options: LoadBalancerOptions, signal: AbortSignal): Promis
       work = work.then(reconcile);
     }, delay);
   };
-  for (const verb of ['add', 'change', 'delete'] as const) services.on(verb, () => schedule(SETTLE_MS));
+  for (const verb of ['add', 'change', 'delete'] as const)
+    services.on(verb, () => {
+      changed = true;
+      schedule(SETTLE_MS);
+    });
   services.on('error', (error: unknown) => fail(error instanceof Error ? error : new Error(String(error))));
   try {
     await Promise.all([services.start(), ended]);
