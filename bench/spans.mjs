@@ -1,20 +1,16 @@
 // Preloaded into a run of the runbook: what it starts and asks, and when, as JSON into the file $BENCH_SPANS at its end.
-import childProcess from 'node:child_process';
 import diagnostics from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 const children = [];
 const requests = [];
-const spawn = childProcess.spawn;
-childProcess.spawn = (command, args, options) => {
-  const words = [command, ...(Array.isArray(args) ? args : [])].join(' ');
-  const span = { binary: /exec (\w+)/.exec(words)?.[1] ?? command, from: performance.now(), to: 0 };
+diagnostics.subscribe('child_process', ({ process: child }) => {
+  const span = { binary: '', from: performance.now(), to: 0 };
   children.push(span);
-  const child = spawn.call(childProcess, command, args, options);
-  child.on('close', () => (span.to = performance.now()));
-  return child;
-};
-syncBuiltinESMExports();
+  child.on('close', () => {
+    const words = child.spawnargs.join(' ');
+    Object.assign(span, { binary: /exec (\w+)/.exec(words)?.[1] ?? child.spawnfile, to: performance.now() });
+  });
+});
 const open = new Map();
 diagnostics.subscribe('http.client.request.start', ({ request }) => {
   const span = {
