@@ -2,7 +2,6 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { $ } from 'zx/core';
 import { Failure } from './failure.ts';
 import type { KubeRead } from './kubernetes/kube-reads.ts';
 import type { KubeObject } from './kubernetes/kubectl.ts';
@@ -141,6 +140,8 @@ export function realRun(environment: Readonly<Record<string, string>>): Run {
       env[name] = value instanceof Secret ? value.reveal() : value;
     const input = command.input instanceof Secret ? command.input.reveal() : command.input;
     const timeoutMs = command.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    // Loaded with the first child: some looks need none, and it is a tenth of the start.
+    const { $ } = await import('zx/core');
     const started = Date.now();
     const child = $({
       quiet: true,
