@@ -160,11 +160,11 @@ async function follow(options: LoadBalancerOptions, signal: AbortSignal): Promis
   let timer: NodeJS.Timeout | undefined;
   let work = Promise.resolve();
   let reached = false;
-  let changed = false;
+  let events = 0;
   const reconcile = async () => {
     if (!reached) options.log(`watching Services of ${options.context}`);
     reached = true;
-    changed = false;
+    const before = events;
     let delay = RETRY_MS;
     try {
       if (!(await session.reconcile([...services.list()]))) delay = RESYNC_MS;
@@ -172,7 +172,7 @@ async function follow(options: LoadBalancerOptions, signal: AbortSignal): Promis
       options.log(`not reconciled: ${String(error)}`);
     }
     // What came meanwhile has set the timer already.
-    if (!changed) schedule(delay);
+    if (events === before) schedule(delay);
   };
   const schedule = (delay: number) => {
     clearTimeout(timer);
@@ -182,7 +182,7 @@ async function follow(options: LoadBalancerOptions, signal: AbortSignal): Promis
   };
   for (const verb of ['add', 'change', 'delete'] as const)
     services.on(verb, () => {
-      changed = true;
+      events += 1;
       schedule(SETTLE_MS);
     });
   services.on('error', (error: unknown) => fail(error instanceof Error ? error : new Error(String(error))));
