@@ -4,7 +4,7 @@ import {
   CERT_MANAGER_NAMESPACE,
   CERT_MANAGER_RELEASE,
   CERT_MANAGER_VERSION,
-  newNamespace,
+  ensureNamespace,
   valuesFile,
 } from '../lib/kubernetes/infrastructure.ts';
 import { clear } from '../lib/removal/clear.ts';
@@ -43,8 +43,7 @@ export const step: ChangeStep = {
 
   async apply(ctx) {
     const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
-    const fresh = await newNamespace(kube);
-    if (fresh.length > 0) await kube.apply(fresh);
+    await ensureNamespace(kube);
     await ctx.helm(kube.target).upgrade(
       {
         release: CERT_MANAGER_RELEASE,

@@ -1,7 +1,7 @@
 /** The DNS-01 service account's keys: the one in cert-manager's Secret, and in a rotation the former one beside it. */
 import type { Context } from '../context.ts';
 import { Failure } from '../failure.ts';
-import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET, newNamespace } from '../kubernetes/infrastructure.ts';
+import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET, ensureNamespace } from '../kubernetes/infrastructure.ts';
 import { secretObject, secretValue, type KubeObject } from '../kubernetes/kubectl.ts';
 import { Secret } from '../secret.ts';
 import { waitFor } from '../wait.ts';
@@ -64,9 +64,7 @@ export async function ensureKey(ctx: Context, email: string): Promise<void> {
   const [{ current }, live] = await Promise.all([keysInCluster(ctx), ctx.google.keyIds(email)]);
   if (current && live.includes(current.id)) return;
   await deleteOrphans(ctx, email, []);
-  const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
-  const fresh = await newNamespace(kube);
-  if (fresh.length > 0) await kube.apply(fresh);
+  await ensureNamespace(ctx.inGke(CERT_MANAGER_NAMESPACE));
   await putKeys(ctx, await createKey(ctx, email));
   // gcloud asks again when an answer is lost: then there are two.
   const { current: held } = await keysInCluster(ctx);

@@ -90,3 +90,9 @@ export async function newNamespace(kube: Kubectl): Promise<KubeObject[]> {
   if (await kube.get('Namespace', name)) return [];
   return [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: OURS } }];
 }
+
+/** Makes that namespace where it is not there; nothing is applied where it is. */
+export async function ensureNamespace(kube: Kubectl): Promise<void> {
+  const fresh = await newNamespace(kube);
+  if (fresh.length > 0) await kube.apply(fresh);
+}
