@@ -28,7 +28,7 @@ node_modules/.installed: package-lock.json
 	@touch $@
 
 tools: install ## the pinned helm and kubectl, into .tools/bin
-	@$(NODE) lib/tools.ts
+	@$(NODE) scripts/ops/tools.ts
 
 deploy: tools ## all four phases
 	@./runbook deploy $(CHOICE)

@@ -1,7 +1,7 @@
 /** make bench [PART=…]: measures on the rehearsal world, keeps the raw results and writes docs/performance.md. */
 import { Command } from 'commander';
-import { BadInput } from '../lib/failure.ts';
-import { runProgram } from '../lib/runner/program.ts';
+import { BadInput } from '../lib/base/failure.ts';
+import { runProgram } from '../scripts/program.ts';
 import { writeReport } from './report.ts';
 import { PARTS, type Part } from './results.ts';
 

@@ -1,19 +1,19 @@
 /** What every step gets: the settings, and clients of everything outside. Tests give their own Outside. */
 import { readFileSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { systemClock, type Clock } from './clock.ts';
-import { readOnly, realFollow, realRun, type Follow, type Run } from './command.ts';
-import { lookupBy, realDns, type Dns } from './dns/dns.ts';
-import { Google } from './google/google.ts';
-import { Helm } from './helm/helm.ts';
-import { realHttp, type Http } from './http.ts';
-import { directReads } from './kubernetes/kube-reads.ts';
-import { Kubectl } from './kubernetes/kubectl.ts';
-import { RUN_ID, RUN_VARIABLE } from './lock/owner.ts';
-import type { Fitted } from './helm/fitted.ts';
-import type { Settings } from './settings.ts';
-import type { Target } from './target.ts';
-import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './certificates/tls.ts';
+import { systemClock, type Clock } from './base/clock.ts';
+import { readOnly, realFollow, realRun, type Follow, type Run } from './base/command.ts';
+import { lookupBy, realDns, type Dns } from './clients/dns.ts';
+import { Google } from './clients/google.ts';
+import { Helm } from './clients/helm.ts';
+import { realHttp, type Http } from './base/http.ts';
+import { directReads } from './clients/kube-reads.ts';
+import { Kubectl } from './clients/kubectl.ts';
+import { RUN_ID, RUN_VARIABLE } from './base/owner.ts';
+import type { Fitted } from './deployment/release/fitted.ts';
+import type { Settings } from './settings/settings.ts';
+import type { Target } from './base/target.ts';
+import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './clients/tls.ts';
 
 /** Everything that is not this process. */
 export interface Outside {

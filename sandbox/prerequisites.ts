@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
-import { BadInput, type Problem } from '../lib/failure.ts';
+import { BadInput, type Problem } from '../lib/base/failure.ts';
 import { pidOf } from './processes.ts';
 import { GOOGLE, REGISTRY } from './world.ts';
 

@@ -4,7 +4,7 @@
  */
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { explain } from '../lib/failure.ts';
+import { explain } from '../lib/base/failure.ts';
 import { ensureAcme } from './acme/pebble.ts';
 import { build, pullBaseImages } from './build/build.ts';
 import { ensureDocker } from './build/docker.ts';

@@ -1,9 +1,9 @@
 /** Plan step 1.0: the static IP is reserved and the A record points to it. */
-import { absent, conflict, done, type ChangeStep } from '../lib/runner/step.ts';
-import { Failure } from '../lib/failure.ts';
-import { deploymentName } from '../lib/kubernetes/infrastructure.ts';
-import { balancerGone } from '../lib/kubernetes/load-balancer.ts';
-import { recordServed } from '../lib/dns/record-served.ts';
+import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
+import { Failure } from '../lib/base/failure.ts';
+import { deploymentName } from '../lib/deployment/cluster/infrastructure.ts';
+import { balancerGone } from '../lib/deployment/cluster/load-balancer.ts';
+import { recordServed } from '../lib/deployment/dns/record-served.ts';
 
 const TTL_S = 300;
 
@@ -82,5 +82,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

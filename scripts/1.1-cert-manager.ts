@@ -1,16 +1,16 @@
 /** Plan step 1.1: cert-manager runs, in a supported version, and its webhook answers. */
-import { conflict, absent, differs, done, type ChangeStep } from '../lib/runner/step.ts';
+import { conflict, absent, differs, done, type ChangeStep } from '../lib/step.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   CERT_MANAGER_RELEASE,
   CERT_MANAGER_VERSION,
   ensureNamespace,
   valuesFile,
-} from '../lib/kubernetes/infrastructure.ts';
-import { clear } from '../lib/removal/clear.ts';
-import { placeOf } from '../lib/removal/ownership.ts';
-import { webhookAnswers } from '../lib/certificates/cert-manager-webhook.ts';
-import { rolloutGap, waitForRollout } from '../lib/kubernetes/rollout.ts';
+} from '../lib/deployment/cluster/infrastructure.ts';
+import { clear } from '../lib/deployment/ownership/clear.ts';
+import { placeOf } from '../lib/deployment/ownership/ownership.ts';
+import { webhookAnswers } from '../lib/deployment/certificates/cert-manager-webhook.ts';
+import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
 
 const DEPLOYMENTS = ['cert-manager', 'cert-manager-webhook', 'cert-manager-cainjector'] as const;
 
@@ -67,5 +67,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,8 +1,13 @@
 /** Plan step 1.2: a service account may write the zone; its key lies in a Secret, unless cert-manager signs in by workload identity (1.4). */
-import { absent, differs, done, type Check, type ChangeStep } from '../lib/runner/step.ts';
-import { bindRole, ensureAccount, hasRole, removeAccount } from '../lib/google/dns01-account.ts';
-import { ensureKey, keyLetIn, keysInCluster } from '../lib/google/dns01-key.ts';
-import { CERT_MANAGER_NAMESPACE, DNS01_ROLE, DNS01_SECRET, dns01Email } from '../lib/kubernetes/infrastructure.ts';
+import { absent, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
+import { bindRole, ensureAccount, hasRole, removeAccount } from '../lib/deployment/dns/dns01-account.ts';
+import { ensureKey, keyLetIn, keysInCluster } from '../lib/deployment/dns/dns01-key.ts';
+import {
+  CERT_MANAGER_NAMESPACE,
+  DNS01_ROLE,
+  DNS01_SECRET,
+  dns01Email,
+} from '../lib/deployment/cluster/infrastructure.ts';
 
 export const step: ChangeStep = {
   id: '1.2',
@@ -49,5 +54,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,14 +1,14 @@
 /** Plan step 1.3: an ingress controller serves class nginx at the static IP. */
-import { absent, checkOf, type ChangeStep, type Check } from '../lib/runner/step.ts';
-import { clear } from '../lib/removal/clear.ts';
-import { drift } from '../lib/kubernetes/drift.ts';
-import { Failure } from '../lib/failure.ts';
-import { INGRESS_CLASS, INGRESS_NAMESPACE } from '../lib/kubernetes/infrastructure.ts';
-import { controllerObjects, existingController } from '../lib/kubernetes/ingress-controller.ts';
-import { waitForBalancer } from '../lib/kubernetes/load-balancer.ts';
-import { placeOf } from '../lib/removal/ownership.ts';
-import { rolloutGap, waitForRollout } from '../lib/kubernetes/rollout.ts';
-import { waitFor } from '../lib/wait.ts';
+import { absent, checkOf, type ChangeStep, type Check } from '../lib/step.ts';
+import { clear } from '../lib/deployment/ownership/clear.ts';
+import { drift } from '../lib/clients/drift.ts';
+import { Failure } from '../lib/base/failure.ts';
+import { INGRESS_CLASS, INGRESS_NAMESPACE } from '../lib/deployment/cluster/infrastructure.ts';
+import { controllerObjects, existingController } from '../lib/deployment/cluster/ingress-controller.ts';
+import { waitForBalancer } from '../lib/deployment/cluster/load-balancer.ts';
+import { placeOf } from '../lib/deployment/ownership/ownership.ts';
+import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
+import { waitFor } from '../lib/base/wait.ts';
 
 export const step: ChangeStep = {
   id: '1.3',
@@ -74,5 +74,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

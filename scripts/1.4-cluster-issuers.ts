@@ -1,15 +1,20 @@
 /** Plan step 1.4: the staging and the production ClusterIssuer are registered, with DNS-01 as their only solver. */
 import { readFileSync } from 'node:fs';
-import { checkOf, differs, type ChangeStep } from '../lib/runner/step.ts';
-import { issuerSuspect } from '../lib/certificates/certificate-chain.ts';
-import { ensureIdentity, identityOf } from '../lib/google/dns01-identity.ts';
-import { condition, isReady, saying } from '../lib/kubernetes/conditions.ts';
-import { drift } from '../lib/kubernetes/drift.ts';
-import { CERT_MANAGER_NAMESPACE, dns01Email, DNS01_SECRET, ISSUER_NAMES } from '../lib/kubernetes/infrastructure.ts';
-import { OURS, type KubeObject } from '../lib/kubernetes/kubectl.ts';
-import { patience, waitFor } from '../lib/wait.ts';
+import { checkOf, differs, type ChangeStep } from '../lib/step.ts';
+import { issuerSuspect } from '../lib/deployment/certificates/certificate-chain.ts';
+import { ensureIdentity, identityOf } from '../lib/deployment/dns/dns01-identity.ts';
+import { condition, isReady, saying } from '../lib/clients/conditions.ts';
+import { drift } from '../lib/clients/drift.ts';
+import {
+  CERT_MANAGER_NAMESPACE,
+  dns01Email,
+  DNS01_SECRET,
+  ISSUER_NAMES,
+} from '../lib/deployment/cluster/infrastructure.ts';
+import { OURS, type KubeObject } from '../lib/clients/kubectl.ts';
+import { patience, waitFor } from '../lib/base/wait.ts';
 import type { Context } from '../lib/context.ts';
-import type { Issuer, Settings } from '../lib/settings.ts';
+import type { Issuer, Settings } from '../lib/settings/settings.ts';
 
 const KIND = 'ClusterIssuer.cert-manager.io';
 const ISSUERS = ['staging', 'production'] as const;
@@ -106,5 +111,4 @@ function clusterIssuer({ acme, project, dns01Auth }: Settings, issuer: Issuer): 
   };
 }
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

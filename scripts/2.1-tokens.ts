@@ -1,7 +1,13 @@
 /** Plan step 2.1: every token is generated once, kept in TOKENS_FILE, and restored from the cluster while a copy lives. */
-import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from '../lib/runner/step.ts';
-import { isKept, tokensInClusters } from '../lib/kubently/live-tokens.ts';
-import { generateToken, readIngressIp, readTokens, tokenNames, writeTokens } from '../lib/kubently/tokens.ts';
+import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
+import { isKept, tokensInClusters } from '../lib/deployment/kubently/live-tokens.ts';
+import {
+  generateToken,
+  readIngressIp,
+  readTokens,
+  tokenNames,
+  writeTokens,
+} from '../lib/deployment/kubently/tokens.ts';
 
 export const step: ChangeStep = {
   id: '2.1',
@@ -52,5 +58,4 @@ export const step: ChangeStep = {
   undo: () => Promise.resolve(),
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

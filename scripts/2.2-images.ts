@@ -1,9 +1,9 @@
 /** Plan step 2.2: both images of the checkout's commit are in the registry, and anybody can pull them. */
-import { absent, conflict, done, type ChangeStep } from '../lib/runner/step.ts';
-import { dockerfile, headCommit, IMAGES } from '../lib/kubently/checkout.ts';
-import { Failure } from '../lib/failure.ts';
-import { publishedImage } from '../lib/kubently/registry.ts';
-import { signedIn } from '../lib/kubently/docker-login.ts';
+import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
+import { dockerfile, headCommit, IMAGES } from '../lib/deployment/kubently/checkout.ts';
+import { Failure } from '../lib/base/failure.ts';
+import { publishedImage } from '../lib/clients/registry.ts';
+import { signedIn } from '../lib/deployment/kubently/docker-login.ts';
 import type { Context } from '../lib/context.ts';
 
 const REVISION = 'org.opencontainers.image.revision';
@@ -71,5 +71,4 @@ async function published(ctx: Context, tag: string) {
   );
 }
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,12 +1,12 @@
 /** Plan step 2.3: the namespace and every Secret that the release reads. */
-import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/runner/step.ts';
-import { gkeSecrets } from '../lib/kubently/deployment.ts';
-import { clear } from '../lib/removal/clear.ts';
-import { newNamespace } from '../lib/kubernetes/infrastructure.ts';
-import { placeOf } from '../lib/removal/ownership.ts';
-import { readTokens, tokenNames } from '../lib/kubently/tokens.ts';
+import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
+import { gkeSecrets } from '../lib/deployment/kubently/secrets.ts';
+import { clear } from '../lib/deployment/ownership/clear.ts';
+import { newNamespace } from '../lib/deployment/cluster/infrastructure.ts';
+import { placeOf } from '../lib/deployment/ownership/ownership.ts';
+import { readTokens, tokenNames } from '../lib/deployment/kubently/tokens.ts';
 import type { Context } from '../lib/context.ts';
-import type { KubeObject } from '../lib/kubernetes/kubectl.ts';
+import type { KubeObject } from '../lib/clients/kubectl.ts';
 
 export const step: ChangeStep = {
   id: '2.3',
@@ -58,5 +58,4 @@ function otherKeys(wanted: KubeObject, live: KubeObject | undefined): string[] {
   );
 }
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,8 +1,8 @@
 /** Plan step 2.4: the values of the GKE release, fitted to the checkout's chart and proven complete. */
-import { absent, done, type ChangeStep } from '../lib/runner/step.ts';
-import { count } from '../lib/failure.ts';
-import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/helm/fitted.ts';
-import { gkeRelease } from '../lib/helm/release.ts';
+import { absent, done, type ChangeStep } from '../lib/step.ts';
+import { count } from '../lib/base/failure.ts';
+import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/deployment/release/fitted.ts';
+import { gkeRelease } from '../lib/deployment/release/release.ts';
 
 export const step: ChangeStep = {
   id: '2.4',
@@ -33,5 +33,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

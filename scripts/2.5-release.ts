@@ -1,8 +1,14 @@
 /** Plan step 2.5: the release runs in GKE as meant, with its Redis. */
-import type { ChangeStep } from '../lib/runner/step.ts';
-import { Failure } from '../lib/failure.ts';
-import { applyRelease, checkRelease, gkeRelease, releaseWorkloads, waitForWorkloads } from '../lib/helm/release.ts';
-import { waitFor } from '../lib/wait.ts';
+import type { ChangeStep } from '../lib/step.ts';
+import { Failure } from '../lib/base/failure.ts';
+import {
+  applyRelease,
+  checkRelease,
+  gkeRelease,
+  releaseWorkloads,
+  waitForWorkloads,
+} from '../lib/deployment/release/release.ts';
+import { waitFor } from '../lib/base/wait.ts';
 
 export const step: ChangeStep = {
   id: '2.5',
@@ -50,5 +56,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,20 +1,20 @@
 /** Plan step 2.6: the certificate is issued by DNS-01 and served at the public name. */
-import { absent, differs, done, type ChangeStep } from '../lib/runner/step.ts';
-import { applyOwn, checkOwn } from '../lib/certificates/byo-certificate.ts';
+import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
+import { applyOwn, checkOwn } from '../lib/deployment/certificates/byo-certificate.ts';
 import {
   certificateObject,
   issue,
   liveCertificate,
   servedAsIssued,
   wantedIssuer,
-} from '../lib/certificates/certificate.ts';
-import { saying, condition } from '../lib/kubernetes/conditions.ts';
-import { noChallenges } from '../lib/certificates/challenges.ts';
-import { TLS_SECRET } from '../lib/kubently/deployment.ts';
-import { drift } from '../lib/kubernetes/drift.ts';
-import { differenceLines } from '../lib/kubernetes/field-differences.ts';
-import { Failure } from '../lib/failure.ts';
-import { ISSUER_NAMES } from '../lib/kubernetes/infrastructure.ts';
+} from '../lib/deployment/certificates/certificate.ts';
+import { saying, condition } from '../lib/clients/conditions.ts';
+import { noChallenges } from '../lib/deployment/certificates/challenges.ts';
+import { TLS_SECRET } from '../lib/deployment/kubently/secrets.ts';
+import { drift } from '../lib/clients/drift.ts';
+import { differenceLines } from '../lib/clients/field-differences.ts';
+import { Failure } from '../lib/base/failure.ts';
+import { ISSUER_NAMES } from '../lib/deployment/cluster/infrastructure.ts';
 
 export const step: ChangeStep = {
   id: '2.6',
@@ -67,5 +67,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,8 +1,8 @@
 /** Plan step 2.7: once staging works, the certificate comes from the production issuer. */
-import { absent, differs, done, type ChangeStep } from '../lib/runner/step.ts';
-import { issue, liveCertificate, servedAsIssued } from '../lib/certificates/certificate.ts';
-import { TLS_SECRET } from '../lib/kubently/deployment.ts';
-import { ISSUER_NAMES } from '../lib/kubernetes/infrastructure.ts';
+import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
+import { issue, liveCertificate, servedAsIssued } from '../lib/deployment/certificates/certificate.ts';
+import { TLS_SECRET } from '../lib/deployment/kubently/secrets.ts';
+import { ISSUER_NAMES } from '../lib/deployment/cluster/infrastructure.ts';
 
 export const step: ChangeStep = {
   id: '2.7',
@@ -29,5 +29,4 @@ export const step: ChangeStep = {
   undo: () => Promise.resolve(),
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

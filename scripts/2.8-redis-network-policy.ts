@@ -1,10 +1,10 @@
 /** Plan section "Network Policies": nothing comes in but what is needed; only the API reaches Redis, with selectors that match. */
-import { checkOf, unknownBefore, type ChangeStep } from '../lib/runner/step.ts';
-import { drift } from '../lib/kubernetes/drift.ts';
-import { Failure } from '../lib/failure.ts';
-import { policyFacts, policyNames, policyObjects } from '../lib/kubernetes/network-policies.ts';
-import { fitted, knownFit } from '../lib/helm/fitted.ts';
-import { gkeRelease } from '../lib/helm/release.ts';
+import { checkOf, unknownBefore, type ChangeStep } from '../lib/step.ts';
+import { drift } from '../lib/clients/drift.ts';
+import { Failure } from '../lib/base/failure.ts';
+import { policyFacts, policyNames, policyObjects } from '../lib/deployment/cluster/network-policies.ts';
+import { fitted, knownFit } from '../lib/deployment/release/fitted.ts';
+import { gkeRelease } from '../lib/deployment/release/release.ts';
 
 const KIND = 'NetworkPolicy.networking.k8s.io';
 
@@ -49,5 +49,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,9 +1,9 @@
 /** Plan step 3.1: the values of every remote executor, fitted to the chart and proven complete. */
 import pLimit from 'p-limit';
-import { absent, done, type ChangeStep } from '../lib/runner/step.ts';
+import { absent, done, type ChangeStep } from '../lib/step.ts';
 import type { Context } from '../lib/context.ts';
-import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/helm/fitted.ts';
-import { remoteRelease, type Placed } from '../lib/helm/release.ts';
+import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/deployment/release/fitted.ts';
+import { remoteRelease, type Placed } from '../lib/deployment/release/release.ts';
 
 /** Fits at once: each is some helm processes. */
 const atOnce = pLimit(2);
@@ -47,5 +47,4 @@ function remotes(ctx: Context): Promise<Placed[]> {
   return Promise.all(ctx.settings.remotes.map((r) => remoteRelease(ctx, r)));
 }
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,9 +1,15 @@
 /** Plan step 3.2: every remote executor is registered, runs, and is connected. */
 import pLimit from 'p-limit';
-import { clear } from '../lib/removal/clear.ts';
-import { places } from '../lib/removal/ownership.ts';
-import { applyRemote, checkRemote, registrations, unregister, verifyRemote } from '../lib/kubently/remote-executor.ts';
-import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/runner/step.ts';
+import { clear } from '../lib/deployment/ownership/clear.ts';
+import { places } from '../lib/deployment/ownership/ownership.ts';
+import {
+  applyRemote,
+  checkRemote,
+  registrations,
+  unregister,
+  verifyRemote,
+} from '../lib/deployment/kubently/remote-executor.ts';
+import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
 
 /** Clusters at once: each costs a helm and some kubectl processes. */
 const atOnce = pLimit(4);
@@ -56,5 +62,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

@@ -1,11 +1,11 @@
 /** Plan step 4.0: Redis holds exactly the tokens that the executors use, and the GKE cluster's own is connected by it. */
-import { clusterIds } from '../lib/kubently/api.ts';
-import { tokenOf } from '../lib/kubently/deployment.ts';
-import { gkeExecutor, newExecutorAnswers } from '../lib/kubently/executor-connection.ts';
-import { Failure } from '../lib/failure.ts';
-import { registered } from '../lib/kubently/redis.ts';
-import type { ProofStep } from '../lib/runner/step.ts';
-import { readTokens, tokenName } from '../lib/kubently/tokens.ts';
+import { clusterIds } from '../lib/deployment/kubently/api.ts';
+import { tokenOf } from '../lib/deployment/kubently/secrets.ts';
+import { gkeExecutor, newExecutorAnswers } from '../lib/deployment/kubently/executor-connection.ts';
+import { Failure } from '../lib/base/failure.ts';
+import { registered } from '../lib/deployment/kubently/redis.ts';
+import type { ProofStep } from '../lib/step.ts';
+import { readTokens, tokenName } from '../lib/deployment/kubently/tokens.ts';
 
 export const step: ProofStep = {
   id: '4.0',
@@ -37,5 +37,4 @@ export const step: ProofStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

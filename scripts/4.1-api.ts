@@ -1,7 +1,7 @@
 /** Plan step 4.1: the API answers at its public name: health, clusters, A2A; and refuses whoever has no key. */
-import { clusterIds, kubentlyApi } from '../lib/kubently/api.ts';
-import { Failure } from '../lib/failure.ts';
-import type { ProofStep } from '../lib/runner/step.ts';
+import { clusterIds, kubentlyApi } from '../lib/deployment/kubently/api.ts';
+import { Failure } from '../lib/base/failure.ts';
+import type { ProofStep } from '../lib/step.ts';
 
 export const step: ProofStep = {
   id: '4.1',
@@ -40,5 +40,4 @@ export const step: ProofStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

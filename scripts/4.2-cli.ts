@@ -1,10 +1,10 @@
 /** Plan step 4.2: the CLI reaches the deployment, for each of the clusters. */
-import { clusterIds, kubentlyApi } from '../lib/kubently/api.ts';
-import { askCli, builtCli } from '../lib/kubently/cli-build.ts';
-import { tokenOf } from '../lib/kubently/deployment.ts';
-import { Failure } from '../lib/failure.ts';
-import type { ProofStep } from '../lib/runner/step.ts';
-import { readTokens } from '../lib/kubently/tokens.ts';
+import { clusterIds, kubentlyApi } from '../lib/deployment/kubently/api.ts';
+import { askCli, builtCli } from '../lib/deployment/kubently/cli-build.ts';
+import { tokenOf } from '../lib/deployment/kubently/secrets.ts';
+import { Failure } from '../lib/base/failure.ts';
+import type { ProofStep } from '../lib/step.ts';
+import { readTokens } from '../lib/deployment/kubently/tokens.ts';
 
 /** Words by which the CLI's text betrays a failure that its status hides. */
 const FAILED = /401|403|404|unauthori[sz]ed|ECONN|ENOTFOUND|certificate|fetch failed|Error:/i;
@@ -44,5 +44,4 @@ export const step: ProofStep = {
   },
 };
 
-if (import.meta.main)
-  void import('../lib/runner/program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));

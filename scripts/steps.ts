@@ -1,5 +1,5 @@
 /** The plan's table of contents: every step, in its order. */
-import type { Step } from '../lib/runner/step.ts';
+import type { Step } from '../lib/step.ts';
 import { step as s10 } from './1.0-static-ip-and-dns.ts';
 import { step as s11 } from './1.1-cert-manager.ts';
 import { step as s12 } from './1.2-dns01-service-account.ts';

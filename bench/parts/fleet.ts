@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kubentlyApi } from '../../lib/kubently/api.ts';
+import { kubentlyApi } from '../../lib/deployment/kubently/api.ts';
 import { openSession } from '../../lib/runner/session.ts';
 import { ROOT, spans, timed } from '../measure.ts';
 import { keep } from '../results.ts';

@@ -1,5 +1,5 @@
 /** What a chart's own defaults bring in against the meaning, and the values that take it out again. */
-import type { KubeObject } from '../kubernetes/kubectl.ts';
+import type { KubeObject } from '../clients/kubectl.ts';
 import { valuesFile } from './chart-files.ts';
 import { apiUrl, type Meaning } from './meaning.ts';
 import { readManifests, type RenderValues } from './render.ts';

@@ -1,5 +1,5 @@
 /** What an inspection of a rendered release has to say. */
-import { Failure } from '../failure.ts';
+import { Failure } from '../base/failure.ts';
 
 /** error: the release will not work or breaks a rule of the runbook, and stops; warning: told once, with what to do. */
 export type Grade = 'error' | 'warning';

@@ -1,5 +1,5 @@
 /** A release with given values, rendered and inspected: what lint-chart and step 2.4 say about it. */
-import type { KubeObject } from '../kubernetes/kubectl.ts';
+import type { KubeObject } from '../clients/kubectl.ts';
 import { aroundOf, type Around } from './around.ts';
 import { chartFileFindings } from './chart-files.ts';
 import { sorted, type Finding } from './finding.ts';

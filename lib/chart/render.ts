@@ -1,7 +1,7 @@
 /** helm template as the fitting sees it: injected, many at once, read strictly. */
 import pLimit from 'p-limit';
 import { parseAllDocuments, type YAMLError } from 'yaml';
-import type { KubeObject } from '../kubernetes/kubectl.ts';
+import type { KubeObject } from '../clients/kubectl.ts';
 import type { Finding } from './finding.ts';
 import type { Meaning } from './meaning.ts';
 import type { Values } from './value-tree.ts';

@@ -1,6 +1,6 @@
 /** Asks once before something is taken away. */
 import { createInterface } from 'node:readline/promises';
-import { BadInput } from '../failure.ts';
+import { BadInput } from '../base/failure.ts';
 
 /**
  * Returns when the operator typed "yes", or YES=1 was given.

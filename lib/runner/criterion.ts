@@ -1,7 +1,7 @@
 /** A success criterion of the plan, proven afresh (design.md "The 13 success criteria"). */
 import type { Context } from '../context.ts';
-import type { Journal } from '../journal/journal.ts';
-import { explain } from '../failure.ts';
+import type { Journal } from './journal.ts';
+import { explain } from '../base/failure.ts';
 
 export type Proof =
   | { state: 'proven'; evidence: string }

@@ -1,12 +1,12 @@
 /** Looks at every step at once and changes nothing: what a run would create, change or leave alone, each with its reason. */
-import { deployedFacts, type Fact } from '../kubently/deployed.ts';
+import { deployedFacts, type Fact } from '../deployment/kubently/deployed.ts';
 import { ofOneMoment, type Context } from '../context.ts';
-import { explain } from '../failure.ts';
-import { knownFit } from '../helm/fitted.ts';
-import { gkeRelease, remoteRelease } from '../helm/release.ts';
+import { explain } from '../base/failure.ts';
+import { knownFit } from '../deployment/release/fitted.ts';
+import { gkeRelease, remoteRelease } from '../deployment/release/release.ts';
 import type { Session } from './session.ts';
-import { STATUS } from '../status.ts';
-import type { Check, Step, StepId } from './step.ts';
+import { STATUS } from '../base/exit-status.ts';
+import type { Check, Step, StepId } from '../step.ts';
 
 /** A step as it was found. `proof`: proven by running it. `failed`: it could not be looked at. */
 export interface Looked {

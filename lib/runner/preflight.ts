@@ -1,8 +1,8 @@
 /** The preflight: everything that must be there before the first change, all problems at once (design.md rule 6). */
-import { ownCertificateProblems } from '../certificates/byo-certificate.ts';
-import { changedPaths, missingFiles } from '../kubently/checkout.ts';
+import { ownCertificateProblems } from '../deployment/certificates/byo-certificate.ts';
+import { changedPaths, missingFiles } from '../deployment/kubently/checkout.ts';
 import type { Context } from '../context.ts';
-import { explain, type Problem } from '../failure.ts';
+import { explain, type Problem } from '../base/failure.ts';
 import { toolProblems } from './tool-versions.ts';
 
 /**

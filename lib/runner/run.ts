@@ -1,10 +1,10 @@
 /** Runs steps as one graph: each as soon as what it needs is done; those that do not need each other at once. */
 import type { Context } from '../context.ts';
-import { explain, Failure } from '../failure.ts';
-import type { Journal } from '../journal/journal.ts';
-import { stepAtWork } from '../journal/journaled.ts';
+import { explain, Failure } from '../base/failure.ts';
+import type { Journal } from './journal.ts';
+import { stepAtWork } from './journaled.ts';
 import { Stopped } from './stop.ts';
-import { byId, type ChangeStep, type Check, type Step, type StepId } from './step.ts';
+import { byId, type ChangeStep, type Check, type Step, type StepId } from '../step.ts';
 
 export type State =
   | 'waiting'

@@ -1,6 +1,6 @@
 /** Which steps a command line means: a step, a phase, all, and FROM=, UNTIL=, ONLY=. */
-import { BadInput, type Problem } from '../failure.ts';
-import { byId, type Step } from './step.ts';
+import { BadInput, type Problem } from '../base/failure.ts';
+import { byId, type Step } from '../step.ts';
 
 export interface Selection {
   from?: string;

@@ -1,9 +1,9 @@
 /** What every command of the program starts with: settings, the outside, the screen, the journal and the stop. */
 import { makeContext, realOutside, type Context, type Outside } from '../context.ts';
-import { outlasting } from '../kubernetes/api-server-outage.ts';
-import { openJournal, type Journal } from '../journal/journal.ts';
-import { journaled } from '../journal/journaled.ts';
-import { loadSettings } from '../settings.ts';
+import { outlasting } from './api-server-outage.ts';
+import { openJournal, type Journal } from './journal.ts';
+import { journaled } from './journaled.ts';
+import { loadSettings } from '../settings/settings.ts';
 import { screen, type Screen } from './show.ts';
 import { processStop, stoppable, type Stop } from './stop.ts';
 

@@ -1,8 +1,8 @@
 /** What the operator sees: a live list on a terminal, plain lines with a heartbeat elsewhere, and the summary. */
 import { Chalk, type ChalkInstance } from 'chalk';
-import { explain, Failure } from '../failure.ts';
+import { explain, Failure } from '../base/failure.ts';
 import { ENDED, type Progress, type State, type Watcher } from './run.ts';
-import { scrub } from '../secret.ts';
+import { scrub } from '../base/secret.ts';
 
 export interface Screen {
   /** A line of its own. */

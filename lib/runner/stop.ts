@@ -1,8 +1,8 @@
 /** How a run is stopped: by a signal, or because the lock is no longer its own. Nothing new is started then. */
-import type { Clock } from '../clock.ts';
-import { endChildren } from '../command.ts';
+import type { Clock } from '../base/clock.ts';
+import { endChildren } from '../base/command.ts';
 import type { Outside } from '../context.ts';
-import { Failure, type FailureParts } from '../failure.ts';
+import { Failure, type FailureParts } from '../base/failure.ts';
 
 /** The run was stopped before its end; `status` is what the program ends with. */
 export class Stopped extends Failure {

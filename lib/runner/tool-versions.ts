@@ -2,9 +2,9 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Binary } from '../command.ts';
+import type { Binary } from '../base/command.ts';
 import type { Context } from '../context.ts';
-import { explain, type Problem } from '../failure.ts';
+import { explain, type Problem } from '../base/failure.ts';
 
 interface Tool {
   binary: Binary;

@@ -7,7 +7,7 @@ import { webcrypto, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
-import { DEVELOPMENT_CA } from '../../lib/certificates/trust-file.ts';
+import { DEVELOPMENT_CA } from '../../lib/settings/trust-file.ts';
 import { say } from '../progress.ts';
 import { FOLDER } from './folder.ts';
 

@@ -1,7 +1,7 @@
 /** The public DNS delegates the domain to the Cloud DNS zone's own name servers. */
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { delegation, delegationText } from '../../lib/dns/delegation.ts';
-import { Failure } from '../../lib/failure.ts';
+import { delegation, delegationText } from '../../lib/deployment/dns/delegation.ts';
+import { Failure } from '../../lib/base/failure.ts';
 
 export const criterion: Criterion = {
   number: 1,

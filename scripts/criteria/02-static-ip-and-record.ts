@@ -1,6 +1,6 @@
 /** The address is reserved, and the A record is that address. */
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { Failure } from '../../lib/failure.ts';
+import { Failure } from '../../lib/base/failure.ts';
 import { step } from '../1.0-static-ip-and-dns.ts';
 
 export const criterion: Criterion = {

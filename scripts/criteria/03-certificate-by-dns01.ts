@@ -1,9 +1,9 @@
 /** The served certificate is the one of a valid Order whose issuer can solve by DNS-01 only. */
-import { liveCertificate, servedAsIssued } from '../../lib/certificates/certificate.ts';
+import { liveCertificate, servedAsIssued } from '../../lib/deployment/certificates/certificate.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { TLS_SECRET } from '../../lib/kubently/deployment.ts';
-import { Failure } from '../../lib/failure.ts';
-import { ISSUER_NAMES } from '../../lib/kubernetes/infrastructure.ts';
+import { TLS_SECRET } from '../../lib/deployment/kubently/secrets.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import { ISSUER_NAMES } from '../../lib/deployment/cluster/infrastructure.ts';
 
 interface Acme {
   solvers?: Record<string, unknown>[];

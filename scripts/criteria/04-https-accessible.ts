@@ -1,8 +1,8 @@
 /** HTTPS answers by current TLS alone and with the security headers; http only redirects to it. */
-import { kubentlyApi } from '../../lib/kubently/api.ts';
+import { kubentlyApi } from '../../lib/deployment/kubently/api.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { EXISTING_CONTROLLER_REMEDY, edgeGaps } from '../../lib/certificates/edge.ts';
-import { Failure } from '../../lib/failure.ts';
+import { EXISTING_CONTROLLER_REMEDY, edgeGaps } from '../../lib/deployment/certificates/edge.ts';
+import { Failure } from '../../lib/base/failure.ts';
 
 export const criterion: Criterion = {
   number: 4,

@@ -1,7 +1,7 @@
 /** Redis refuses whoever has no password, and takes the deployment's. */
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { Failure } from '../../lib/failure.ts';
-import { redisCli, redisPod } from '../../lib/kubently/redis.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import { redisCli, redisPod } from '../../lib/deployment/kubently/redis.ts';
 
 export const criterion: Criterion = {
   number: 5,

@@ -1,7 +1,7 @@
 /** No secret value stands in a ConfigMap, a pod spec or a Helm value. */
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { Failure } from '../../lib/failure.ts';
-import { readTokens } from '../../lib/kubently/tokens.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import { readTokens } from '../../lib/deployment/kubently/tokens.ts';
 
 export const criterion: Criterion = {
   number: 6,

@@ -1,9 +1,9 @@
 /** The running images are the registry's digest of the tag, built from the checkout's commit. */
-import { headCommit, IMAGES } from '../../lib/kubently/checkout.ts';
+import { headCommit, IMAGES } from '../../lib/deployment/kubently/checkout.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { Failure } from '../../lib/failure.ts';
-import { selector } from '../../lib/kubently/redis.ts';
-import { publishedImage } from '../../lib/kubently/registry.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import { selector } from '../../lib/deployment/kubently/redis.ts';
+import { publishedImage } from '../../lib/clients/registry.ts';
 
 export const criterion: Criterion = {
   number: 7,

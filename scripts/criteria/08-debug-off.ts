@@ -1,7 +1,7 @@
 /** No debug flag is on in any pod of the deployment. */
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { Failure } from '../../lib/failure.ts';
-import { selector } from '../../lib/kubently/redis.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import { selector } from '../../lib/deployment/kubently/redis.ts';
 
 export const criterion: Criterion = {
   number: 8,

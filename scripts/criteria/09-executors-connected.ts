@@ -1,7 +1,7 @@
 /** Every executor brings back the output of a command. */
-import { clusterIds, kubentlyApi } from '../../lib/kubently/api.ts';
+import { clusterIds, kubentlyApi } from '../../lib/deployment/kubently/api.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { Failure } from '../../lib/failure.ts';
+import { Failure } from '../../lib/base/failure.ts';
 
 export const criterion: Criterion = {
   number: 9,

@@ -1,8 +1,8 @@
 /** An A2A task completes over HTTPS, with an answer that only the cluster can have given. */
-import { kubentlyApi } from '../../lib/kubently/api.ts';
+import { kubentlyApi } from '../../lib/deployment/kubently/api.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { Failure } from '../../lib/failure.ts';
-import { redisPod } from '../../lib/kubently/redis.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import { redisPod } from '../../lib/deployment/kubently/redis.ts';
 
 export const criterion: Criterion = {
   number: 11,

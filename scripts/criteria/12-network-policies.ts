@@ -1,14 +1,20 @@
 /** The policies let in who needs it and nobody else, by probes; Redis calls nobody. */
 import type { Context } from '../../lib/context.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { Failure } from '../../lib/failure.ts';
-import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
-import { policyFacts } from '../../lib/kubernetes/network-policies.ts';
-import { CERT_MANAGER_NAMESPACE } from '../../lib/kubernetes/infrastructure.ts';
-import { PATIENT_TRIES, podReaches, reachedOf, tryCommand, type Tried } from '../../lib/kubernetes/policy-probe.ts';
-import { redisPod, selector } from '../../lib/kubently/redis.ts';
-import { fitted } from '../../lib/helm/fitted.ts';
-import { gkeRelease } from '../../lib/helm/release.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import type { KubeObject } from '../../lib/clients/kubectl.ts';
+import { policyFacts } from '../../lib/deployment/cluster/network-policies.ts';
+import { CERT_MANAGER_NAMESPACE } from '../../lib/deployment/cluster/infrastructure.ts';
+import {
+  PATIENT_TRIES,
+  podReaches,
+  reachedOf,
+  tryCommand,
+  type Tried,
+} from '../../lib/deployment/cluster/policy-probe.ts';
+import { redisPod, selector } from '../../lib/deployment/kubently/redis.ts';
+import { fitted } from '../../lib/deployment/release/fitted.ts';
+import { gkeRelease } from '../../lib/deployment/release/release.ts';
 import { step } from '../2.8-redis-network-policy.ts';
 
 export const criterion: Criterion = {

@@ -1,6 +1,6 @@
 /** The record is managed by the Cloud DNS zone: what the world resolves is what the zone says. */
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { Failure } from '../../lib/failure.ts';
+import { Failure } from '../../lib/base/failure.ts';
 
 export const criterion: Criterion = {
   number: 13,

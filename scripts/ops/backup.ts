@@ -1,13 +1,13 @@
 /** Saves what Redis holds (executor tokens, sessions, audit), encrypted with age for BACKUP_RECIPIENT. OUT=file */
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { recipientsOf, writeBackup } from '../../lib/kubently/backup-file.ts';
-import { Failure } from '../../lib/failure.ts';
-import { RUNBOOK_FOLDER } from '../../lib/journal/journal.ts';
-import { runProgram } from '../../lib/runner/program.ts';
-import { dumpRedis } from '../../lib/kubently/redis-dump.ts';
+import { recipientsOf, writeBackup } from '../../lib/operations/backup/backup-file.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import { RUNBOOK_FOLDER } from '../../lib/runner/journal.ts';
+import { runProgram } from '../program.ts';
+import { dumpRedis } from '../../lib/operations/backup/redis-dump.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
-import { STATUS } from '../../lib/status.ts';
+import { STATUS } from '../../lib/base/exit-status.ts';
 
 /** Writes a backup, by default under .runbook. @returns the exit status @throws BadInput without a recipient */
 export async function backup({ ctx, out, journal }: Session, file: string | undefined): Promise<number> {

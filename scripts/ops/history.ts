@@ -2,12 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { BadInput } from '../../lib/failure.ts';
-import { runsOf, type RunRecord } from '../../lib/journal/history.ts';
-import { RUNBOOK_FOLDER } from '../../lib/journal/journal.ts';
-import { runProgram } from '../../lib/runner/program.ts';
+import { BadInput } from '../../lib/base/failure.ts';
+import { runsOf, type RunRecord } from '../../lib/runner/history.ts';
+import { RUNBOOK_FOLDER } from '../../lib/runner/journal.ts';
+import { runProgram } from '../program.ts';
 import { elapsed, screen, type Screen } from '../../lib/runner/show.ts';
-import { STATUS } from '../../lib/status.ts';
+import { STATUS } from '../../lib/base/exit-status.ts';
 
 const program = new Command('history')
   .description('The runs so far, from .runbook/journal.jsonl. It is history for people; nothing is decided by it.')

@@ -1,9 +1,9 @@
 /** Proves the chart of KUBENTLY_REPO complete for every release, without a cluster. `--json` for CI. */
 import { parseArgs } from 'node:util';
-import { fitAll } from '../../lib/chart/fit-all.ts';
+import { fitAll } from '../../lib/deployment/release/fit-all.ts';
 import { ChartRefused } from '../../lib/chart/finding.ts';
-import { hasErrors, report } from '../../lib/chart/report.ts';
-import { BadInput, explain } from '../../lib/failure.ts';
+import { hasErrors, report } from '../../lib/operations/chart-report.ts';
+import { BadInput, explain } from '../../lib/base/failure.ts';
 
 const { values: flags } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
 const print = (text: string, json: unknown): void => {

@@ -1,12 +1,12 @@
 /** Follows the logs of both clusters. `--what api|executor|remote:ID|ingress|cert-manager`, `--tail 100`, `--no-follow` for CI. */
 import { Command, InvalidArgumentError } from 'commander';
-import { endChildren } from '../../lib/command.ts';
-import { explain } from '../../lib/failure.ts';
-import { followStream, inOrder, lastLines, logStreams, type LogLine } from '../../lib/kubernetes/log-streams.ts';
-import { runProgram } from '../../lib/runner/program.ts';
+import { endChildren } from '../../lib/base/command.ts';
+import { explain } from '../../lib/base/failure.ts';
+import { followStream, inOrder, lastLines, logStreams, type LogLine } from '../../lib/operations/log-streams.ts';
+import { runProgram } from '../program.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
-import { STATUS } from '../../lib/status.ts';
-import { readTokens } from '../../lib/kubently/tokens.ts';
+import { STATUS } from '../../lib/base/exit-status.ts';
+import { readTokens } from '../../lib/deployment/kubently/tokens.ts';
 
 export interface LogFlags {
   what?: string;

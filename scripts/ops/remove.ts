@@ -1,16 +1,16 @@
 /** Takes the whole deployment away, in the reverse order of the plan, and says what is left and why: make remove KEEP=… YES=1 */
 import { Command } from 'commander';
 import { confirm } from '../../lib/runner/confirm.ts';
-import { BadInput, explain } from '../../lib/failure.ts';
-import { inventory, itemLines, leftLines, type Item } from '../../lib/removal/inventory.ts';
-import { withLock } from '../../lib/lock/lock.ts';
-import { runProgram } from '../../lib/runner/program.ts';
-import { undoSteps } from '../../lib/removal/removal.ts';
+import { BadInput, explain } from '../../lib/base/failure.ts';
+import { inventory, itemLines, leftLines, type Item } from '../../lib/operations/removal/inventory.ts';
+import { withLock } from '../../lib/runner/lock.ts';
+import { runProgram } from '../program.ts';
+import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import type { Progress } from '../../lib/runner/run.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { elapsed, watch } from '../../lib/runner/show.ts';
-import { KEEPABLE, sparedBy, type Keep } from '../../lib/removal/spared.ts';
-import { STATUS } from '../../lib/status.ts';
+import { KEEPABLE, sparedBy, type Keep } from '../../lib/deployment/ownership/spared.ts';
+import { STATUS } from '../../lib/base/exit-status.ts';
 import { STEPS } from '../steps.ts';
 
 const program = new Command('remove')

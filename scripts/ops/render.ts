@@ -3,10 +3,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
-import { fitAll } from '../../lib/chart/fit-all.ts';
-import { hasErrors, report } from '../../lib/chart/report.ts';
-import { BadInput, explain } from '../../lib/failure.ts';
-import { YAML_1_1 } from '../../lib/helm/fitted.ts';
+import { fitAll } from '../../lib/deployment/release/fit-all.ts';
+import { hasErrors, report } from '../../lib/operations/chart-report.ts';
+import { BadInput, explain } from '../../lib/base/failure.ts';
+import { YAML_1_1 } from '../../lib/deployment/release/fitted.ts';
 
 try {
   const { values: flags } = parseArgs({ options: { out: { type: 'string', default: '' } } });

@@ -1,14 +1,14 @@
 /** Writes a page to hand over: criteria with evidence, what is deployed, changes, the last run, chart findings. `--out FILE`, `--json` */
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { runProgram } from '../../lib/runner/program.ts';
-import { gatherReport } from '../../lib/report/gather.ts';
-import { keepReport, reportsFolder } from '../../lib/report/kept-reports.ts';
-import { page } from '../../lib/report/page.ts';
-import { scrub } from '../../lib/secret.ts';
+import { runProgram } from '../program.ts';
+import { gatherReport } from '../../lib/operations/report/gather.ts';
+import { keepReport, reportsFolder } from '../../lib/operations/report/kept-reports.ts';
+import { page } from '../../lib/operations/report/page.ts';
+import { scrub } from '../../lib/base/secret.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
-import { STATUS } from '../../lib/status.ts';
-import { readTokens } from '../../lib/kubently/tokens.ts';
+import { STATUS } from '../../lib/base/exit-status.ts';
+import { readTokens } from '../../lib/deployment/kubently/tokens.ts';
 import { CRITERIA } from '../criteria/criteria.ts';
 
 export interface ReportFlags {

@@ -1,17 +1,17 @@
 /** Puts a backup's keys back into Redis and proves that they are there. BACKUP=file */
 import { Command } from 'commander';
-import { clusterIds, ensureRegistered } from '../../lib/kubently/api.ts';
-import { readBackup, type Backup } from '../../lib/kubently/backup-file.ts';
-import { tokenOf } from '../../lib/kubently/deployment.ts';
-import { Failure } from '../../lib/failure.ts';
-import { journalled } from '../../lib/journal/journal.ts';
-import { withLock } from '../../lib/lock/lock.ts';
-import { runProgram } from '../../lib/runner/program.ts';
-import { registered } from '../../lib/kubently/redis.ts';
-import { present, restoreRedis } from '../../lib/kubently/redis-dump.ts';
+import { clusterIds, ensureRegistered } from '../../lib/deployment/kubently/api.ts';
+import { readBackup, type Backup } from '../../lib/operations/backup/backup-file.ts';
+import { tokenOf } from '../../lib/deployment/kubently/secrets.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import { journalled } from '../../lib/runner/journal.ts';
+import { withLock } from '../../lib/runner/lock.ts';
+import { runProgram } from '../program.ts';
+import { registered } from '../../lib/deployment/kubently/redis.ts';
+import { present, restoreRedis } from '../../lib/operations/backup/redis-dump.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
-import { STATUS } from '../../lib/status.ts';
-import { readTokens, tokenName } from '../../lib/kubently/tokens.ts';
+import { STATUS } from '../../lib/base/exit-status.ts';
+import { readTokens, tokenName } from '../../lib/deployment/kubently/tokens.ts';
 
 /**
  * Restores the file over what Redis holds. A key whose time has passed since stays away; a cluster whose token was

@@ -1,13 +1,13 @@
 /** Takes the releases back to their previous revision, or to TO, saves the evidence first and proves the outcome: make rollback */
 import { relative } from 'node:path';
 import { Command } from 'commander';
-import { liveCertificate } from '../../lib/certificates/certificate.ts';
+import { liveCertificate } from '../../lib/deployment/certificates/certificate.ts';
 import { confirm } from '../../lib/runner/confirm.ts';
-import { saveEvidence } from '../../lib/kubernetes/evidence.ts';
-import { ISSUER_NAMES } from '../../lib/kubernetes/infrastructure.ts';
-import { withLock } from '../../lib/lock/lock.ts';
-import { runProgram } from '../../lib/runner/program.ts';
-import { gkeRelease, remoteRelease, type Placed } from '../../lib/helm/release.ts';
+import { saveEvidence } from '../../lib/operations/evidence.ts';
+import { ISSUER_NAMES } from '../../lib/deployment/cluster/infrastructure.ts';
+import { withLock } from '../../lib/runner/lock.ts';
+import { runProgram } from '../program.ts';
+import { gkeRelease, remoteRelease, type Placed } from '../../lib/deployment/release/release.ts';
 import {
   NOT_UNDONE,
   past,
@@ -17,10 +17,10 @@ import {
   works,
   type Move,
   type Past,
-} from '../../lib/helm/rollback.ts';
+} from '../../lib/operations/rollback.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { elapsed } from '../../lib/runner/show.ts';
-import { STATUS } from '../../lib/status.ts';
+import { STATUS } from '../../lib/base/exit-status.ts';
 
 const program = new Command('rollback')
   .description('Rolls the release in GKE back, and the remote ones to the same version.')

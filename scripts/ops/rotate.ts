@@ -1,12 +1,12 @@
 /** Replaces secrets by new ones, proves that the new ones work and the old ones are refused. WHAT=api-key|executor:ID|redis|dns-key|all */
 import { Command } from 'commander';
-import type { Clock } from '../../lib/clock.ts';
-import { journalled } from '../../lib/journal/journal.ts';
-import { withLock } from '../../lib/lock/lock.ts';
-import { runProgram } from '../../lib/runner/program.ts';
-import { beginAll, rotate, subjectsOf, type Subject } from '../../lib/rotation/rotation.ts';
+import type { Clock } from '../../lib/base/clock.ts';
+import { journalled } from '../../lib/runner/journal.ts';
+import { withLock } from '../../lib/runner/lock.ts';
+import { runProgram } from '../program.ts';
+import { beginAll, rotate, subjectsOf, type Subject } from '../../lib/operations/rotation/rotation.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
-import { STATUS } from '../../lib/status.ts';
+import { STATUS } from '../../lib/base/exit-status.ts';
 
 const HEARTBEAT_MS = 10_000;
 

@@ -1,13 +1,13 @@
 /** Writes the deployment as a document to go on with by hand, from the steps' own code: `--out FILE`, else standard output. */
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { realRun } from '../../lib/command.ts';
-import { documentOf } from '../../lib/paper/document.ts';
-import { recordDeploy } from '../../lib/paper/record-deploy.ts';
-import { runProgram } from '../../lib/runner/program.ts';
-import { scrub } from '../../lib/secret.ts';
-import { loadSettings, type Settings } from '../../lib/settings.ts';
-import { STATUS } from '../../lib/status.ts';
+import { realRun } from '../../lib/base/command.ts';
+import { documentOf } from '../../lib/operations/document/document.ts';
+import { recordDeploy } from '../../lib/operations/document/record-deploy.ts';
+import { runProgram } from '../program.ts';
+import { scrub } from '../../lib/base/secret.ts';
+import { loadSettings, type Settings } from '../../lib/settings/settings.ts';
+import { STATUS } from '../../lib/base/exit-status.ts';
 import { STEPS } from '../steps.ts';
 
 const program = new Command('runbook-doc')

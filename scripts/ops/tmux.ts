@@ -1,11 +1,11 @@
 /** A tmux session of the deployment: the run, the live status and the logs. The run outlives the connection. */
 import { Command } from 'commander';
-import { inTerminal, outputNow } from '../../lib/command.ts';
-import { BadInput, Failure } from '../../lib/failure.ts';
-import { leaseName } from '../../lib/lock/lock.ts';
-import { runProgram } from '../../lib/runner/program.ts';
-import { loadSettings, type Settings } from '../../lib/settings.ts';
-import { STATUS } from '../../lib/status.ts';
+import { inTerminal, outputNow } from '../../lib/base/command.ts';
+import { BadInput, Failure } from '../../lib/base/failure.ts';
+import { leaseName } from '../../lib/runner/lock.ts';
+import { runProgram } from '../program.ts';
+import { loadSettings, type Settings } from '../../lib/settings/settings.ts';
+import { STATUS } from '../../lib/base/exit-status.ts';
 
 const STATUS_EVERY_S = 15;
 /** Before there is a pod, and after all have gone. */

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { realRun } from '../../lib/command.ts';
-import { Helm } from '../../lib/helm/helm.ts';
-import { Kubectl } from '../../lib/kubernetes/kubectl.ts';
-import { loadSettings } from '../../lib/settings.ts';
+import { realRun } from '../../lib/base/command.ts';
+import { Helm } from '../../lib/clients/helm.ts';
+import { Kubectl } from '../../lib/clients/kubectl.ts';
+import { loadSettings } from '../../lib/settings/settings.ts';
 
 const settings = loadSettings();
 const run = realRun(settings.childEnvironment);

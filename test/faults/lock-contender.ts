@@ -1,6 +1,6 @@
 /** One operator of two-operators.test.ts: takes the scratch lock when told to, and says when it was inside. */
 import { parseArgs } from 'node:util';
-import { Locked, withLock } from '../../lib/lock/lock.ts';
+import { Locked, withLock } from '../../lib/runner/lock.ts';
 import { openSession } from '../../lib/runner/session.ts';
 
 const { values } = parseArgs({ options: { lease: { type: 'string', default: '' } } });

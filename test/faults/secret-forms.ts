@@ -1,4 +1,4 @@
-/** The forms in which a secret can show, made without lib/secret.ts: a fault there must not hide here. */
+/** The forms in which a secret can show, made without lib/base/secret.ts: a fault there must not hide here. */
 
 export interface NamedSecret {
   name: string;

@@ -3,10 +3,10 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { realRun } from '../../lib/command.ts';
-import { Lease } from '../../lib/lock/lease.ts';
-import { childrenOf } from '../../lib/lock/owner.ts';
-import { loadSettings } from '../../lib/settings.ts';
+import { realRun } from '../../lib/base/command.ts';
+import { Lease } from '../../lib/runner/lease.ts';
+import { childrenOf } from '../../lib/base/owner.ts';
+import { loadSettings } from '../../lib/settings/settings.ts';
 import type { Order, Report } from './lock-contender.ts';
 import { RESULTS } from './run.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { monitoringObjects } from '../../lib/kubernetes/infrastructure.ts';
+import { monitoringObjects } from '../../lib/deployment/cluster/infrastructure.ts';
 import { goPrograms } from '../../sandbox/build/go.ts';
 import { settings } from '../unit/outside.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { expect, it } from 'vitest';
-import { loadSettings } from '../../lib/settings.ts';
+import { loadSettings } from '../../lib/settings/settings.ts';
 import { environmentText } from '../../sandbox/env.ts';
 import { PATHS } from '../../sandbox/world.ts';
 

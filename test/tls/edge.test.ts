@@ -5,11 +5,11 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { getCACertificates, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { kubentlyApi } from '../../lib/kubently/api.ts';
+import { kubentlyApi } from '../../lib/deployment/kubently/api.ts';
 import { makeContext, realOutside } from '../../lib/context.ts';
-import { HSTS_SECONDS } from '../../lib/certificates/edge.ts';
-import { Secret } from '../../lib/secret.ts';
-import { loadSettings } from '../../lib/settings.ts';
+import { HSTS_SECONDS } from '../../lib/deployment/certificates/edge.ts';
+import { Secret } from '../../lib/base/secret.ts';
+import { loadSettings } from '../../lib/settings/settings.ts';
 import { answerToHello } from './client-hello.ts';
 import { ask, askLine, burst, connected, handshake, held } from './connection.ts';
 import { kubectl, makeScratch, removeScratch, testCa, tlsSecret } from './scratch.ts';

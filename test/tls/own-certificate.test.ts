@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loadSettings } from '../../lib/settings.ts';
+import { loadSettings } from '../../lib/settings/settings.ts';
 import { certificate, LATER, rsa, type Identity, type Wanted } from './certificates.ts';
 import { keepResults, type CaseResult } from './table.ts';
 

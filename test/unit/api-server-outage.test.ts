@@ -1,10 +1,10 @@
 /** An API server that restarts: what is sent again, what is told, and when it is given up. */
 import { expect, test } from 'vitest';
-import { CommandFailed, type Command } from '../../lib/command.ts';
-import { Failure } from '../../lib/failure.ts';
-import { outlasting } from '../../lib/kubernetes/api-server-outage.ts';
-import { Kubectl } from '../../lib/kubernetes/kubectl.ts';
-import { waitFor } from '../../lib/wait.ts';
+import { CommandFailed, type Command } from '../../lib/base/command.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import { outlasting } from '../../lib/runner/api-server-outage.ts';
+import { Kubectl } from '../../lib/clients/kubectl.ts';
+import { waitFor } from '../../lib/base/wait.ts';
 import { fails, fakeOutside } from './outside.ts';
 
 const AT = { context: 'gke-context', namespace: 'kubently' };

@@ -2,10 +2,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { BadInput, explain } from '../../lib/failure.ts';
-import { operate } from '../../lib/runner/operations.ts';
+import { BadInput, explain } from '../../lib/base/failure.ts';
+import { operate } from '../../scripts/operate.ts';
 import type { Selection } from '../../lib/runner/select.ts';
-import { ROWS } from '../../lib/settings-table.ts';
+import { ROWS } from '../../lib/settings/settings-table.ts';
 import { fakeOutside, temporaryFolder, type FakeOutside } from './outside.ts';
 import { writeSettings } from './settings-file.ts';
 

@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
-import { ownCertificateProblems } from '../../lib/certificates/byo-certificate.ts';
-import type { Settings } from '../../lib/settings.ts';
+import { ownCertificateProblems } from '../../lib/deployment/certificates/byo-certificate.ts';
+import type { Settings } from '../../lib/settings/settings.ts';
 import { step as issued } from '../../scripts/2.6-tls-certificate.ts';
 import { step as production } from '../../scripts/2.7-production-certificate.ts';
 import { criterion } from '../../scripts/criteria/03-certificate-by-dns01.ts';

@@ -9,9 +9,9 @@ import {
   realFollow,
   realRun,
   type Command,
-} from '../../lib/command.ts';
-import { explain } from '../../lib/failure.ts';
-import { Secret } from '../../lib/secret.ts';
+} from '../../lib/base/command.ts';
+import { explain } from '../../lib/base/failure.ts';
+import { Secret } from '../../lib/base/secret.ts';
 import { temporaryFolder } from './outside.ts';
 
 const ENVIRONMENT = {

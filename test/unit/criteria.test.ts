@@ -2,10 +2,10 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Criterion } from '../../lib/runner/criterion.ts';
 import { proveAll, verdict } from '../../lib/runner/criterion.ts';
-import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
-import type { Settings } from '../../lib/settings.ts';
-import type { Served } from '../../lib/certificates/tls.ts';
-import { Secret } from '../../lib/secret.ts';
+import type { KubeObject } from '../../lib/clients/kubectl.ts';
+import type { Settings } from '../../lib/settings/settings.ts';
+import type { Served } from '../../lib/clients/tls.ts';
+import { Secret } from '../../lib/base/secret.ts';
 import { CRITERIA } from '../../scripts/criteria/criteria.ts';
 import { FakeCluster, ready } from './fake-cluster.ts';
 import { FakeGoogle, IP } from './fake-google.ts';
@@ -32,17 +32,17 @@ const other = vi.hoisted(() => ({
   policy: 'done',
   cli: '',
 }));
-vi.mock('../../lib/kubernetes/policy-probe.ts', async (real) => ({
-  ...(await real<typeof import('../../lib/kubernetes/policy-probe.ts')>()),
+vi.mock('../../lib/deployment/cluster/policy-probe.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/deployment/cluster/policy-probe.ts')>()),
   podReaches: (_c: unknown, _i: unknown, { name, targets }: { name: string; targets: { port: number }[] }) =>
     Promise.resolve(targets.map(({ port }) => other.reaches(name, port === 80))),
 }));
-vi.mock('../../lib/helm/release.ts', async (real) => ({
-  ...(await real<typeof import('../../lib/helm/release.ts')>()),
+vi.mock('../../lib/deployment/release/release.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/deployment/release/release.ts')>()),
   gkeRelease: () => Promise.resolve({}),
 }));
-vi.mock('../../lib/helm/fitted.ts', async (real) => ({
-  ...(await real<typeof import('../../lib/helm/fitted.ts')>()),
+vi.mock('../../lib/deployment/release/fitted.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/deployment/release/fitted.ts')>()),
   fitted: () => Promise.resolve({ around: [POLICY] }),
 }));
 vi.mock('../../scripts/2.8-redis-network-policy.ts', () => ({
@@ -51,8 +51,8 @@ vi.mock('../../scripts/2.8-redis-network-policy.ts', () => ({
 vi.mock('../../scripts/4.2-cli.ts', () => ({
   step: { prove: () => (other.cli === '' ? Promise.resolve('answered') : Promise.reject(new Error(other.cli))) },
 }));
-vi.mock('../../lib/certificates/certificate.ts', async (real) => ({
-  ...(await real<typeof import('../../lib/certificates/certificate.ts')>()),
+vi.mock('../../lib/deployment/certificates/certificate.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/deployment/certificates/certificate.ts')>()),
   servedAsIssued: () => Promise.resolve('it is served'),
 }));
 

@@ -1,11 +1,11 @@
 /** The facts of `status` and of the report: the certificate's lifetime, who is connected, which versions run. */
 import { expect, test } from 'vitest';
-import { certificateObject } from '../../lib/certificates/certificate.ts';
-import { deployedFacts, type Fact } from '../../lib/kubently/deployed.ts';
-import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
-import { Secret } from '../../lib/secret.ts';
-import { writeTokens } from '../../lib/kubently/tokens.ts';
-import { readFacts } from '../../lib/report/facts.ts';
+import { certificateObject } from '../../lib/deployment/certificates/certificate.ts';
+import { deployedFacts, type Fact } from '../../lib/deployment/kubently/deployed.ts';
+import type { KubeObject } from '../../lib/clients/kubectl.ts';
+import { Secret } from '../../lib/base/secret.ts';
+import { writeTokens } from '../../lib/deployment/kubently/tokens.ts';
+import { readFacts } from '../../lib/operations/report/facts.ts';
 import type { Context } from '../../lib/context.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, json } from './outside.ts';

@@ -15,7 +15,7 @@ const FILES = globSync(
     'sandbox/dev/*.{yaml,conf}',
     'sandbox/**/*.md',
     'sandbox/kubently/deployment/**/*',
-    'lib/settings-table.ts',
+    'lib/settings/settings-table.ts',
   ],
   { cwd: ROOT, withFileTypes: true, exclude: (entry) => entry.name === 'node_modules' },
 )

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { drift, fullKind, isNone } from '../../lib/kubernetes/drift.ts';
-import { differenceLines } from '../../lib/kubernetes/field-differences.ts';
-import { secretObject, type KubeObject } from '../../lib/kubernetes/kubectl.ts';
-import { Secret } from '../../lib/secret.ts';
-import { checkOf } from '../../lib/runner/step.ts';
+import { drift, fullKind, isNone } from '../../lib/clients/drift.ts';
+import { differenceLines } from '../../lib/clients/field-differences.ts';
+import { secretObject, type KubeObject } from '../../lib/clients/kubectl.ts';
+import { Secret } from '../../lib/base/secret.ts';
+import { checkOf } from '../../lib/step.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside } from './outside.ts';
 

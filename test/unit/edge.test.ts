@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { edgeGaps, headerGaps } from '../../lib/certificates/edge.ts';
+import { edgeGaps, headerGaps } from '../../lib/deployment/certificates/edge.ts';
 import { criterion } from '../../scripts/criteria/04-https-accessible.ts';
 import { writeFileSync } from 'node:fs';
 import { contextOf, fakeOutside, settings } from './outside.ts';

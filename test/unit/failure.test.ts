@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BadInput, count, explain, Failure } from '../../lib/failure.ts';
+import { BadInput, count, explain, Failure } from '../../lib/base/failure.ts';
 
 test('one line, then what is known, each in its row', () => {
   const failure = new Failure({

@@ -1,8 +1,8 @@
 /** A cluster as kubectl and helm show it: objects in memory, and only the command lines that the runbook may use. */
-import { CommandFailed, type Command } from '../../lib/command.ts';
-import type { Release, Revision } from '../../lib/helm/helm.ts';
-import { secretOf } from '../../lib/helm/helm-record.ts';
-import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
+import { CommandFailed, type Command } from '../../lib/base/command.ts';
+import type { Release, Revision } from '../../lib/clients/helm.ts';
+import { secretOf } from '../../lib/clients/helm-record.ts';
+import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { inputOf, type World } from './outside.ts';
 
 const APPLY = ['apply', '--server-side', '--force-conflicts', '--field-manager', 'kubently-runbook'];

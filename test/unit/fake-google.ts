@@ -1,7 +1,7 @@
 /** A Google Cloud project as REST shows it and as the plan's gcloud commands change it; nothing else is known. */
-import type { Address, Binding, RecordSet, ServiceAccount } from '../../lib/google/google.ts';
-import type { Command } from '../../lib/command.ts';
-import type { HttpAnswer, HttpRequest } from '../../lib/http.ts';
+import type { Address, Binding, RecordSet, ServiceAccount } from '../../lib/clients/google.ts';
+import type { Command } from '../../lib/base/command.ts';
+import type { HttpAnswer, HttpRequest } from '../../lib/base/http.ts';
 import { json, type World } from './outside.ts';
 
 export const PROJECT = 'unit-project';

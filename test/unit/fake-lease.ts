@@ -1,6 +1,6 @@
 /** The API server's Leases as kubectl shows them: create, compare and swap, delete with preconditions. */
-import { CommandFailed, type Command } from '../../lib/command.ts';
-import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
+import { CommandFailed, type Command } from '../../lib/base/command.ts';
+import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { inputOf, type World } from './outside.ts';
 
 export class FakeLeases implements World {

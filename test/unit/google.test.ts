@@ -1,7 +1,7 @@
 /** Reads of Google's API that fail for a moment are tried again; a refusal is told at once. */
 import { expect, test } from 'vitest';
-import type { Command } from '../../lib/command.ts';
-import { Failure } from '../../lib/failure.ts';
+import type { Command } from '../../lib/base/command.ts';
+import { Failure } from '../../lib/base/failure.ts';
 import { FakeGoogle, IP } from './fake-google.ts';
 import { contextOf, fails, fakeOutside, json, type World } from './outside.ts';
 

@@ -1,8 +1,8 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { CommandFailed, type Command } from '../../lib/command.ts';
-import { Helm } from '../../lib/helm/helm.ts';
-import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
+import { CommandFailed, type Command } from '../../lib/base/command.ts';
+import { Helm } from '../../lib/clients/helm.ts';
+import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside } from './outside.ts';
 

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { realHttp } from '../../lib/http.ts';
+import { realHttp } from '../../lib/base/http.ts';
 import { testCa } from '../tls/scratch.ts';
 
 let server: Server;

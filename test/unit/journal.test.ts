@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { BadInput, Failure } from '../../lib/failure.ts';
-import { runsOf } from '../../lib/journal/history.ts';
-import { journalled, openJournal } from '../../lib/journal/journal.ts';
-import { Secret } from '../../lib/secret.ts';
+import { BadInput, Failure } from '../../lib/base/failure.ts';
+import { runsOf } from '../../lib/runner/history.ts';
+import { journalled, openJournal } from '../../lib/runner/journal.ts';
+import { Secret } from '../../lib/base/secret.ts';
 import { Stopped } from '../../lib/runner/stop.ts';
 import { temporaryFolder } from './outside.ts';
 

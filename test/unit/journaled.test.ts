@@ -1,7 +1,7 @@
 /** The journal holds every change and nothing of what it carried. */
 import { expect, test } from 'vitest';
-import type { JournalEntry } from '../../lib/journal/journal.ts';
-import { journaled, stepAtWork } from '../../lib/journal/journaled.ts';
+import type { JournalEntry } from '../../lib/runner/journal.ts';
+import { journaled, stepAtWork } from '../../lib/runner/journaled.ts';
 import { fails, fakeOutside, json } from './outside.ts';
 
 function make() {

@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { TLSSocket, type PeerCertificate } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Command, Run } from '../../lib/command.ts';
-import { directReads } from '../../lib/kubernetes/kube-reads.ts';
-import { Kubectl } from '../../lib/kubernetes/kubectl.ts';
+import type { Command, Run } from '../../lib/base/command.ts';
+import { directReads } from '../../lib/clients/kube-reads.ts';
+import { Kubectl } from '../../lib/clients/kubectl.ts';
 import { testCa } from '../tls/scratch.ts';
 import { fakeOutside, temporaryFolder } from './outside.ts';
 

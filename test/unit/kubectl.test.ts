@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { ofOneMoment } from '../../lib/context.ts';
-import { Kubectl, secretObject, secretValue } from '../../lib/kubernetes/kubectl.ts';
-import { Helm } from '../../lib/helm/helm.ts';
-import { Secret } from '../../lib/secret.ts';
+import { Kubectl, secretObject, secretValue } from '../../lib/clients/kubectl.ts';
+import { Helm } from '../../lib/clients/helm.ts';
+import { Secret } from '../../lib/base/secret.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fails, fakeOutside, settings, type Row } from './outside.ts';
 

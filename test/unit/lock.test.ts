@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { BadInput, explain } from '../../lib/failure.ts';
-import type { JournalEntry } from '../../lib/journal/journal.ts';
-import { LEASE_MS } from '../../lib/lock/lease.ts';
-import { leaseName, Locked, waitOf, withLock, type Wish } from '../../lib/lock/lock.ts';
-import { thisOwner, type Owner } from '../../lib/lock/owner.ts';
+import { BadInput, explain } from '../../lib/base/failure.ts';
+import type { JournalEntry } from '../../lib/runner/journal.ts';
+import { LEASE_MS } from '../../lib/runner/lease.ts';
+import { leaseName, Locked, waitOf, withLock, type Wish } from '../../lib/runner/lock.ts';
+import { thisOwner, type Owner } from '../../lib/base/owner.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { screen } from '../../lib/runner/show.ts';
 import { Stop, Stopped, stoppable } from '../../lib/runner/stop.ts';

@@ -7,7 +7,7 @@ import {
   logStreams,
   type LogLine,
   type LogStream,
-} from '../../lib/kubernetes/log-streams.ts';
+} from '../../lib/operations/log-streams.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, settings } from './outside.ts';
 

@@ -1,11 +1,11 @@
 /** `plan` and `status`: on a first run, on a finished one, and where a check cannot read. */
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Context } from '../../lib/context.ts';
-import { Failure } from '../../lib/failure.ts';
-import type { JournalEntry } from '../../lib/journal/journal.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import type { JournalEntry } from '../../lib/runner/journal.ts';
 import { aroundLines, look, lookAtSteps, type View } from '../../lib/runner/look.ts';
 import { screen } from '../../lib/runner/show.ts';
-import { absent, conflict, differs, done, type Check, type Step, type StepId } from '../../lib/runner/step.ts';
+import { absent, conflict, differs, done, type Check, type Step, type StepId } from '../../lib/step.ts';
 import { STEPS } from '../../scripts/steps.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { FakeGoogle } from './fake-google.ts';

@@ -1,19 +1,11 @@
 /** What the program does with its steps: exit statuses, what it prints, what it journals. The steps are the test's own. */
 import { Chalk } from 'chalk';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { BadInput, Failure, type Problem } from '../../lib/failure.ts';
-import type { JournalEntry } from '../../lib/journal/journal.ts';
-import { operate } from '../../lib/runner/operations.ts';
+import { BadInput, Failure, type Problem } from '../../lib/base/failure.ts';
+import type { JournalEntry } from '../../lib/runner/journal.ts';
+import { operate } from '../../scripts/operate.ts';
 import type { Session } from '../../lib/runner/session.ts';
-import {
-  absent,
-  conflict,
-  done,
-  type ChangeStep,
-  type Check,
-  type ProofStep,
-  type Step,
-} from '../../lib/runner/step.ts';
+import { absent, conflict, done, type ChangeStep, type Check, type ProofStep, type Step } from '../../lib/step.ts';
 import type { Criterion, Proof } from '../../lib/runner/criterion.ts';
 import { Stop } from '../../lib/runner/stop.ts';
 import { contextOf, fakeOutside, settings } from './outside.ts';
@@ -35,8 +27,8 @@ vi.mock('../../lib/runner/session.ts', () => ({
   },
 }));
 
-vi.mock('../../lib/lock/lock.ts', async (real) => ({
-  ...(await real<typeof import('../../lib/lock/lock.ts')>()),
+vi.mock('../../lib/runner/lock.ts', async (real) => ({
+  ...(await real<typeof import('../../lib/runner/lock.ts')>()),
   withLock: (_: Session, __: unknown, work: (tell: () => void) => unknown) => work(() => undefined),
 }));
 

@@ -3,13 +3,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import type { Clock } from '../../lib/clock.ts';
-import { CommandFailed, pasteable, type Binary, type Command, type Followed, type Output } from '../../lib/command.ts';
+import type { Clock } from '../../lib/base/clock.ts';
+import {
+  CommandFailed,
+  pasteable,
+  type Binary,
+  type Command,
+  type Followed,
+  type Output,
+} from '../../lib/base/command.ts';
 import { makeContext, type Context, type Outside } from '../../lib/context.ts';
-import type { HttpAnswer, HttpRequest } from '../../lib/http.ts';
-import { Secret } from '../../lib/secret.ts';
-import type { Settings } from '../../lib/settings.ts';
-import type { Served } from '../../lib/certificates/tls.ts';
+import type { HttpAnswer, HttpRequest } from '../../lib/base/http.ts';
+import { Secret } from '../../lib/base/secret.ts';
+import type { Settings } from '../../lib/settings/settings.ts';
+import type { Served } from '../../lib/clients/tls.ts';
 
 const ROOT = mkdtempSync(join(tmpdir(), 'kubently-unit-'));
 afterAll(() => rmSync(ROOT, { recursive: true, force: true }));

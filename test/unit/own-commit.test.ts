@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ownCommit } from '../../lib/journal/own-commit.ts';
+import { ownCommit } from '../../lib/runner/own-commit.ts';
 import { temporaryFolder } from './outside.ts';
 
 const git = (folder: string, ...args: string[]): string =>

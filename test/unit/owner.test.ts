@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { childrenOf, lifeOf, RUN_VARIABLE, thisOwner } from '../../lib/lock/owner.ts';
+import { childrenOf, lifeOf, RUN_VARIABLE, thisOwner } from '../../lib/base/owner.ts';
 
 test('this process lives', () => {
   expect(lifeOf(thisOwner())).toBe('alive');

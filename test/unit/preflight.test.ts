@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { preflight } from '../../lib/runner/preflight.ts';
-import type { Settings } from '../../lib/settings.ts';
+import type { Settings } from '../../lib/settings/settings.ts';
 import { FakeGoogle } from './fake-google.ts';
 import { contextOf, fails, fakeClock, fakeOutside, json, settings, type Row, type World } from './outside.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { HttpAnswer } from '../../lib/http.ts';
-import { publishedImage } from '../../lib/kubently/registry.ts';
+import type { HttpAnswer } from '../../lib/base/http.ts';
+import { publishedImage } from '../../lib/clients/registry.ts';
 import { fakeOutside, json } from './outside.ts';
 
 const BASE = 'GET https://reg.test/v2/';

@@ -2,8 +2,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Around } from '../../lib/chart/around.ts';
-import { chartPath } from '../../lib/kubently/checkout.ts';
-import type { Settings } from '../../lib/settings.ts';
+import { chartPath } from '../../lib/deployment/kubently/checkout.ts';
+import type { Settings } from '../../lib/settings/settings.ts';
 import { settings, type Row } from './outside.ts';
 
 export const COMMIT = 'c31127e3f8a94be2a1e6b6b7e2d7a0b9c8d7e6f5';

@@ -1,9 +1,9 @@
 /** What 3.2 and phase 4 start from: tokens, Redis, an API that answers for its executors. */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import type { HttpAnswer, HttpRequest } from '../../lib/http.ts';
-import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
-import type { Settings } from '../../lib/settings.ts';
+import type { HttpAnswer, HttpRequest } from '../../lib/base/http.ts';
+import type { KubeObject } from '../../lib/clients/kubectl.ts';
+import type { Settings } from '../../lib/settings/settings.ts';
 import { inputOf, json, type Row, type World } from './outside.ts';
 
 export const TOKENS: Record<string, string> = {

@@ -1,24 +1,24 @@
 /** Removal: what is the deployment's own, what is spared and why, in which order it goes, and what is said in the end. */
 import { beforeEach, expect, test, vi } from 'vitest';
 import { Chalk } from 'chalk';
-import { clear } from '../../lib/removal/clear.ts';
+import { clear } from '../../lib/deployment/ownership/clear.ts';
 import type { Context } from '../../lib/context.ts';
-import { Failure } from '../../lib/failure.ts';
-import { inventory, itemLines, leftLines } from '../../lib/removal/inventory.ts';
-import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
-import { placeOf } from '../../lib/removal/ownership.ts';
-import { undoSteps } from '../../lib/removal/removal.ts';
-import { Secret } from '../../lib/secret.ts';
-import { sparedBy, type Keep } from '../../lib/removal/spared.ts';
-import { absent, type ChangeStep, type StepId } from '../../lib/runner/step.ts';
-import { writeTokens } from '../../lib/kubently/tokens.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import { inventory, itemLines, leftLines } from '../../lib/operations/removal/inventory.ts';
+import type { KubeObject } from '../../lib/clients/kubectl.ts';
+import { placeOf } from '../../lib/deployment/ownership/ownership.ts';
+import { undoSteps } from '../../lib/operations/removal/removal.ts';
+import { Secret } from '../../lib/base/secret.ts';
+import { sparedBy, type Keep } from '../../lib/deployment/ownership/spared.ts';
+import { absent, type ChangeStep, type StepId } from '../../lib/step.ts';
+import { writeTokens } from '../../lib/deployment/kubently/tokens.ts';
 import { keepOf, remove } from '../../scripts/ops/remove.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { EMAIL, FakeGoogle } from './fake-google.ts';
 import { Stop } from '../../lib/runner/stop.ts';
 import { contextOf, fakeOutside, fails, settings, type FakeOutside, type Row } from './outside.ts';
 
-vi.mock('../../lib/lock/lock.ts', () => ({ withLock: (_: unknown, __: unknown, work: () => unknown) => work() }));
+vi.mock('../../lib/runner/lock.ts', () => ({ withLock: (_: unknown, __: unknown, work: () => unknown) => work() }));
 
 const OURS = { 'app.kubernetes.io/managed-by': 'kubently-runbook' };
 const NOTHING = new Set<Keep>();

@@ -2,11 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { changesBetween } from '../../lib/report/changes.ts';
-import { keepReport, previousReport, reportsFolder } from '../../lib/report/kept-reports.ts';
-import { lastRun } from '../../lib/report/last-run.ts';
-import { page } from '../../lib/report/page.ts';
-import type { Report } from '../../lib/report/report.ts';
+import { changesBetween } from '../../lib/operations/report/changes.ts';
+import { keepReport, previousReport, reportsFolder } from '../../lib/operations/report/kept-reports.ts';
+import { lastRun } from '../../lib/operations/report/last-run.ts';
+import { page } from '../../lib/operations/report/page.ts';
+import type { Report } from '../../lib/operations/report/report.ts';
 import { CRITERIA } from '../../scripts/criteria/criteria.ts';
 import { temporaryFolder } from './outside.ts';
 

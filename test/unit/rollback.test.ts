@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Placed } from '../../lib/helm/release.ts';
-import { past, planMoves, revisionOf, rollBack, works, type Past } from '../../lib/helm/rollback.ts';
+import type { Placed } from '../../lib/deployment/release/release.ts';
+import { past, planMoves, revisionOf, rollBack, works, type Past } from '../../lib/operations/rollback.ts';
 import { deployment, FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, json, type World } from './outside.ts';
 import { FakeKubently, withTokens } from './remote.ts';

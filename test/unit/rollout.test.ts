@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { KubeObject } from '../../lib/kubernetes/kubectl.ts';
-import { rolloutGap, waitForRollout } from '../../lib/kubernetes/rollout.ts';
+import type { KubeObject } from '../../lib/clients/kubectl.ts';
+import { rolloutGap, waitForRollout } from '../../lib/deployment/cluster/rollout.ts';
 import { deployment, FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, type Row } from './outside.ts';
 

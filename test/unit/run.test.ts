@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Failure } from '../../lib/failure.ts';
-import type { JournalEntry } from '../../lib/journal/journal.ts';
+import { Failure } from '../../lib/base/failure.ts';
+import type { JournalEntry } from '../../lib/runner/journal.ts';
 import { runSteps, type Progress } from '../../lib/runner/run.ts';
 import {
   absent,
@@ -12,7 +12,7 @@ import {
   type ProofStep,
   type Step,
   type StepId,
-} from '../../lib/runner/step.ts';
+} from '../../lib/step.ts';
 import { contextOf, fakeOutside } from './outside.ts';
 
 /** Steps that write down what is called. */

@@ -1,6 +1,6 @@
 import { format, inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { optionalSecret, scrub, Secret } from '../../lib/secret.ts';
+import { optionalSecret, scrub, Secret } from '../../lib/base/secret.ts';
 
 const TEXT = 'p4ss/word+with spaces&"quote"-8c1f';
 const secret = new Secret(TEXT);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { BadInput } from '../../lib/failure.ts';
+import { BadInput } from '../../lib/base/failure.ts';
 import { select, type Selection } from '../../lib/runner/select.ts';
-import { byId, type StepId } from '../../lib/runner/step.ts';
+import { byId, type StepId } from '../../lib/step.ts';
 import { STEPS } from '../../scripts/steps.ts';
 
 const ids = (what: string, flags: Selection = {}): string =>

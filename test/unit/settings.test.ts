@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { BadInput, explain, type Problem } from '../../lib/failure.ts';
-import { loadSettings, type Settings } from '../../lib/settings.ts';
-import { exampleFile, ROWS } from '../../lib/settings-table.ts';
+import { BadInput, explain, type Problem } from '../../lib/base/failure.ts';
+import { loadSettings, type Settings } from '../../lib/settings/settings.ts';
+import { exampleFile, ROWS } from '../../lib/settings/settings-table.ts';
 import { temporaryFolder } from './outside.ts';
 import { writeSettings } from './settings-file.ts';
 

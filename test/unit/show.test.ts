@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { Chalk } from 'chalk';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Failure } from '../../lib/failure.ts';
+import { Failure } from '../../lib/base/failure.ts';
 import type { Progress, State } from '../../lib/runner/run.ts';
-import { Secret } from '../../lib/secret.ts';
+import { Secret } from '../../lib/base/secret.ts';
 import { elapsed, mark, screen, summarise, watch, type Screen } from '../../lib/runner/show.ts';
 
 let lines: string[];

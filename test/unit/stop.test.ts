@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { realRun } from '../../lib/command.ts';
-import { systemClock } from '../../lib/clock.ts';
+import { realRun } from '../../lib/base/command.ts';
+import { systemClock } from '../../lib/base/clock.ts';
 import { runSteps } from '../../lib/runner/run.ts';
-import { absent, type ChangeStep } from '../../lib/runner/step.ts';
+import { absent, type ChangeStep } from '../../lib/step.ts';
 import { Stop, Stopped, stoppable } from '../../lib/runner/stop.ts';
-import { waitFor } from '../../lib/wait.ts';
+import { waitFor } from '../../lib/base/wait.ts';
 import { contextOf, fakeOutside } from './outside.ts';
 
 const SIGINT = new Stopped({ what: 'ended by SIGINT' }, 130);

@@ -2,9 +2,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { realRun } from '../../lib/command.ts';
-import { Secret } from '../../lib/secret.ts';
-import { readIngressIp, readTokens, tokenName, tokenNames, writeTokens } from '../../lib/kubently/tokens.ts';
+import { realRun } from '../../lib/base/command.ts';
+import { Secret } from '../../lib/base/secret.ts';
+import { readIngressIp, readTokens, tokenName, tokenNames, writeTokens } from '../../lib/deployment/kubently/tokens.ts';
 import { settings, temporaryFolder } from './outside.ts';
 
 vi.mock('node:fs/promises', { spy: true });

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { trustFileProblem } from '../../lib/certificates/trust-file.ts';
+import { trustFileProblem } from '../../lib/settings/trust-file.ts';
 import { areGood, makeCertificates } from '../../sandbox/dev/certificates.ts';
 import { certificate, LATER } from '../tls/certificates.ts';
 import { temporaryFolder } from './outside.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { underway } from '../../lib/lock/underway.ts';
+import { underway } from '../../lib/base/underway.ts';
 
 test('asked at the same moment: one question, one answer; asked later: anew', async () => {
   const asked = new Map<string, Promise<number>>();

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import { CommandFailed } from '../../lib/command.ts';
-import { Failure, TimedOut } from '../../lib/failure.ts';
-import { patience, waitFor, type Probe, type Suspect } from '../../lib/wait.ts';
+import { CommandFailed } from '../../lib/base/command.ts';
+import { Failure, TimedOut } from '../../lib/base/failure.ts';
+import { patience, waitFor, type Probe, type Suspect } from '../../lib/base/wait.ts';
 import { fakeClock } from './outside.ts';
 
 const pending: Probe<string> = { state: 'pending', reason: 'not yet' };

@@ -1,6 +1,6 @@
 /** What a release would give away: secret values in its text, passwords on command lines, roles that read Secrets, debug flags. */
 import type { IContainer } from 'kubernetes-models/v1/Container';
-import type { KubeObject } from '../../kubernetes/kubectl.ts';
+import type { KubeObject } from '../../clients/kubectl.ts';
 import type { Finding } from '../finding.ts';
 import { LLM_ENV } from '../meaning.ts';
 import { nameOf } from '../render.ts';

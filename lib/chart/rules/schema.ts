@@ -1,5 +1,5 @@
 /** Every object is valid for the API: the OpenAPI schemas of Kubernetes as the npm package kubernetes-models compiles them. */
-import type { KubeObject } from '../../kubernetes/kubectl.ts';
+import type { KubeObject } from '../../clients/kubectl.ts';
 import type { Finding } from '../finding.ts';
 import { nameOf } from '../render.ts';
 

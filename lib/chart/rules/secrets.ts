@@ -1,5 +1,5 @@
 /** Every Secret and ConfigMap key that a pod reads: rendered with content, created by the runbook, or a finding. */
-import type { KubeObject } from '../../kubernetes/kubectl.ts';
+import type { KubeObject } from '../../clients/kubectl.ts';
 import type { Finding } from '../finding.ts';
 import { LLM_ENV, meaningOfEnv, meantSecret } from '../meaning.ts';
 import { nameOf } from '../render.ts';

@@ -1,5 +1,5 @@
 /** Names and selectors inside the release hold together: each one finds what it points to. */
-import type { KubeObject } from '../../kubernetes/kubectl.ts';
+import type { KubeObject } from '../../clients/kubectl.ts';
 import type { Finding } from '../finding.ts';
 import { nameOf } from '../render.ts';
 import { selects, serviceSelector, type Labels, type Workload } from '../workloads.ts';

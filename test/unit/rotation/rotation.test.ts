@@ -1,16 +1,16 @@
 /** make rotate: every subject, and every one of them killed at every call and run again. */
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeEach, expect, test, vi } from 'vitest';
-import type { Command } from '../../../lib/command.ts';
+import type { Command } from '../../../lib/base/command.ts';
 import type { Context } from '../../../lib/context.ts';
-import { BadInput } from '../../../lib/failure.ts';
-import type { HttpAnswer, HttpRequest } from '../../../lib/http.ts';
+import { BadInput } from '../../../lib/base/failure.ts';
+import type { HttpAnswer, HttpRequest } from '../../../lib/base/http.ts';
 import type { Meaning } from '../../../lib/chart/meaning.ts';
-import { fitAndKeep } from '../../../lib/helm/fitted.ts';
-import { gkeRelease, remoteRelease } from '../../../lib/helm/release.ts';
-import { applyGkeSecrets, applyRemoteSecret, restartReaders } from '../../../lib/rotation/restart.ts';
-import { beginAll, rotate, subjectsOf } from '../../../lib/rotation/rotation.ts';
-import { readIngressIp, readTokens } from '../../../lib/kubently/tokens.ts';
+import { fitAndKeep } from '../../../lib/deployment/release/fitted.ts';
+import { gkeRelease, remoteRelease } from '../../../lib/deployment/release/release.ts';
+import { applyGkeSecrets, applyRemoteSecret, restartReaders } from '../../../lib/operations/rotation/restart.ts';
+import { beginAll, rotate, subjectsOf } from '../../../lib/operations/rotation/rotation.ts';
+import { readIngressIp, readTokens } from '../../../lib/deployment/kubently/tokens.ts';
 import { step as tokensStep } from '../../../scripts/2.1-tokens.ts';
 import { step as secretsStep } from '../../../scripts/2.3-secrets.ts';
 import { EMAIL, FakeGoogle, IP } from '../fake-google.ts';

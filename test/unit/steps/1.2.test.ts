@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
-import { pasteable } from '../../../lib/command.ts';
-import type { KubeObject } from '../../../lib/kubernetes/kubectl.ts';
+import { pasteable } from '../../../lib/base/command.ts';
+import type { KubeObject } from '../../../lib/clients/kubectl.ts';
 import { step } from '../../../scripts/1.2-dns01-service-account.ts';
 import { deployment, FakeCluster } from '../fake-cluster.ts';
 import { EMAIL, FakeGoogle } from '../fake-google.ts';

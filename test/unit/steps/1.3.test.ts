@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
-import { ingressObjects } from '../../../lib/kubernetes/infrastructure.ts';
-import type { KubeObject } from '../../../lib/kubernetes/kubectl.ts';
+import { ingressObjects } from '../../../lib/deployment/cluster/infrastructure.ts';
+import type { KubeObject } from '../../../lib/clients/kubectl.ts';
 import { step } from '../../../scripts/1.3-ingress-controller.ts';
 import { FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { FakeGoogle, IP } from '../fake-google.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
-import type { KubeObject } from '../../../lib/kubernetes/kubectl.ts';
-import type { Settings } from '../../../lib/settings.ts';
+import type { KubeObject } from '../../../lib/clients/kubectl.ts';
+import type { Settings } from '../../../lib/settings/settings.ts';
 import { step } from '../../../scripts/2.1-tokens.ts';
 import { FakeCluster } from '../fake-cluster.ts';
 import { FakeGoogle, IP } from '../fake-google.ts';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { Command } from '../../../lib/command.ts';
-import type { HttpAnswer } from '../../../lib/http.ts';
-import { Secret } from '../../../lib/secret.ts';
+import type { Command } from '../../../lib/base/command.ts';
+import type { HttpAnswer } from '../../../lib/base/http.ts';
+import { Secret } from '../../../lib/base/secret.ts';
 import { step } from '../../../scripts/2.2-images.ts';
 import { contextOf, fails, fakeOutside, inputOf, json, settings, type Row } from '../outside.ts';
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { chartPath } from '../../../lib/kubently/checkout.ts';
-import type { Settings } from '../../../lib/settings.ts';
+import { chartPath } from '../../../lib/deployment/kubently/checkout.ts';
+import type { Settings } from '../../../lib/settings/settings.ts';
 import { step as values } from '../../../scripts/3.1-remote-values.ts';
 import { step } from '../../../scripts/3.2-remote-release.ts';
 import { deployment, FakeCluster, rolledOut } from '../fake-cluster.ts';

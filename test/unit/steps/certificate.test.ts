@@ -1,8 +1,8 @@
 /** Steps 2.6 and 2.7: one Certificate, whose issuer is what the live object says. */
 import { beforeEach, expect, test } from 'vitest';
-import type { KubeObject } from '../../../lib/kubernetes/kubectl.ts';
-import type { Issuer, Settings } from '../../../lib/settings.ts';
-import type { Served } from '../../../lib/certificates/tls.ts';
+import type { KubeObject } from '../../../lib/clients/kubectl.ts';
+import type { Issuer, Settings } from '../../../lib/settings/settings.ts';
+import type { Served } from '../../../lib/clients/tls.ts';
 import { step as issued } from '../../../scripts/2.6-tls-certificate.ts';
 import { step as production } from '../../../scripts/2.7-production-certificate.ts';
 import { FakeCluster, ready } from '../fake-cluster.ts';

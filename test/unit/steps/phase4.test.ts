@@ -1,6 +1,6 @@
 /** Steps 4.0 to 4.3: proofs, which change nothing but labelled probes. */
 import { beforeEach, expect, test, vi } from 'vitest';
-import type { Settings } from '../../../lib/settings.ts';
+import type { Settings } from '../../../lib/settings/settings.ts';
 import { step as registration } from '../../../scripts/4.0-token-registration.ts';
 import { step as api41 } from '../../../scripts/4.1-api.ts';
 import { step as cli } from '../../../scripts/4.2-cli.ts';
@@ -9,8 +9,8 @@ import { FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { contextOf, fakeOutside, json, settings, type Row } from '../outside.ts';
 import { FakeKubently, REDIS_POD, withTokens } from '../remote.ts';
 
-vi.mock('../../../lib/kubently/cli-build.ts', async (real) => ({
-  ...(await real<typeof import('../../../lib/kubently/cli-build.ts')>()),
+vi.mock('../../../lib/deployment/kubently/cli-build.ts', async (real) => ({
+  ...(await real<typeof import('../../../lib/deployment/kubently/cli-build.ts')>()),
   builtCli: () => Promise.resolve('/cache/cli/dist/index.js'),
 }));
 

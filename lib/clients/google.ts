@@ -1,0 +1,257 @@
+/** Google Cloud: reads over REST with one token (a gcloud start costs a second), changes by the plan's gcloud commands (design.md rule 13). */
+import { createSign } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import { CommandFailed, type Run } from '../base/command.ts';
+import { Failure } from '../base/failure.ts';
+import type { Http, HttpAnswer, HttpRequest } from '../base/http.ts';
+import { underway } from '../base/underway.ts';
+import { Secret } from '../base/secret.ts';
+
+export interface Address {
+  name: string;
+  address: string;
+  status: 'RESERVING' | 'RESERVED' | 'IN_USE';
+  description?: string;
+}
+
+export interface ManagedZone {
+  name: string;
+  dnsName: string;
+  nameServers: string[];
+}
+
+export interface RecordSet {
+  name: string;
+  type: string;
+  ttl: number;
+  rrdatas: string[];
+}
+
+export interface ServiceAccount {
+  email: string;
+  description?: string;
+  displayName?: string;
+  disabled?: boolean;
+}
+
+export interface Binding {
+  role: string;
+  members: string[];
+  condition?: unknown;
+}
+
+type Service = 'compute' | 'dns' | 'iam' | 'cloudresourcemanager';
+
+const BASES: Record<Service, string> = {
+  compute: 'https://compute.googleapis.com/compute/v1/',
+  dns: 'https://dns.googleapis.com/',
+  iam: 'https://iam.googleapis.com/',
+  cloudresourcemanager: 'https://cloudresourcemanager.googleapis.com/',
+};
+
+/** Google asks to slow down, or a server of it is ill for a moment: a read is tried again so much later, as gcloud does with its own. */
+const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
+const AGAIN_MS = [1000, 2000, 4000];
+/**
+ * The same in gcloud's words, which tell no status: it does not try again after a 429, nor any POST of compute, and
+ * after a lost answer of IAM it meets its own change (concurrent policy changes).
+ */
+const PASSES_IN_WORDS =
+  /RESOURCE_EXHAUSTED|UNAVAILABLE|currently unavailable|Backend Error|Internal error|rate ?limit ?exceeded|Quota exceeded.* per minute|concurrent policy changes|HTTPError (429|5\d\d)/i;
+
+/** The project's resources. */
+export class Google {
+  readonly project: string;
+  readonly region: string;
+  readonly #run: Run;
+  readonly #http: Http;
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #clock: Clock;
+  #token: Promise<Secret> | undefined;
+  readonly #asked = new Map<string, Promise<unknown>>();
+
+  constructor(
+    run: Run,
+    http: Http,
+    where: { project: string; region: string },
+    environment: Readonly<Record<string, string>>,
+    clock: Clock,
+  ) {
+    if (where.project.trim() === '')
+      throw new Failure({
+        what: 'a call to Google without a project was refused',
+        next: 'this is a fault of the runbook',
+      });
+    this.#run = run;
+    this.#http = http;
+    this.#environment = environment;
+    this.#clock = clock;
+    this.project = where.project;
+    this.region = where.region;
+  }
+
+  address(name: string): Promise<Address | undefined> {
+    return this.#get('compute', `projects/${this.project}/regions/${this.region}/addresses/${name}`);
+  }
+
+  zone(name: string): Promise<ManagedZone | undefined> {
+    return this.#get('dns', `dns/v1/projects/${this.project}/managedZones/${name}`);
+  }
+
+  /** @param name with its closing dot */
+  async record(zone: string, name: string, type: string): Promise<RecordSet | undefined> {
+    const query = new URLSearchParams({ name, type });
+    const answer = await this.#get<{ rrsets?: RecordSet[] }>(
+      'dns',
+      `dns/v1/projects/${this.project}/managedZones/${zone}/rrsets?${query.toString()}`,
+    );
+    return answer?.rrsets?.[0];
+  }
+
+  serviceAccount(email: string): Promise<ServiceAccount | undefined> {
+    return this.#get('iam', `v1/projects/${this.project}/serviceAccounts/${email}`);
+  }
+
+  /** Ids of the account's user-managed keys. */
+  async keyIds(email: string): Promise<string[]> {
+    const answer = await this.#get<{ keys?: { name: string }[] }>(
+      'iam',
+      `v1/projects/${this.project}/serviceAccounts/${email}/keys?keyTypes=USER_MANAGED`,
+    );
+    return (answer?.keys ?? []).map((k) => k.name.split('/').at(-1) ?? '');
+  }
+
+  /** The project's IAM bindings. */
+  async bindings(): Promise<Binding[]> {
+    const answer = await this.#get<{ bindings?: Binding[] }>(
+      'cloudresourcemanager',
+      `v1/projects/${this.project}:getIamPolicy`,
+      { options: { requestedPolicyVersion: 3 } },
+    );
+    return answer?.bindings ?? [];
+  }
+
+  /** A gcloud command of the plan that changes something; --project is added; what passes is tried again. @returns its stdout */
+  async change(args: readonly string[], options: { sensitive?: 'both' } = {}): Promise<string> {
+    for (const ms of [...AGAIN_MS, undefined]) {
+      try {
+        const { stdout } = await this.#run({
+          binary: 'gcloud',
+          args: [...args, '--project', this.project, '--quiet'],
+          mutates: true,
+          ...options,
+        });
+        return stdout;
+      } catch (error) {
+        if (ms === undefined || !(error instanceof CommandFailed && PASSES_IN_WORDS.test(error.stderr))) throw error;
+        await this.#clock.sleep(ms);
+      }
+    }
+    throw new Error('not reached');
+  }
+
+  /** A create of what was absent a moment ago: where it exists by now, only the answer was lost. */
+  async create(args: readonly string[]): Promise<void> {
+    try {
+      await this.change(args);
+    } catch (error) {
+      if (!(error instanceof CommandFailed && /ALREADY_EXISTS|already exists/i.test(error.stderr))) throw error;
+    }
+  }
+
+  /** A delete that is content when there is nothing to delete. */
+  async remove(args: readonly string[]): Promise<void> {
+    try {
+      await this.change(args);
+    } catch (error) {
+      if (!(
+        error instanceof CommandFailed &&
+        /NOT_FOUND|notFound|not found|does not exist|HTTPError 404/i.test(error.stderr)
+      ))
+        throw error;
+    }
+  }
+
+  /** Whether a service account's key may read the zone: the effect of key and IAM binding together, by a self-signed token (AIP-4111). */
+  async mayManageZone(key: Secret, zone: string): Promise<HttpAnswer> {
+    const token = selfSignedToken(key);
+    return this.#http({
+      url: `${this.#base('dns')}dns/v1/projects/${this.project}/managedZones/${zone}/rrsets?maxResults=1`,
+      headers: { authorization: `Bearer ${token.reveal()}` },
+    });
+  }
+
+  #base(service: Service): string {
+    return this.#environment[`CLOUDSDK_API_ENDPOINT_OVERRIDES_${service.toUpperCase()}`] ?? BASES[service];
+  }
+
+  /** Steps that ask the same at the same moment share the answer. */
+  #get<T>(service: Service, path: string, body?: unknown): Promise<T | undefined> {
+    return underway(this.#asked, path, () => this.#getNow(service, path, body)) as Promise<T | undefined>;
+  }
+
+  async #getNow(service: Service, path: string, body?: unknown): Promise<unknown> {
+    this.#token ??= this.#accessToken();
+    const headers = { authorization: `Bearer ${(await this.#token).reveal()}` };
+    const answer = await this.#read({ method: body ? 'POST' : 'GET', url: this.#base(service) + path, headers, body });
+    if (answer.status === 404) return undefined;
+    if (answer.status !== 200) throw refused(service, path, answer);
+    return JSON.parse(answer.body) as unknown;
+  }
+
+  async #read(request: HttpRequest): Promise<HttpAnswer> {
+    for (const ms of AGAIN_MS) {
+      const answer = await this.#http(request);
+      if (!PASSES.has(answer.status)) return answer;
+      await this.#clock.sleep(ms);
+    }
+    return this.#http(request);
+  }
+
+  async #accessToken(): Promise<Secret> {
+    const file = this.#environment['CLOUDSDK_AUTH_ACCESS_TOKEN_FILE'];
+    if (file) return new Secret((await readFile(file, 'utf8')).trim());
+    const { stdout } = await this.#run({
+      binary: 'gcloud',
+      args: ['auth', 'print-access-token', '--quiet'],
+      mutates: false,
+      sensitive: 'both',
+    });
+    return new Secret(stdout.trim());
+  }
+}
+
+function refused(service: Service, path: string, answer: HttpAnswer): Failure {
+  let message = answer.body.slice(0, 300);
+  try {
+    message = (JSON.parse(answer.body) as { error?: { message?: string } }).error?.message ?? message;
+  } catch {
+    // not JSON: the text itself is the best there is
+  }
+  const next =
+    answer.status === 401
+      ? 'gcloud auth login'
+      : answer.status === 403
+        ? 'ask for the role, or enable the API in the project'
+        : 'try again: the same command goes on';
+  return new Failure({
+    what: `Google's ${service} API refused the read of ${path.split('?')[0] ?? path} (HTTP ${answer.status})`,
+    found: message,
+    next,
+  });
+}
+
+/** A JWT that Google's APIs take in place of an access token. */
+function selfSignedToken(key: Secret): Secret {
+  const { client_email, private_key, private_key_id } = JSON.parse(key.reveal()) as {
+    client_email: string;
+    private_key: string;
+    private_key_id: string;
+  };
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = { iss: client_email, sub: client_email, aud: BASES.dns, iat: now, exp: now + 600 };
+  const unsigned = `${part({ alg: 'RS256', typ: 'JWT', kid: private_key_id })}.${part(claims)}`;
+  return new Secret(`${unsigned}.${createSign('RSA-SHA256').update(unsigned).sign(private_key, 'base64url')}`);
+}

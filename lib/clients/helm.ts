@@ -1,0 +1,192 @@
+/** helm, always with context and namespace, values by stdin. Waiting is the runbook's own: helm's says only that time ran out. */
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { CommandFailed, type Run } from '../base/command.ts';
+import { recoverPending, type Teller } from './helm-pending.ts';
+import { decode, newestSecret } from './helm-record.ts';
+import { Kubectl, type KubeObject } from './kubectl.ts';
+import { targetFlags, type Target } from '../base/target.ts';
+
+export interface Release {
+  name: string;
+  /** deployed, failed, pending-install, … */
+  status: string;
+  revision: number;
+  /** For example cert-manager-v1.21.2. */
+  chart: string;
+  /** The values given; null where there were none. */
+  values: unknown;
+  /** Its objects as rendered, in YAML. */
+  manifest: string;
+}
+
+export interface Revision {
+  revision: number;
+  /** ISO 8601. */
+  updated: string;
+  /** deployed, superseded, failed, … */
+  status: string;
+  description: string;
+}
+
+export interface ReleaseSpec {
+  release: string;
+  /** A directory, a packaged chart or an oci:// reference. */
+  chart: string;
+  version?: string;
+  values: unknown;
+  /** Path of the kustomization that patches the rendered objects. */
+  postRender?: string;
+}
+
+/** One cluster's namespace through helm. */
+export class Helm {
+  readonly target: Target;
+  readonly #run: Run;
+
+  constructor(run: Run, target: Target) {
+    this.#run = run;
+    this.target = target;
+  }
+
+  /** The newest revision in any state, with its values and objects; undefined where there is no release. */
+  async release(name: string): Promise<Release | undefined> {
+    const secret = await newestSecret(new Kubectl(this.#run, this.target), name);
+    if (!secret) return undefined;
+    const { info, version, chart, config, manifest } = decode(secret);
+    const { metadata } = chart;
+    return {
+      name,
+      status: info.status,
+      revision: version,
+      chart: `${metadata.name}-${metadata.version}`,
+      values: config ?? null,
+      manifest,
+    };
+  }
+
+  /** The objects of a revision, as rendered then. */
+  async manifest(name: string, revision: number): Promise<KubeObject[]> {
+    return objectsOf((await this.#read(['get', 'manifest', name, '--revision', String(revision)])).stdout);
+  }
+
+  /** The release's revisions that Helm still knows, oldest first; none where there is no release. */
+  async history(name: string): Promise<Revision[]> {
+    if (!(await this.release(name))) return [];
+    return JSON.parse((await this.#read(['history', name, '-o', 'json'])).stdout) as Revision[];
+  }
+
+  /** Makes an earlier revision's objects the release again, as a new revision. */
+  async rollback(name: string, revision: number): Promise<void> {
+    await this.#run({
+      binary: 'helm',
+      args: ['rollback', name, String(revision), '--force-conflicts', ...flags(this.target)],
+      mutates: true,
+      timeoutMs: 300_000,
+    });
+  }
+
+  /**
+   * Installs or upgrades; returns when the objects are accepted, not when they run. A record that a killed helm left
+   * pending is recovered first: call it only while holding the lock.
+   */
+  async upgrade(spec: ReleaseSpec, teller: Teller): Promise<void> {
+    try {
+      await this.#upgrade(spec);
+    } catch (error) {
+      if (!(error instanceof CommandFailed && /another operation .* is in progress/.test(error.stderr))) throw error;
+      await recoverPending(this.#run, this.target, spec.release, teller);
+      await this.#upgrade(spec);
+    }
+  }
+
+  async #upgrade({ release, chart, version, values, postRender }: ReleaseSpec): Promise<void> {
+    const args = [
+      'upgrade',
+      '--install',
+      release,
+      chart,
+      ...(version && chart.startsWith('oci:') ? ['--version', version] : []),
+      '--create-namespace',
+      '--force-conflicts',
+      ...postRenderer(postRender),
+      '--values',
+      '-',
+    ];
+    await this.#run({
+      binary: 'helm',
+      env: PLUGINS,
+      args: [...args, ...flags(this.target)],
+      mutates: true,
+      timeoutMs: 300_000,
+      input: JSON.stringify(values),
+    });
+  }
+
+  /** Removes the release and what it made; nothing where it is not there. */
+  async uninstall(name: string): Promise<void> {
+    await this.#run({
+      binary: 'helm',
+      args: ['uninstall', name, '--ignore-not-found', '--wait', '--timeout', '5m', ...flags(this.target)],
+      mutates: true,
+      timeoutMs: 330_000,
+    });
+  }
+
+  #read(args: readonly string[]) {
+    return this.#run({ binary: 'helm', args: [...args, ...flags(this.target)], mutates: false, timeoutMs: 60_000 });
+  }
+}
+
+const PLUGINS = { HELM_PLUGINS: join(import.meta.dirname, 'plugins') };
+
+function postRenderer(kustomization: string | undefined): string[] {
+  return kustomization ? ['--post-renderer', 'around', '--post-renderer-args', kustomization] : [];
+}
+
+/** helm's spelling of the target. */
+function flags(target: Target): string[] {
+  const [, context = '', , namespace = ''] = targetFlags(target);
+  return ['--kube-context', context, '--namespace', namespace];
+}
+
+/** helm template of a chart: the text, or the chart's own refusal. Needs no cluster. */
+export async function helmTemplate(
+  run: Run,
+  r: { release: string; namespace: string; chart: string; values: unknown; postRender?: string },
+): Promise<{ ok: true; text: string } | { ok: false; error: string }> {
+  try {
+    const args = [
+      'template',
+      r.release,
+      r.chart,
+      '--namespace',
+      r.namespace,
+      ...postRenderer(r.postRender),
+      '--values',
+      '-',
+    ];
+    const { stdout } = await run({
+      binary: 'helm',
+      env: PLUGINS,
+      args,
+      mutates: false,
+      timeoutMs: 60_000,
+      input: JSON.stringify(r.values),
+    });
+    return { ok: true, text: stdout };
+  } catch (error) {
+    if (error instanceof CommandFailed && error.exitCode === 1) return { ok: false, error: error.stderr.trim() };
+    throw error;
+  }
+}
+
+/** The objects of rendered YAML. @throws YAMLParseError on a duplicate key */
+export function objectsOf(text: string): KubeObject[] {
+  return parseAllDocuments(text, { uniqueKeys: true }).flatMap((document) => {
+    const [error] = document.errors;
+    if (error) throw error;
+    const value = document.toJS() as KubeObject | null;
+    return value ? [value] : [];
+  });
+}

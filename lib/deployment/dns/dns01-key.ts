@@ -1,0 +1,93 @@
+/** The DNS-01 service account's keys: the one in cert-manager's Secret, and in a rotation the former one beside it. */
+import type { Context } from '../../context.ts';
+import { Failure } from '../../base/failure.ts';
+import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET, ensureNamespace } from '../cluster/infrastructure.ts';
+import { secretObject, secretValue, type KubeObject } from '../../clients/kubectl.ts';
+import { Secret } from '../../base/secret.ts';
+import { waitFor } from '../../base/wait.ts';
+
+/** Key of the Secret for what a rotation replaced and has not yet proven to be refused; nothing else reads it. */
+const PREVIOUS = 'previous.json';
+
+export interface Key {
+  secret: Secret;
+  /** Google's id of it. */
+  id: string;
+}
+
+/** The keys that the Secret holds. */
+export async function keysInCluster(ctx: Context): Promise<{ current?: Key; previous?: Key }> {
+  const secret = await ctx.inGke(CERT_MANAGER_NAMESPACE).get('Secret', DNS01_SECRET.name);
+  const [current, previous] = [keyOf(secret, DNS01_SECRET.key), keyOf(secret, PREVIOUS)];
+  return { ...(current ? { current } : {}), ...(previous ? { previous } : {}) };
+}
+
+function keyOf(secret: KubeObject | undefined, name: string): Key | undefined {
+  const text = secretValue(secret, name);
+  const id = text && (JSON.parse(text.reveal()) as { private_key_id?: string }).private_key_id;
+  return text && id ? { secret: text, id } : undefined;
+}
+
+/** Puts the keys into the Secret; a previous one that is not given is taken out. */
+export async function putKeys(ctx: Context, current: Secret, previous?: Secret): Promise<void> {
+  const values = { [DNS01_SECRET.key]: current, ...(previous ? { [PREVIOUS]: previous } : {}) };
+  await ctx.inGke(CERT_MANAGER_NAMESPACE).apply([secretObject(DNS01_SECRET.name, CERT_MANAGER_NAMESPACE, values)]);
+}
+
+/** A new key of the account, which only the caller has. @throws Failure */
+export async function createKey({ google }: Context, email: string): Promise<Secret> {
+  const key = new Secret(
+    await google.change(['iam', 'service-accounts', 'keys', 'create', '-', `--iam-account=${email}`], {
+      sensitive: 'both',
+    }),
+  );
+  if (!key.reveal().includes('private_key'))
+    throw new Failure({ what: 'gcloud created a key and printed none', next: './runbook 1.2' });
+  return key;
+}
+
+/** Deletes a key of the account; content where it is gone. */
+export async function deleteKey({ google }: Context, email: string, id: string): Promise<void> {
+  await google.remove(['iam', 'service-accounts', 'keys', 'delete', id, `--iam-account=${email}`]);
+}
+
+/** A killed run may have left a key that no Secret holds; only an account of this deployment is tidied. */
+export async function deleteOrphans(ctx: Context, email: string, held: readonly string[]): Promise<void> {
+  const { google, settings } = ctx;
+  const [live, account] = await Promise.all([google.keyIds(email), google.serviceAccount(email)]);
+  if (account?.description !== deploymentName(settings)) return;
+  for (const id of live) if (!held.includes(id)) await deleteKey(ctx, email, id);
+}
+
+/** The Secret holds a live key of the account, in a namespace that may be new; nothing is changed where it does. */
+export async function ensureKey(ctx: Context, email: string): Promise<void> {
+  const [{ current }, live] = await Promise.all([keysInCluster(ctx), ctx.google.keyIds(email)]);
+  if (current && live.includes(current.id)) return;
+  await deleteOrphans(ctx, email, []);
+  await ensureNamespace(ctx.inGke(CERT_MANAGER_NAMESPACE));
+  await putKeys(ctx, await createKey(ctx, email));
+  // gcloud asks again when an answer is lost: then there are two.
+  const { current: held } = await keysInCluster(ctx);
+  if (held) await deleteOrphans(ctx, email, [held.id]);
+}
+
+/** Waits until the key reads the zone: grants take up to some minutes. @returns the evidence */
+export async function keyLetIn(ctx: Context, key: Key): Promise<string> {
+  return waitFor(
+    {
+      what: 'IAM lets the key into the zone',
+      timeoutMs: 600_000,
+      everyMs: 1000,
+      probe: async () => {
+        const { status } = await ctx.google.mayManageZone(key.secret, ctx.settings.dnsZone);
+        if (status === 200)
+          return { state: 'ready', value: `the key in the cluster reads zone ${ctx.settings.dnsZone}` };
+        if (status === 404)
+          return { state: 'failed', reason: `there is no zone ${ctx.settings.dnsZone}`, next: 'look at DNS_ZONE' };
+        return { state: 'pending', reason: `Google answers HTTP ${status}; grants take up to some minutes` };
+      },
+      next: `gcloud projects get-iam-policy ${ctx.settings.project}`,
+    },
+    ctx,
+  );
+}

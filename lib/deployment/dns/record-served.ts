@@ -1,0 +1,62 @@
+/** Whether the world gets the A record of the API: from the zone's own name servers, to which it is sent. */
+import type { Context } from '../../context.ts';
+import { delegation, delegationText } from './delegation.ts';
+import { Failure } from '../../base/failure.ts';
+import { patience, waitFor } from '../../base/wait.ts';
+
+/** Waits for both (plan step 1.0). @returns the evidence @throws Failure where the zone is delegated to others */
+export async function recordServed(ctx: Context): Promise<string> {
+  return `${await servedByTheZone(ctx)}; ${await delegated(ctx)}`;
+}
+
+/** Asks every name server of the zone until all give the reserved address. */
+async function servedByTheZone(ctx: Context): Promise<string> {
+  const { google, dns, settings } = ctx;
+  const { host, dnsZone, staticIpName } = settings;
+  const [zone, address] = await Promise.all([google.zone(dnsZone), google.address(staticIpName)]);
+  if (!zone || !address)
+    throw new Failure({ what: `zone ${dnsZone} or address ${staticIpName} is gone`, next: './runbook 1.0' });
+  return waitFor(
+    {
+      what: `A record of ${host} at the zone's name servers`,
+      timeoutMs: 180_000,
+      probe: async () => {
+        const answers = await dns.addressesAt(zone.nameServers, host);
+        const late = answers.filter((a) => a.addresses.join() !== address.address);
+        if (late.length === 0)
+          return {
+            state: 'ready',
+            value: `${answers.length} name servers of ${zone.dnsName} answer ${address.address}`,
+          };
+        return {
+          state: 'pending',
+          reason: late.map((a) => `${a.server} answers ${a.addresses.join(', ') || 'nothing'}`).join('; '),
+        };
+      },
+      next: `dig ${host} @${zone.nameServers[0] ?? ''}`,
+    },
+    ctx,
+  );
+}
+
+/** The zone's own name servers may answer well while the world is sent to others. */
+async function delegated(ctx: Context): Promise<string> {
+  const judge = patience(ctx.clock);
+  return waitFor(
+    {
+      what: 'delegation of the zone',
+      timeoutMs: 60_000,
+      everyMs: 2000,
+      probe: async () => {
+        const found = await delegation(ctx.google, ctx.dns, ctx.settings.dnsZone);
+        if (found.state === 'whole') return { state: 'ready', value: 'which the world is sent to' };
+        const { reason, next } = delegationText(found);
+        // No resolver mends it while one waits; a second look is for one that failed to answer.
+        const wrong = { key: 'delegation', reason, next, graceMs: 4000 };
+        return judge(found.state === 'wrong' ? [wrong] : [], reason);
+      },
+      next: `dig NS ${ctx.settings.host.split('.').slice(1).join('.')}`,
+    },
+    ctx,
+  );
+}

@@ -1,0 +1,57 @@
+/** The Kubently checkout: its commit is what gets built and deployed. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Run } from '../../base/command.ts';
+import { underway } from '../../base/underway.ts';
+
+export interface Commit {
+  /** All 40 characters: the images' revision label. */
+  full: string;
+  /** What the plan tags the images with. */
+  short: string;
+}
+
+export const IMAGES = ['api', 'executor'] as const;
+
+/** Where the chart lies in a checkout (plan step 2.5). */
+export function chartPath(repo: string): string {
+  return join(repo, 'deployment', 'helm', 'kubently');
+}
+
+/** Where an image's Dockerfile lies (plan step 2.2). */
+export function dockerfile(image: (typeof IMAGES)[number]): string {
+  return join('deployment', 'docker', image, 'Dockerfile');
+}
+
+/** The CLI's source (plan step 4.2). */
+export function cliPath(repo: string): string {
+  return join(repo, 'kubently-cli', 'nodejs');
+}
+
+/** The commit at HEAD. @throws CommandFailed where it is no git checkout */
+export function headCommit(run: Run, repo: string): Promise<Commit> {
+  return underway(asked, repo, async () => {
+    const { stdout } = await run({ binary: 'git', args: ['-C', repo, 'rev-parse', 'HEAD'], mutates: false });
+    const full = stdout.trim();
+    return { full, short: full.slice(0, 7) };
+  });
+}
+
+/** Every step of a look asks at the same moment. */
+const asked = new Map<string, Promise<Commit>>();
+
+/** Paths that differ from the commit; none when the checkout is clean. */
+export async function changedPaths(run: Run, repo: string): Promise<string[]> {
+  const { stdout } = await run({ binary: 'git', args: ['-C', repo, 'status', '--porcelain'], mutates: false });
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+/** What the checkout lacks for a deployment, as paths. */
+export function missingFiles(repo: string): string[] {
+  const wanted = [
+    join(chartPath(repo), 'Chart.yaml'),
+    ...IMAGES.map((i) => join(repo, dockerfile(i))),
+    join(cliPath(repo), 'package.json'),
+  ];
+  return wanted.filter((path) => !existsSync(path));
+}

@@ -1,0 +1,63 @@
+/** Every release of the deployment fitted to the checkout's chart: what lint-chart and render start from. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { chartPath } from '../kubently/checkout.ts';
+import { CommandFailed, realRun, type Run } from '../../base/command.ts';
+import { BadInput } from '../../base/failure.ts';
+import { makeContext, realOutside } from '../../context.ts';
+import { helmTemplate } from '../../clients/helm.ts';
+import { gkeRelease, remoteRelease } from './release.ts';
+import { loadSettings } from '../../settings/settings.ts';
+import { fitRelease, type Fit } from '../../chart/fit.ts';
+import type { Meaning } from '../../chart/meaning.ts';
+
+export interface FittedRelease {
+  /** gke, or remote; remote-ID where there are several. */
+  name: string;
+  meaning: Meaning;
+  fit: Fit;
+}
+
+/**
+ * Fits without a cluster, credentials or the network.
+ * @throws BadInput for the settings or a folder without a chart; ChartRefused for a chart that cannot take the release
+ */
+export async function fitAll(env: NodeJS.ProcessEnv): Promise<{ chart: string; releases: FittedRelease[] }> {
+  // A chart can be judged before anybody has an ACME account: .env.example is enough.
+  const settings = loadSettings({ ...env, ACME_EMAIL: 'nobody@kubently.io' });
+  const run = withoutHistory(realRun(settings.childEnvironment));
+  const ctx = makeContext(settings, { ...realOutside(settings), run }, true);
+  const chart = chartPath(settings.repo);
+  if (!existsSync(join(chart, 'Chart.yaml'))) {
+    const message = `there is no chart at ${chart}`;
+    throw new BadInput([{ about: 'KUBENTLY_REPO', message, remedy: 'name the folder of a Kubently checkout' }]);
+  }
+  const several = settings.remotes.length > 1;
+  const placed = await Promise.all([
+    gkeRelease(ctx).then(({ meaning }) => ({ name: 'gke', meaning })),
+    ...settings.remotes.map(async (remote) => {
+      const { meaning } = await remoteRelease(ctx, remote);
+      return { name: several ? `remote-${remote.id}` : 'remote', meaning };
+    }),
+  ]);
+  const releases = await Promise.all(
+    placed.map(async ({ name, meaning }) => ({
+      name,
+      meaning,
+      fit: await fitRelease(meaning, chart, (r) => helmTemplate(run, r)),
+    })),
+  );
+  return { chart, releases };
+}
+
+/** A Run by which a folder without git history has a commit of zeros: its chart can be judged all the same. */
+function withoutHistory(run: Run): Run {
+  return async (command) => {
+    try {
+      return await run(command);
+    } catch (error) {
+      if (command.binary === 'git' && error instanceof CommandFailed) return { stdout: '0'.repeat(40), stderr: '' };
+      throw error;
+    }
+  };
+}

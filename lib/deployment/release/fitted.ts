@@ -1,0 +1,131 @@
+/** How a release is spelled for the chart at hand, as step 2.4 or 3.1 kept it in .runbook (design.md rule 7). */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Around, Finding, Render } from '../../chart/fit.ts';
+import { chartPath } from '../kubently/checkout.ts';
+import type { Context } from '../../context.ts';
+import { Failure } from '../../base/failure.ts';
+import { helmTemplate } from '../../clients/helm.ts';
+import type { Placed } from './release.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { underway } from '../../base/underway.ts';
+
+/** What fitting found, as it lies in .runbook: values to read and diff, the rest beside them. */
+export interface Fitted {
+  /** Of everything that fitting reads: chart, meaning, values/ and the fitting's own code. */
+  key: string;
+  values: Record<string, unknown>;
+  around: Around[];
+  findings: Finding[];
+}
+
+/** helm reads YAML 1.1, where a bare `on` is a boolean. */
+export const YAML_1_1 = { version: '1.1' } as const;
+
+/** Path of a release's values file: <deployment>/<cluster id>.values.yaml in .runbook. */
+export function valuesPath({ settings }: Context, { meaning }: Placed): string {
+  return join(settings.folder, `${meaning.clusterId}.values.yaml`);
+}
+
+/** Fits the release to the chart; nothing is written. @throws Failure with the findings that are errors */
+async function fit(ctx: Context, placed: Placed, like?: Fitted): Promise<Fitted> {
+  const { fitRelease } = await import('../../chart/fit.ts');
+  const render: Render = (r) => helmTemplate(ctx.run, r);
+  const found = await fitRelease(placed.meaning, chartPath(ctx.settings.repo), render, like?.values);
+  const errors = found.findings.filter((f) => f.grade === 'error');
+  if (errors.length > 0) {
+    const detail = errors.map((f) => `${f.id} ${f.object ?? f.path ?? ''}: ${f.message}\n  ${f.remedy}`).join('\n');
+    throw new Failure({
+      what: `the chart does not give a complete release ${placed.meaning.release}: ${errors[0]?.message ?? ''}`,
+      detail,
+      next: 'make lint-chart',
+    });
+  }
+  const { values, around, findings } = found;
+  return { key: await fitKey(ctx, placed), values, around, findings };
+}
+
+/**
+ * Fits the release to the chart and writes the outcome.
+ * @param like another remote's: of the same chart, it saves most of the renders
+ * @throws Failure with the findings that are errors
+ */
+export async function fitAndKeep(ctx: Context, placed: Placed, like?: Fitted): Promise<Fitted> {
+  const fitted = await fit(ctx, placed, like);
+  const path = valuesPath(ctx, placed);
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
+  await writeFile(
+    path,
+    `# Values of release ${placed.meaning.release}, fitted to the chart by the runbook. Changes are lost.\n${stringify(fitted.values, YAML_1_1)}`,
+  );
+  await writeFile(fittedPath(path), JSON.stringify(fitted));
+  return fitted;
+}
+
+/** The kept outcome, or undefined where there is none or it is of another chart, meaning or runbook. */
+export async function keptFit(ctx: Context, placed: Placed): Promise<Fitted | undefined> {
+  const path = fittedPath(valuesPath(ctx, placed));
+  if (!existsSync(path)) return undefined;
+  const kept = JSON.parse(readFileSync(path, 'utf8')) as Fitted;
+  return kept.key === (await fitKey(ctx, placed)) ? kept : undefined;
+}
+
+/** The kept outcome, or while planning the one that an earlier step would keep. @throws Failure with the findings that are errors */
+export async function knownFit(ctx: Context, placed: Placed): Promise<Fitted | undefined> {
+  const kept = await keptFit(ctx, placed);
+  if (kept || !ctx.foreseen) return kept;
+  const name = `${placed.target.context}/${placed.meaning.release}`;
+  const foreseen = ctx.foreseen.get(name) ?? fit(ctx, placed);
+  ctx.foreseen.set(name, foreseen);
+  return foreseen;
+}
+
+/** The kept outcome. @throws Failure naming the step that makes it */
+export async function fitted(ctx: Context, placed: Placed): Promise<Fitted> {
+  const kept = await keptFit(ctx, placed);
+  if (kept) return kept;
+  throw new Failure({
+    what: `the values of ${placed.meaning.release} are not fitted to this checkout`,
+    next: `./runbook ${placed.meaning.side === 'gke' ? '2.4' : '3.1'}`,
+  });
+}
+
+/** What fitAndKeep writes for a cluster; needs no checkout. */
+export function fitFiles({ folder }: Pick<Settings, 'folder'>, clusterId: string): string[] {
+  return ['values.yaml', 'fit.json', 'kustomization.yaml', 'render.json'].map((kind) =>
+    join(folder, `${clusterId}.${kind}`),
+  );
+}
+
+/** Removes what fitAndKeep wrote. */
+export async function forgetFit({ settings }: Context, clusterId: string): Promise<void> {
+  for (const file of fitFiles(settings, clusterId)) await rm(file, { force: true });
+}
+
+function fittedPath(values: string): string {
+  return values.replace(/\.values\.yaml$/, '.fit.json');
+}
+
+async function fitKey({ settings }: Context, { meaning }: Placed): Promise<string> {
+  const chart = chartPath(settings.repo);
+  const files = await underway(reading, chart, () => hashOfFiles(chart));
+  return createHash('sha256').update(JSON.stringify(meaning)).update(files).digest('hex');
+}
+
+/** Every release of a look asks at the same moment. */
+const reading = new Map<string, Promise<string>>();
+
+/** A hash of the chart, values/ and the fitting's own code. */
+async function hashOfFiles(chart: string): Promise<string> {
+  const root = join(import.meta.dirname, '..', '..', '..');
+  const hash = createHash('sha256');
+  for (const folder of [chart, join(root, 'values'), join(root, 'lib', 'chart')]) {
+    const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((f) => f.isFile());
+    for (const file of files.map((f) => join(f.parentPath, f.name)).sort())
+      hash.update(file.slice(folder.length)).update(readFileSync(file));
+  }
+  return hash.digest('hex');
+}

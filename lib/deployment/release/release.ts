@@ -1,0 +1,187 @@
+/** A release fitted to the chart at hand, its drift, and what the runbook does around it (design.md rule 7). */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { aroundObjects, isScaled, kustomization } from './around.ts';
+import type { Meaning } from '../../chart/meaning.ts';
+import { chartPath, headCommit } from '../kubently/checkout.ts';
+import type { Context } from '../../context.ts';
+import { TLS_SECRET } from '../kubently/secrets.ts';
+import { drift } from '../../clients/drift.ts';
+import { differenceLines, fieldDifferences, objectLines } from '../../clients/field-differences.ts';
+import { fitted, knownFit, valuesPath, type Fitted } from './fitted.ts';
+import { helmTemplate, objectsOf } from '../../clients/helm.ts';
+import { INGRESS_CLASS } from '../cluster/infrastructure.ts';
+import type { KubeObject } from '../../clients/kubectl.ts';
+import { rolloutGap, waitForRollout, type Workload } from '../cluster/rollout.ts';
+import { absent, checkOf, differs, done, unknownBefore, type Check } from '../../step.ts';
+import type { Remote, Target } from '../../base/target.ts';
+
+/** A release and where it goes. */
+export interface Placed {
+  meaning: Meaning;
+  target: Target;
+}
+
+/** The GKE release as it is meant at the checkout's commit (plan step 2.4). */
+export async function gkeRelease({ settings, run }: Context): Promise<Placed> {
+  const { short: tag } = await headCommit(run, settings.repo);
+  const { registry } = settings.images;
+  const meaning: Meaning = {
+    side: 'gke',
+    release: settings.release,
+    namespace: settings.gke.namespace,
+    clusterId: settings.gkeClusterId,
+    securityMode: 'readOnly',
+    caFile: settings.tls.caFile !== undefined,
+    host: settings.host,
+    tlsSecret: TLS_SECRET,
+    ingressClass: INGRESS_CLASS,
+    ingressController: settings.ingressController,
+    executorApiUrl: settings.gkeExecutorApiUrl,
+    images: { api: { repository: `${registry}/api`, tag }, executor: { repository: `${registry}/executor`, tag } },
+    replicas: settings.apiReplicas,
+    llmProvider: settings.llm.provider,
+    model: settings.llm.model,
+  };
+  return { meaning, target: settings.gke };
+}
+
+/** A remote cluster's executor-only release (plan step 3.1). */
+export async function remoteRelease({ settings, run }: Context, remote: Remote): Promise<Placed> {
+  const { short: tag } = await headCommit(run, settings.repo);
+  const meaning: Meaning = {
+    side: 'remote',
+    release: remote.release,
+    namespace: remote.namespace,
+    clusterId: remote.id,
+    securityMode: 'readOnly',
+    caFile: settings.tls.caFile !== undefined,
+    apiUrl: `https://${settings.host}`,
+    image: { repository: `${settings.images.registry}/executor`, tag },
+  };
+  return { meaning, target: remote };
+}
+
+/** Live truth of a release against what is meant: Helm's record, the objects around it, and its pods. */
+export async function checkRelease(ctx: Context, placed: Placed): Promise<Check> {
+  const { meaning, target } = placed;
+  const kept = await knownFit(ctx, placed);
+  const after = meaning.side === 'gke' ? '2.4' : '3.1';
+  if (!kept) return unknownBefore(after, `the values are known after ${after}`);
+  const release = await ctx.helm(target).release(meaning.release);
+  if (!release) return absent(`no release ${meaning.release} in ${target.namespace}`);
+  if (release.status !== 'deployed') return differs(`release ${meaning.release} is ${release.status}`);
+  const rendered = await render(ctx, placed, kept);
+  const valueLines = differenceLines(fieldDifferences('values', kept.values, release.values));
+  const manifest = objectsOf(release.manifest);
+  const meant = rendered.ok ? rendered.objects : [];
+  const lines = [...valueLines, ...(rendered.ok ? objectLines(meant, manifest) : [])];
+  if (valueLines.length > 0) return differs(`release ${meaning.release} was installed with other values`, lines);
+  if (!rendered.ok || lines.length > 0)
+    return differs(`release ${meaning.release} was rendered by another chart, or before a Secret changed`, lines);
+  const kube = ctx.kube(target);
+  const [live, workloads] = await Promise.all([
+    drift(kube, [...aroundObjects(ctx, placed, kept), ...meant.map((o) => withoutReplicas(meant, o))]),
+    Promise.all(workloadsOf(manifest).map((w) => kube.get(...w))),
+  ]);
+  const found = checkOf(live, '');
+  if (found.state !== 'done') return found;
+  const gap = workloads.map(rolloutGap).find((g) => g !== undefined);
+  return gap
+    ? differs(`a workload ${gap}`)
+    : done(`release ${meaning.release}, revision ${release.revision}, is as meant and complete`);
+}
+
+type RenderedObjects = { ok: true; objects: KubeObject[] } | { ok: false };
+
+/**
+ * The objects that this chart gives with the fitted values and the patches around it. They follow from their inputs
+ * alone, so an earlier outcome of the same inputs is taken in place of another helm and kubectl kustomize.
+ */
+async function render(ctx: Context, placed: Placed, kept: Fitted): Promise<RenderedObjects> {
+  const { meaning } = placed;
+  const postRender = await keepKustomization(ctx, placed, kept);
+  const key = createHash('sha256')
+    .update(kept.key)
+    .update(JSON.stringify(kept.values))
+    .update(await readFile(postRender))
+    .digest('hex');
+  const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.render.json');
+  const known = existsSync(path)
+    ? (JSON.parse(readFileSync(path, 'utf8')) as { key: string; objects: KubeObject[] })
+    : undefined;
+  if (known?.key === key) return { ok: true, objects: known.objects };
+  const rendered = await helmTemplate(ctx.run, {
+    release: meaning.release,
+    namespace: meaning.namespace,
+    chart: chartPath(ctx.settings.repo),
+    values: kept.values,
+    postRender,
+  });
+  if (!rendered.ok) return { ok: false };
+  const objects = objectsOf(rendered.text);
+  await writeWhole(path, JSON.stringify({ key, objects }));
+  return { ok: true, objects };
+}
+
+/** The object as it is compared: where an autoscaler counts, its replicas are not the release's. */
+function withoutReplicas(manifest: readonly KubeObject[], object: KubeObject): KubeObject {
+  if (!isScaled(manifest, object)) return object;
+  const spec = Object.entries(object['spec'] as Record<string, unknown>).filter(([field]) => field !== 'replicas');
+  return { ...object, spec: Object.fromEntries(spec) };
+}
+
+/** Installs or upgrades, with what values cannot say. Returns before the pods run. */
+export async function applyRelease(ctx: Context, placed: Placed): Promise<void> {
+  const { meaning, target } = placed;
+  const kept = await fitted(ctx, placed);
+  const beside = aroundObjects(ctx, placed, kept);
+  if (beside.length > 0) await ctx.kube(target).apply(beside);
+  const chart = chartPath(ctx.settings.repo);
+  const postRender = await keepKustomization(ctx, placed, kept);
+  await ctx.helm(target).upgrade({ release: meaning.release, chart, values: kept.values, postRender }, ctx);
+}
+
+/** Writes the kustomization of the release beside its values. @returns its path */
+async function keepKustomization(ctx: Context, placed: Placed, kept: Fitted): Promise<string> {
+  const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.kustomization.yaml');
+  await writeWhole(path, await kustomization(ctx, placed, kept));
+  return path;
+}
+
+let written = 0;
+
+/** Whole or not at all: several looks may write at once. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const fresh = `${path}.${process.pid}.${written++}`;
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
+  await writeFile(fresh, text);
+  await rename(fresh, path);
+}
+
+/** Waits until every one of the release's workloads is complete, all at once. @throws Failure with pods, events and log tail */
+export async function waitForWorkloads(
+  ctx: Context,
+  { target }: Placed,
+  workloads: readonly (readonly [string, string])[],
+  timeoutMs?: number,
+): Promise<void> {
+  const kube = ctx.kube(target);
+  await Promise.all(
+    workloads.map(([kind, name]) => waitForRollout(ctx, kube, `${kind}/${name}` as Workload, timeoutMs)),
+  );
+}
+
+/** Kind and name of the release's Deployments and StatefulSets. */
+export async function releaseWorkloads(ctx: Context, { meaning, target }: Placed): Promise<[string, string][]> {
+  const release = await ctx.helm(target).release(meaning.release);
+  return workloadsOf(objectsOf(release?.manifest ?? ''));
+}
+
+function workloadsOf(manifest: readonly KubeObject[]): [string, string][] {
+  return manifest.flatMap(({ kind, metadata }): [string, string][] =>
+    kind === 'Deployment' || kind === 'StatefulSet' ? [[`${kind}.apps`, metadata.name]] : [],
+  );
+}

@@ -1,0 +1,210 @@
+/** A whole outside in memory, empty at first: Google's APIs, a registry, Kubently's API and the clusters remember what was made. */
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command, Run } from '../../base/command.ts';
+import type { Outside } from '../../context.ts';
+import type { HttpAnswer, HttpRequest } from '../../base/http.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { readTokens, tokenName } from '../../deployment/kubently/tokens.ts';
+import { EmptyCluster, ISSUED } from './empty-cluster.ts';
+
+/** Stands for the address that Google will reserve (RFC 5737). */
+export const ADDRESS = '203.0.113.10';
+/** Stands for what `gcloud auth print-access-token` prints. */
+export const ACCESS_TOKEN = 'an-access-token-of-the-recording';
+
+/** Stands for an image's digest. */
+export const NO_DIGEST = `sha256:${'0'.repeat(64)}`;
+
+const NAME_SERVERS = ['ns-cloud-a1.googledomains.com.', 'ns-cloud-a2.googledomains.com.'];
+
+export interface EmptyCloud {
+  outside: Outside;
+  /** Stands for the service account's key. */
+  key: string;
+}
+
+/** @param real runs what only reads this machine: git and `helm template` */
+export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
+  const key = serviceAccountKey(settings);
+  const google = new EmptyGoogle(settings, key);
+  const registered = new Set([settings.gkeClusterId]);
+  const clusters = new Map<string, EmptyCluster>();
+  const redis = (argv: readonly string[]): string => {
+    const tokens = readTokens(settings.tokensFile);
+    const ids = argv.flatMap((a) => /^executor:token:(.*)$/.exec(a)?.[1] ?? []);
+    return ids
+      .map((id) =>
+        registered.has(id)
+          ? createHash('sha1')
+              .update(tokens[tokenName(id)]?.reveal() ?? '')
+              .digest('hex')
+          : '-',
+      )
+      .join('\n');
+  };
+  const cluster = (context: string): EmptyCluster => {
+    const known = clusters.get(context) ?? new EmptyCluster(real, ADDRESS, redis);
+    clusters.set(context, known);
+    return known;
+  };
+  const flag = (args: readonly string[], name: string): string => args[args.indexOf(name) + 1] ?? '';
+  const answer = async (command: Command): Promise<string> => {
+    const { binary, args } = command;
+    switch (binary) {
+      case 'git':
+        return (await real(command)).stdout;
+      case 'helm':
+        return args[0] === 'template'
+          ? (await real(command)).stdout
+          : cluster(flag(args, '--kube-context')).helm(command);
+      case 'kubectl':
+        return cluster(flag(args, '--context')).kubectl(command);
+      case 'gcloud':
+        return google.command(args);
+      case 'node':
+        return 'kube-system answers';
+      case 'npm':
+        if (args.includes('build') && command.cwd) {
+          mkdirSync(join(command.cwd, 'dist'), { recursive: true });
+          writeFileSync(join(command.cwd, 'dist', 'index.js'), '');
+        }
+        return '';
+      case 'docker':
+      case 'tar':
+        return '';
+    }
+  };
+  const commit = real({ binary: 'git', args: ['-C', settings.repo, 'rev-parse', 'HEAD'], mutates: false });
+  let pushed = false;
+  const http = async (request: HttpRequest): Promise<HttpAnswer> => {
+    const { method = 'GET' } = request;
+    const url = new URL(request.url);
+    if (url.hostname === settings.host) {
+      const pods = [...clusters.values()].flatMap((c) => c.pods('test-app'));
+      const registration = /^\/admin\/agents\/([^/]+)\/token$/.exec(url.pathname)?.[1];
+      if (registration && method === 'POST') registered.add(registration);
+      return api(settings, request, [...registered], pods);
+    }
+    if (url.hostname === ADDRESS) return { status: 308, headers: { location: `https://${ADDRESS}/` }, body: '' };
+    if (url.pathname.startsWith('/v2/')) return registry(url.pathname, pushed, (await commit).stdout.trim());
+    return google.request(url);
+  };
+  const certificate = new X509Certificate(ISSUED);
+  let now = Date.now();
+  return {
+    key,
+    outside: {
+      run: async (command) => {
+        if (command.binary === 'docker' && command.args[0] === 'push') pushed = true;
+        return { stdout: await answer(command), stderr: '' };
+      },
+      follow: () => Promise.reject(new Error('nothing is followed on paper')),
+      legacyTls: () => Promise.resolve(undefined),
+      http,
+      dns: {
+        nameServers: () => Promise.resolve(NAME_SERVERS),
+        addresses: () => Promise.resolve([ADDRESS]),
+        addressesAt: (servers) => Promise.resolve(servers.map((server) => ({ server, addresses: [ADDRESS] }))),
+      },
+      served: (host) =>
+        Promise.resolve({
+          trusted: true,
+          refusal: undefined,
+          subjectAltNames: [host],
+          issuer: 'the ACME directory',
+          notBefore: new Date(now),
+          notAfter: new Date(now + 90 * 86_400_000),
+          serialNumber: certificate.serialNumber,
+          protocol: 'TLSv1.3',
+        }),
+      clock: {
+        now: () => now,
+        sleep: (ms) => {
+          now += ms;
+          return Promise.resolve();
+        },
+      },
+    },
+  };
+}
+
+/** A project in which the plan's gcloud commands do what they say. */
+class EmptyGoogle {
+  readonly #settings: Settings;
+  readonly #key: string;
+  readonly #made = new Set<string>();
+  #description = '';
+
+  constructor(settings: Settings, key: string) {
+    this.#settings = settings;
+    this.#key = key;
+  }
+
+  command(args: readonly string[]): string {
+    const line = args.join(' ');
+    if (line.startsWith('auth print-access-token')) return ACCESS_TOKEN;
+    const [, thing] =
+      /^(compute addresses|dns record-sets|iam service-accounts keys|iam service-accounts) create/.exec(line) ?? [];
+    const [, gone] = /^(compute addresses|dns record-sets|iam service-accounts) delete/.exec(line) ?? [];
+    if (thing) this.#made.add(thing);
+    if (gone) this.#made.delete(gone);
+    this.#description =
+      args.find((a) => a.startsWith('--description='))?.slice('--description='.length) ?? this.#description;
+    return thing === 'iam service-accounts keys' ? this.#key : '';
+  }
+
+  request({ pathname }: URL): HttpAnswer {
+    const { host, dnsZone, staticIpName } = this.#settings;
+    const has = (thing: string, value: object): HttpAnswer => (this.#made.has(thing) ? json(value) : json({}, 404));
+    const record = { name: `${host}.`, type: 'A', ttl: 300, rrdatas: [ADDRESS] };
+    if (pathname.includes('/addresses/'))
+      return has('compute addresses', { name: staticIpName, address: ADDRESS, status: 'RESERVED' });
+    if (pathname.endsWith('/rrsets')) return json({ rrsets: this.#made.has('dns record-sets') ? [record] : [] });
+    if (pathname.includes('/managedZones/'))
+      return json({ name: dnsZone, dnsName: `${host.split('.').slice(1).join('.')}.`, nameServers: NAME_SERVERS });
+    if (pathname.endsWith('/keys')) return json({ keys: [] });
+    if (pathname.includes('/serviceAccounts/')) return has('iam service-accounts', { description: this.#description });
+    return json({ bindings: [] });
+  }
+}
+
+function api(settings: Settings, request: HttpRequest, ids: string[], pods: string[]): HttpAnswer {
+  const { protocol, pathname } = new URL(request.url);
+  if (protocol === 'http:') return { ...json({}, 301), headers: { location: `https://${settings.host}${pathname}` } };
+  const open = pathname === '/health';
+  if (!open && !request.headers?.['x-api-key']) return json({}, 401);
+  switch (pathname) {
+    case '/debug/clusters':
+      return json({ clusters: ids });
+    case '/debug/execute':
+      return json({ status: 'success', output: 'kube-system', error: null });
+    case '/a2a/':
+      return json({ result: { status: { state: 'completed' }, artifacts: [{ parts: [{ text: pods.join(' ') }] }] } });
+    default:
+      return json({ status: 'healthy', connected: true });
+  }
+}
+
+function registry(pathname: string, pushed: boolean, revision: string): HttpAnswer {
+  if (pathname === '/v2/') return json({});
+  if (!pushed) return json({}, 404);
+  return pathname.includes('/manifests/')
+    ? { ...json({ config: { digest: NO_DIGEST } }), headers: { 'docker-content-digest': NO_DIGEST } }
+    : json({ config: { Labels: { 'org.opencontainers.image.revision': revision } } });
+}
+
+function serviceAccountKey({ project, dns01Account }: Settings): string {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return JSON.stringify({
+    type: 'service_account',
+    client_email: `${dns01Account}@${project}.iam.gserviceaccount.com`,
+    private_key_id: 'a-key-of-the-recording',
+    private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  });
+}
+
+function json(body: unknown, status = 200): HttpAnswer {
+  return { status, headers: {}, body: JSON.stringify(body) };
+}

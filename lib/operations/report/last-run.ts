@@ -1,0 +1,81 @@
+/** The last run of steps with these settings, as the journal tells it: when each step was checked, applied and verified. */
+import { existsSync, readFileSync } from 'node:fs';
+import type { JournalEntry } from '../../runner/journal.ts';
+import type { State } from '../../runner/run.ts';
+
+export interface Span {
+  state: 'checking' | 'applying' | 'verifying';
+  /** Milliseconds since the run began. */
+  from: number;
+  to: number;
+}
+
+export interface StepRow {
+  id: string;
+  state: string;
+  reason: string;
+  spans: Span[];
+}
+
+export interface LastRun {
+  /** What was asked for: deploy, phase2, 2.3. */
+  what: string;
+  /** ISO 8601. */
+  started: string;
+  user: string;
+  /** done, failed, or "not ended" where it was killed. */
+  state: string;
+  durationMs: number;
+  steps: StepRow[];
+}
+
+type Line = JournalEntry & { time: string; run: string; user: string; settings: string };
+
+const BUSY: ReadonlySet<string> = new Set(['checking', 'applying', 'verifying'] satisfies State[]);
+
+/** The last run in the journal's text; undefined where these settings were never run. A torn line is passed over. */
+export function lastRun(journal: string, settingsFile: string): LastRun | undefined {
+  const lines = journal.split('\n').flatMap((text) => {
+    const line = parsed(text);
+    return line?.settings === settingsFile ? [line] : [];
+  });
+  // status, verify and plan are runs too, without steps.
+  const last = lines.findLast((l) => l.event === 'step')?.run;
+  const own = lines.filter((l) => l.run === last);
+  const begin = own.find((l) => l.event === 'run' && l.state === 'started');
+  if (!begin) return undefined;
+  const end = own.find((l) => l.event === 'run' && l.state !== 'started');
+  const zero = Date.parse(begin.time);
+  const until = Date.parse((end ?? own.at(-1) ?? begin).time) - zero;
+  const steps = new Map<string, StepRow>();
+  for (const { event, step, state = '', reason = '', time } of own) {
+    if (event !== 'step' || step === undefined) continue;
+    const row = steps.get(step) ?? { id: step, state, reason, spans: [] };
+    const at = Date.parse(time) - zero;
+    const open = row.spans.at(-1);
+    if (open) open.to = Math.min(open.to, at);
+    if (BUSY.has(state)) row.spans.push({ state: state as Span['state'], from: at, to: until });
+    steps.set(step, { ...row, state, reason });
+  }
+  return {
+    what: begin.what ?? '',
+    started: begin.time,
+    user: begin.user,
+    state: end?.state ?? 'not ended',
+    durationMs: until,
+    steps: [...steps.values()].sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true })),
+  };
+}
+
+/** The journal's text; empty where there is none. */
+export function journalText(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}
+
+function parsed(text: string): Line | undefined {
+  try {
+    return JSON.parse(text) as Line;
+  } catch {
+    return undefined;
+  }
+}

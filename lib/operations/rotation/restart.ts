@@ -1,0 +1,42 @@
+/** Puts the tokens of TOKENS_FILE into the clusters' Secrets and restarts what reads them. */
+import type { Context } from '../../context.ts';
+import { gkeSecrets, remoteSecret } from '../../deployment/kubently/secrets.ts';
+import { secretStamps } from '../../deployment/release/around.ts';
+import { fitted } from '../../deployment/release/fitted.ts';
+import { applyRelease, releaseWorkloads, waitForWorkloads, type Placed } from '../../deployment/release/release.ts';
+import type { Remote } from '../../base/target.ts';
+import { readTokens } from '../../deployment/kubently/tokens.ts';
+
+const LONGEST_MS = 600_000;
+
+/** The Secrets of the GKE side as the tokens file has them now (as step 2.3). */
+export async function applyGkeSecrets(ctx: Context): Promise<void> {
+  const { settings } = ctx;
+  await ctx.kube(settings.gke).apply(gkeSecrets(settings, readTokens(settings.tokensFile)));
+}
+
+/** The Secret of a remote cluster as the tokens file has it now (as step 3.2). */
+export async function applyRemoteSecret(ctx: Context, remote: Remote): Promise<void> {
+  await ctx.kube(remote).apply([remoteSecret(remote, readTokens(ctx.settings.tokensFile))]);
+}
+
+/** Upgrades the release, which restarts the workloads whose Secrets have changed, and waits. */
+export async function restartReaders(ctx: Context, placed: Placed): Promise<void> {
+  await applyRelease(ctx, placed);
+  const workloads = await releaseWorkloads(ctx, placed);
+  await waitForWorkloads(ctx, placed, workloads, LONGEST_MS);
+}
+
+/** As restartReaders, for some of the workloads only: the rest keeps what it has until the release is upgraded. */
+export async function restartSome(
+  ctx: Context,
+  placed: Placed,
+  which: (kind: 'Deployment' | 'StatefulSet') => boolean,
+): Promise<void> {
+  const kube = ctx.kube(placed.target);
+  const stamps = (await secretStamps(ctx, placed, await fitted(ctx, placed))).filter(({ kind }) => which(kind));
+  for (const { kind, name, body } of stamps)
+    await kube.change(['patch', `${kind}.apps/${name}`, '--patch', JSON.stringify(body)]);
+  const restarted = stamps.map(({ kind, name }) => [`${kind}.apps`, name] as const);
+  await waitForWorkloads(ctx, placed, restarted, LONGEST_MS);
+}

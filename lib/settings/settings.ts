@@ -1,0 +1,362 @@
+/** Settings: the environment over the file over the defaults, validated once into a typed object (design.md rule 9). */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parse } from 'dotenv';
+import { z } from 'zod';
+import { BadInput, type Problem } from '../base/failure.ts';
+import { RUNBOOK_FOLDER } from '../runner/journal.ts';
+import { optionalSecret, type Secret } from '../base/secret.ts';
+import { INHERITED, PASSED_ON, ROWS } from './settings-table.ts';
+import type { Remote, Target } from '../base/target.ts';
+import { trustFileProblem } from './trust-file.ts';
+
+export type Issuer = 'staging' | 'production';
+
+export interface Settings {
+  project: string;
+  region: string;
+  dnsZone: string;
+  host: string;
+  staticIpName: string;
+  dns01Auth: 'key' | 'workload-identity';
+  dns01Account: string;
+  gke: Target;
+  release: string;
+  gkeClusterId: string;
+  remotes: Remote[];
+  gkeExecutorApiUrl: string;
+  /** Absolute path of the Kubently checkout. */
+  repo: string;
+  images: { registry: string; user: string; token: Secret | undefined };
+  apiReplicas: number;
+  llm: { provider: 'anthropic-claude' | 'google-gemini' | 'openai'; model: string; keys: Record<string, Secret> };
+  tokensFile: string;
+  acme: { email: string; staging: string; production: string; caFile: string | undefined };
+  tls: {
+    issuer: Issuer | undefined;
+    caFile: string | undefined;
+    /** A certificate that the operator brings; none is requested then. */
+    own: { certFile: string; keyFile: string } | undefined;
+  };
+  certManagerChart: string;
+  /** age public keys, and the file of an identity. */
+  backup: { recipients: string[]; identityFile: string | undefined };
+  ingressController: 'traefik' | 'existing';
+  hstsIncludeSubdomains: boolean;
+  dnsServer: string | undefined;
+  /** What children of the runbook get as environment. */
+  childEnvironment: Record<string, string>;
+  /** Where the runbook keeps what it made of these settings (fitted values). */
+  folder: string;
+  /** The file that was read, for the commands that the runbook suggests. */
+  file: string;
+}
+
+const dnsName = z
+  .string()
+  .regex(
+    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/,
+    'is not a DNS name such as test-api.kubently.io (lower case, no scheme, port or path)',
+  );
+const label = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens, at most 63');
+const release = label
+  .refine(
+    (r) => r.includes('kubently'),
+    'must contain "kubently", or the chart names a Redis Service that does not exist',
+  )
+  .refine((r) => r.length <= 53, 'may have at most 53 characters');
+const https = z.url({ protocol: /^https$/, error: 'must be an https:// URL' });
+const home = (path: string): string => resolve(path.replace(/^~(?=\/|$)/, homedir()));
+const path = z.string().min(1, 'is not set').transform(home);
+const isFile = (f: string): boolean => statSync(f, { throwIfNoEntry: false })?.isFile() === true;
+const certificates = path
+  .refine(isFile, { error: 'names a file that does not exist', abort: true })
+  .refine((f) => readFileSync(f, 'utf8').includes('-----BEGIN CERTIFICATE-----'), {
+    error: 'names a file without a PEM certificate',
+    abort: true,
+  });
+const word = (what: string) => z.string().regex(/^\S+$/, `must be ${what}, one word`);
+const key = z.string().regex(/^\S*$/, 'holds a blank or a line break: look at its quotes');
+const oneOf = <const T extends [string, ...string[]]>(options: T) =>
+  z.enum(options, { error: `must be ${options.join(' or ')}` });
+const trustFile = certificates.superRefine((f, ctx) => {
+  const problem = trustFileProblem(f, Date.now());
+  if (problem !== undefined) ctx.addIssue({ code: 'custom', message: problem });
+});
+/** Plain http only inside the cluster: a Service by its short name, or NAME.NAMESPACE.svc. */
+const SERVICE_URL = /^http:\/\/([a-z0-9-]+|[a-z0-9-]+\.[a-z0-9-]+\.svc(\.cluster\.local)?)(:\d+)?$/;
+const optional = <T extends z.ZodType>(type: T) => z.preprocess((v) => (v === '' ? undefined : v), type.optional());
+
+const remote = z.string().transform((text, ctx): Remote => {
+  const [id = '', where = ''] = text.split(/=(.*)/s);
+  const [context = '', namespace = 'kubently-remote', name = 'kubently-remote', ...rest] = where.split('/');
+  const bad = [label.safeParse(id), label.safeParse(namespace), release.safeParse(name)].flatMap((r, i) =>
+    r.success ? [] : [`${['id', 'namespace', 'release'][i] ?? ''} ${r.error.issues[0]?.message ?? ''}`],
+  );
+  if (context === '' || rest.length > 0) bad.push('has the form id=context[/namespace[/release]]');
+  if (bad.length > 0) ctx.addIssue({ code: 'custom', message: `"${text}": ${bad.join('; ')}` });
+  return { id, context, namespace, release: name };
+});
+
+const shape = z
+  .object({
+    GCP_PROJECT: z.string().regex(/^([a-z0-9.]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a Google Cloud project id'),
+    GCP_REGION: z.string().regex(/^[a-z]+-[a-z]+\d+$/, 'is not a region such as us-central1'),
+    DNS_ZONE: label,
+    API_HOST: dnsName,
+    STATIC_IP_NAME: label,
+    DNS01_AUTH: oneOf(['key', 'workload-identity']),
+    DNS01_ACCOUNT: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a service account id (6 to 30 characters)'),
+    GKE_CONTEXT: word('a context as `kubectl config get-contexts -o name` prints it'),
+    NAMESPACE: label,
+    RELEASE: release,
+    GKE_CLUSTER_ID: label,
+    REMOTE_CLUSTERS: z.preprocess(
+      (v) => (typeof v === 'string' ? v.split(',').map((s) => s.trim()) : v),
+      z.array(remote).min(1),
+    ),
+    GKE_EXECUTOR_API_URL: optional(
+      z
+        .url({ protocol: /^https?$/, error: 'must be an http(s):// URL' })
+        .refine((u) => !u.endsWith('/'), 'must not end with a slash')
+        .refine(
+          (u) => !u.startsWith('http:') || u.endsWith('/') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
+          'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
+        ),
+    ),
+    KUBENTLY_REPO: path,
+    IMAGE_REGISTRY: z
+      .string()
+      .regex(
+        /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+$/,
+        'must be host/path without a scheme, such as ghcr.io/kubently/kubently',
+      ),
+    IMAGE_REGISTRY_USER: word('a user name'),
+    GITHUB_TOKEN: key,
+    API_REPLICAS: z
+      .string()
+      .regex(/^([1-9]|10)$/, 'must be a whole number from 1 to 10')
+      .transform(Number),
+    LLM_PROVIDER: oneOf(['anthropic-claude', 'google-gemini', 'openai']),
+    LLM_MODEL: word('a model name'),
+    ANTHROPIC_API_KEY: key,
+    GOOGLE_API_KEY: key,
+    OPENAI_API_KEY: key,
+    TOKENS_FILE: path.refine((f) => !existsSync(f) || isFile(f), 'names a folder, not a file'),
+    ACME_EMAIL: z
+      .email('is not an e-mail address')
+      .refine((m) => !m.endsWith('@example.com'), 'is still the placeholder'),
+    TLS_ISSUER: optional(oneOf(['staging', 'production'])),
+    ACME_STAGING_SERVER: https,
+    ACME_PRODUCTION_SERVER: https,
+    ACME_CA_FILE: optional(trustFile),
+    TLS_CA_FILE: optional(trustFile),
+    TLS_CERT_FILE: optional(certificates),
+    TLS_KEY_FILE: optional(path.refine(isFile, 'names a file that does not exist')),
+    CERT_MANAGER_CHART: z
+      .string()
+      .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, {
+        error: 'must be an oci:// or https:// URL, or a path',
+        abort: true,
+      })
+      .transform((place) => (/^(oci|https):/.test(place) ? place : home(place)))
+      .refine((place) => /^(oci|https):/.test(place) || existsSync(place), 'names a path that does not exist'),
+    BACKUP_RECIPIENT: z
+      .string()
+      .transform((text) =>
+        text
+          .split(',')
+          .map((s) => s.trim())
+          .filter(Boolean),
+      )
+      .refine((all) => all.every((r) => /^age1[a-z0-9]{58,}$/.test(r)), 'must be age public keys (age1…)'),
+    BACKUP_IDENTITY: optional(path.refine(isFile, 'names a file that does not exist')),
+    INGRESS_CONTROLLER: oneOf(['traefik', 'existing']),
+    HSTS_INCLUDE_SUBDOMAINS: oneOf(['true', 'false']).transform((v) => v === 'true'),
+    DNS_SERVER: optional(z.union([z.ipv4(), z.ipv6()], 'must be an IP address')),
+  })
+  .superRefine((s, ctx) => {
+    const remotes = s.REMOTE_CLUSTERS;
+    const ids = [s.GKE_CLUSTER_ID, ...remotes.map((r) => r.id)];
+    const releases = [`${s.GKE_CONTEXT}/${s.RELEASE}`, ...remotes.map((r) => `${r.context}/${r.release}`)];
+    if (s.TLS_CERT_FILE !== undefined && s.TLS_KEY_FILE === undefined)
+      ctx.addIssue({ code: 'custom', path: ['TLS_KEY_FILE'], message: 'has to be set beside TLS_CERT_FILE' });
+    if (s.TLS_KEY_FILE !== undefined && s.TLS_CERT_FILE === undefined)
+      ctx.addIssue({ code: 'custom', path: ['TLS_CERT_FILE'], message: 'has to be set beside TLS_KEY_FILE' });
+    if (s.TLS_CERT_FILE !== undefined && s.TLS_ISSUER !== undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['TLS_ISSUER'],
+        message: 'has no meaning beside TLS_CERT_FILE: no certificate is requested then',
+      });
+    const twice = (list: string[]) => list.filter((x, i) => list.indexOf(x) !== i);
+    for (const id of twice(ids))
+      ctx.addIssue({ code: 'custom', path: ['REMOTE_CLUSTERS'], message: `has the cluster id "${id}" twice` });
+    for (const r of twice(releases))
+      ctx.addIssue({
+        code: 'custom',
+        path: ['REMOTE_CLUSTERS'],
+        message: `has the release ${r} twice: its cluster-scoped names would collide`,
+      });
+  });
+
+/** Where a setting's file is named. */
+export function settingsFile(env: NodeJS.ProcessEnv): string {
+  return resolve(env['ENV_FILE'] || '.env');
+}
+
+/**
+ * The settings of this run.
+ * @throws BadInput with every problem: missing, unknown, duplicate or malformed settings
+ */
+export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  const name = settingsFile(env);
+  const there = statSync(name, { throwIfNoEntry: false });
+  if (!there?.isFile()) {
+    throw new BadInput([
+      {
+        about: name,
+        message: there ? 'is no file, and settings are read from one' : 'there is no such settings file',
+        remedy: 'cp .env.example .env and edit it, or name one by ENV_FILE=path; `make rehearse` needs none',
+      },
+    ]);
+  }
+  const text = readFileSync(name, 'utf8');
+  const fromFile = parse(text);
+  const problems = [...fileProblems(text, fromFile)];
+  const inFile = new Set(problems);
+  const value = (key: string): string | undefined => env[key] ?? fromFile[key];
+  const raw = Object.fromEntries(
+    ROWS.map((r) => [
+      r.name,
+      value(r.name) ?? (r.kind === 'default' ? r.example : r.kind === 'optional' ? '' : undefined),
+    ]),
+  );
+  const result = shape.safeParse(raw);
+  for (const problem of (result.error?.issues ?? []).map((i) => problemOf(i, raw))) {
+    // One cause a line: what the file says of a setting explains its value, and an empty one breaks several rules.
+    const told = problems.some((p) => p.about === problem.about && (inFile.has(p) || p.message === problem.message));
+    if (!told) problems.push(problem);
+  }
+  if (!result.success || problems.length > 0) throw new BadInput(problems);
+  return typed(result.data, childEnvironment(env, fromFile), name);
+}
+
+function* fileProblems(text: string, parsed: Record<string, string>): Generator<Problem> {
+  const names = new Set(ROWS.map((r) => r.name));
+  for (const key of Object.keys(parsed)) {
+    if (names.has(key) || PASSED_ON.test(key)) continue;
+    yield {
+      about: key,
+      message: 'is not a setting of this runbook',
+      remedy: 'remove the line, or look up its name in .env.example',
+    };
+  }
+  for (const [line, problem] of oddLines(text))
+    yield { about: line, message: problem, remedy: "a line is NAME=value, or NAME='value', or # and a comment" };
+  const seen = new Set<string>();
+  for (const [, key = ''] of text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=/gm)) {
+    if (seen.has(key)) yield { about: key, message: 'is set twice in the file', remedy: 'keep one of the lines' };
+    seen.add(key);
+  }
+}
+
+/** Lines that dotenv would leave out or cut without a word, by their name where they have one. */
+function* oddLines(text: string): Generator<[string, string]> {
+  // Values in quotes may hold anything, line breaks too.
+  const unquoted = text.replace(/(=[ \t]*)(["'`])(?:(?!\2)[^\\]|\\[^])*\2/g, '$1');
+  for (const [n, line] of unquoted.split(/\r?\n/).entries()) {
+    if (/^\s*(#|$)/.test(line)) continue;
+    const [, name, value = ''] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=(.*)$/.exec(line) ?? [];
+    if (name === undefined) yield [`line ${n + 1}`, 'is no setting: it has no NAME='];
+    else if (/^\s*["'`]/.test(value)) yield [name, 'has a quote that is not closed'];
+    else if (/\S#/.test(value)) yield [name, 'holds a # without quotes, which would cut the value there'];
+  }
+}
+
+function problemOf(issue: z.core.$ZodIssue, raw: Record<string, string | undefined>): Problem {
+  const about = String(issue.path[0] ?? 'settings');
+  const row = ROWS.find((r) => r.name === about);
+  const missing = raw[about] === undefined || raw[about] === '';
+  const shown = row?.secret ? 'the value' : `"${raw[about] ?? ''}"`;
+  const message =
+    missing && !issue.message.startsWith('has ')
+      ? row?.kind === 'default'
+        ? 'is empty; without the line it has its default'
+        : 'is not set'
+      : `${issue.message.startsWith('"') || issue.message.startsWith('has ') ? '' : `${shown} `}${issue.message}`;
+  return {
+    about,
+    message,
+    remedy: row ? `${row.comment}; for example ${row.name}=${row.example || '…'}` : 'see .env.example',
+  };
+}
+
+function childEnvironment(env: NodeJS.ProcessEnv, fromFile: Record<string, string>): Record<string, string> {
+  const tools = join(import.meta.dirname, '..', '..', '.tools', 'bin');
+  const child: Record<string, string> = {};
+  for (const [key, text] of Object.entries(fromFile)) if (PASSED_ON.test(key)) child[key] = text;
+  for (const [key, text] of Object.entries(env))
+    if (text !== undefined && (PASSED_ON.test(key) || INHERITED.test(key))) child[key] = text;
+  return { ...child, PATH: `${tools}:${child['PATH'] ?? ''}` };
+}
+
+function typed(s: z.output<typeof shape>, environment: Record<string, string>, name: string): Settings {
+  const keys = {
+    ANTHROPIC_API_KEY: s.ANTHROPIC_API_KEY,
+    GOOGLE_API_KEY: s.GOOGLE_API_KEY,
+    OPENAI_API_KEY: s.OPENAI_API_KEY,
+  };
+  return {
+    project: s.GCP_PROJECT,
+    region: s.GCP_REGION,
+    dnsZone: s.DNS_ZONE,
+    host: s.API_HOST,
+    staticIpName: s.STATIC_IP_NAME,
+    dns01Auth: s.DNS01_AUTH,
+    dns01Account: s.DNS01_ACCOUNT,
+    gke: { context: s.GKE_CONTEXT, namespace: s.NAMESPACE },
+    release: s.RELEASE,
+    gkeClusterId: s.GKE_CLUSTER_ID,
+    remotes: s.REMOTE_CLUSTERS,
+    gkeExecutorApiUrl: s.GKE_EXECUTOR_API_URL ?? `https://${s.API_HOST}`,
+    repo: s.KUBENTLY_REPO,
+    images: { registry: s.IMAGE_REGISTRY, user: s.IMAGE_REGISTRY_USER, token: optionalSecret(s.GITHUB_TOKEN) },
+    apiReplicas: s.API_REPLICAS,
+    llm: {
+      provider: s.LLM_PROVIDER,
+      model: s.LLM_MODEL,
+      keys: Object.fromEntries(
+        Object.entries(keys).flatMap(([key, text]) => {
+          const boxed = optionalSecret(text);
+          return boxed ? [[key, boxed]] : [];
+        }),
+      ),
+    },
+    tokensFile: s.TOKENS_FILE,
+    acme: {
+      email: s.ACME_EMAIL,
+      staging: s.ACME_STAGING_SERVER,
+      production: s.ACME_PRODUCTION_SERVER,
+      caFile: s.ACME_CA_FILE,
+    },
+    tls: {
+      issuer: s.TLS_ISSUER,
+      caFile: s.TLS_CA_FILE,
+      own: s.TLS_CERT_FILE && s.TLS_KEY_FILE ? { certFile: s.TLS_CERT_FILE, keyFile: s.TLS_KEY_FILE } : undefined,
+    },
+    certManagerChart: s.CERT_MANAGER_CHART,
+    backup: { recipients: s.BACKUP_RECIPIENT, identityFile: s.BACKUP_IDENTITY },
+    ingressController: s.INGRESS_CONTROLLER,
+    hstsIncludeSubdomains: s.HSTS_INCLUDE_SUBDOMAINS,
+    dnsServer: s.DNS_SERVER,
+    childEnvironment: environment,
+    folder: join(RUNBOOK_FOLDER, s.API_HOST),
+    file: name,
+  };
+}

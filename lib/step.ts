@@ -1,0 +1,90 @@
+/** What a step is: what it makes true, and its five small parts (design.md "A step"). */
+import type { Context } from './context.ts';
+import { isNone, type Drift } from './clients/drift.ts';
+import { differenceLines } from './clients/field-differences.ts';
+import type { Spared } from './deployment/ownership/spared.ts';
+
+/** A step's number in the plan, such as 2.3. */
+export type StepId = `${number}.${number}`;
+
+export type Check =
+  /** Live truth is as meant. */
+  | { state: 'done'; reason: string }
+  | { state: 'absent'; reason: string }
+  /** Something else is there. `converge`: apply can safely make it as meant; otherwise the run stops. */
+  | { state: 'differs'; reason: string; converge: boolean; lines?: string[]; next?: string }
+  /** Cannot be known before an earlier step has run. */
+  | { state: 'unknown'; reason: string; after: StepId };
+
+interface StepBase {
+  id: StepId;
+  /** What it makes true. */
+  title: string;
+  /** Steps whose check must be done before this one's check and apply. */
+  needs: StepId[];
+  /** Steps that must be done before verify; apply does not wait for them. */
+  needsToVerify?: StepId[];
+}
+
+/** A step that changes something. */
+export interface ChangeStep extends StepBase {
+  kind: 'change';
+  /** Reads only. */
+  check: (ctx: Context) => Promise<Check>;
+  /** The plan's commands, from the state that check found. */
+  apply: (ctx: Context) => Promise<void>;
+  /** Proves the effect from outside; the evidence in words. @throws Failure */
+  verify: (ctx: Context) => Promise<string>;
+  /** The inverse of apply, less what is spared; tolerant of what is already gone. */
+  undo: (ctx: Context, spared: Spared) => Promise<void>;
+  /** What undo leaves on purpose, and why. */
+  keeps?: string;
+}
+
+/** A step that only proves (phase 4): it may make labelled probes, and removes them. */
+export interface ProofStep extends StepBase {
+  kind: 'proof';
+  /** What can be made ready after `needs` and before `needsToVerify`; nothing outside this machine. */
+  prepare?: (ctx: Context) => Promise<unknown>;
+  prove: (ctx: Context) => Promise<string>;
+}
+
+export type Step = ChangeStep | ProofStep;
+
+export function done(reason: string): Check {
+  return { state: 'done', reason };
+}
+
+export function absent(reason: string): Check {
+  return { state: 'absent', reason };
+}
+
+/** A difference that apply may overwrite. */
+export function differs(reason: string, lines?: string[]): Check {
+  return { state: 'differs', reason, converge: true, ...(lines ? { lines } : {}) };
+}
+
+/** A difference that needs a person's decision. */
+export function conflict(reason: string, next: string): Check {
+  return { state: 'differs', reason, converge: false, next };
+}
+
+/** What only an earlier step makes known. */
+export function unknownBefore(after: StepId, reason: string): Check {
+  return { state: 'unknown', reason, after };
+}
+
+/** A drift as a check: the objects are there and equal, missing, or different. */
+export function checkOf(drift: Drift, asMeant: string): Check {
+  if (isNone(drift)) return done(asMeant);
+  if (drift.changed.length === 0) return absent(`missing: ${drift.absent.join(', ')}`);
+  const lines = [...differenceLines(drift.changed), ...drift.absent.map((o) => `${o}: nothing → created`)];
+  return differs(`${lines[0] ?? ''}${lines.length > 1 ? ` (and ${lines.length - 1} more)` : ''}`, lines);
+}
+
+/** Numerical order: 2.10 comes after 2.9. */
+export function byId(a: { id: StepId }, b: { id: StepId }): number {
+  const [aPhase = 0, aStep = 0] = a.id.split('.').map(Number);
+  const [bPhase = 0, bStep = 0] = b.id.split('.').map(Number);
+  return aPhase - bPhase || aStep - bStep;
+}

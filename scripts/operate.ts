@@ -1,0 +1,150 @@
+/** What the program can be asked for: run steps, look at them, prove the criteria, preflight. Each gives an exit status. */
+import { relative } from 'node:path';
+import { STEPS } from './steps.ts';
+import { proveAll, verdict, type Outcome } from '../lib/runner/criterion.ts';
+import { BadInput, explain } from '../lib/base/failure.ts';
+import { journalled } from '../lib/runner/journal.ts';
+import { waitOf, withLock } from '../lib/runner/lock.ts';
+import { look } from '../lib/runner/look.ts';
+import { preflight } from '../lib/runner/preflight.ts';
+import { STATUS } from '../lib/base/exit-status.ts';
+import { ENDED, runSteps } from '../lib/runner/run.ts';
+import { select, type Selection } from '../lib/runner/select.ts';
+import { openSession, type Session } from '../lib/runner/session.ts';
+import type { Settings } from '../lib/settings/settings.ts';
+import { summarise, watch } from '../lib/runner/show.ts';
+import type { Step } from '../lib/step.ts';
+
+type Flags = Selection & { plan?: true; json?: true; wait?: string };
+
+/** Does what the command line says. @throws BadInput, Failure, Locked, Stopped */
+export async function operate(what: string, flags: Flags): Promise<number> {
+  const looking = flags.plan === true || what === 'status' || what === 'doctor';
+  const json = flags.json === true;
+  if (json && what !== 'status' && flags.plan !== true)
+    throw new BadInput([
+      { about: '--json', message: `does not go with ${what}`, remedy: 'it goes with status and --plan' },
+    ]);
+  const waitMs = waitOf(flags.wait);
+  const session = openSession(looking, json ? process.stderr : process.stdout);
+  const choice = choiceOf(flags);
+  const catalogue = STEPS;
+  // Looked at again and again (make tmux), it would hide the runs.
+  if (what === 'status')
+    return look({ ...session, journal: () => undefined }, { kind: 'status', steps: STEPS, catalogue, json });
+  return journalled(session.journal, `${flags.plan ? 'plan ' : ''}${what}${choice}`, async () => {
+    if (what === 'doctor') return doctor(session);
+    if (what === 'verify') return verify(session);
+    const steps = select(STEPS, what, flags);
+    return flags.plan
+      ? look(session, { kind: 'plan', steps, catalogue, json })
+      : run(session, `${what}${choice}`, steps, waitMs);
+  });
+}
+
+async function run(session: Session, what: string, chosen: readonly Step[], waitMs: number): Promise<number> {
+  const { ctx, out, journal, stop } = session;
+  const started = Date.now();
+  const problems = await preflight(ctx, 'as kept');
+  if (problems.length > 0) throw new BadInput(problems);
+  warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
+  const rows = await withLock(session, { what, waitMs }, async (tell) => {
+    const watcher = await watch(out);
+    try {
+      return await runSteps(chosen, STEPS, ctx, journal, {
+        changed: (row, all) => {
+          tell(all.flatMap((r) => (ENDED.has(r.state) || r.state === 'waiting' ? [] : [r.id])).join(', '));
+          watcher.changed(row, all);
+        },
+      });
+    } finally {
+      watcher.stop();
+    }
+  });
+  const unfinished = rows.some((r) => r.state === 'failed' || r.state === 'blocked' || r.state === 'stopped');
+  summarise(
+    out,
+    rows,
+    Date.now() - started,
+    unfinished ? `${again(what, ctx.settings)} (goes on where this ended)` : `make verify${envSuffix(ctx.settings)}`,
+  );
+  if (stop.reason) throw stop.reason;
+  return unfinished ? STATUS.failed : STATUS.done;
+}
+
+/** ` FROM=2.3 UNTIL=2.6`, as it was asked for. */
+function choiceOf({ from, until, only }: Selection): string {
+  return Object.entries({ FROM: from, UNTIL: until, ONLY: only })
+    .flatMap(([name, steps]) => (steps === undefined ? [] : [` ${name}=${steps}`]))
+    .join('');
+}
+
+/** The command that goes on: `make phase2 FROM=2.3 ENV_FILE=…`, or `./runbook 2.3` for a step alone. */
+function again(what: string, settings: Settings): string {
+  const suffix = envSuffix(settings);
+  return /^\d/.test(what)
+    ? `${suffix.trimStart()} ./runbook ${what.split(' ')[0] ?? ''}`.trimStart()
+    : `make ${what}${suffix}`;
+}
+
+async function verify({ ctx, out, journal }: Session): Promise<number> {
+  const { CRITERIA } = await import('./criteria/criteria.ts');
+  const { chalk } = out;
+  const line = (o: Outcome): string => {
+    const head = `${String(o.criterion.number).padStart(2)} ${o.criterion.title}`;
+    switch (o.state) {
+      case 'proven':
+        return `${chalk.green('✓')} ${head}\n     ${chalk.gray(o.evidence)}`;
+      case 'unproven':
+        return `${chalk.yellow('?')} ${head}\n     ${o.reason}`;
+      case 'failed':
+        return `${chalk.red('✗')} ${head}\n     ${explain(o.error).replaceAll('\n', '\n     ')}`;
+    }
+  };
+  const outcomes: Outcome[] = [];
+  for (const ending of proveAll(CRITERIA, ctx, journal)) {
+    const outcome = await ending;
+    outcomes.push(outcome);
+    out.line(line(outcome));
+  }
+  out.line(verdict(outcomes));
+  return outcomes.some((o) => o.state === 'failed')
+    ? STATUS.failed
+    : outcomes.some((o) => o.state === 'unproven')
+      ? STATUS.unproven
+      : STATUS.done;
+}
+
+async function doctor({ ctx, out }: Session): Promise<number> {
+  const problems = await preflight(ctx, 'asked');
+  if (problems.length > 0) throw new BadInput(problems);
+  warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
+  out.line(
+    `ready: tools, project ${ctx.settings.project}, zone ${ctx.settings.dnsZone}, ${1 + ctx.settings.remotes.length} clusters and the checkout are as they should be`,
+  );
+  return STATUS.done;
+}
+
+function warnings({ gkeExecutorApiUrl, llm, tls }: Settings): string[] {
+  return [
+    ...(gkeExecutorApiUrl.startsWith('http:')
+      ? [
+          `warning: the GKE executor speaks plain http to ${gkeExecutorApiUrl} (GKE_EXECUTOR_API_URL): its token crosses the cluster network unencrypted`,
+        ]
+      : []),
+    ...(Object.keys(llm.keys).length === 0
+      ? ['warning: no LLM key is set: the agent (4.3, criterion 11) cannot answer']
+      : []),
+    ...(tls.issuer === 'staging' && !tls.caFile
+      ? [
+          'warning: TLS_ISSUER=staging without TLS_CA_FILE: executors do not trust the staging certificate and will not connect',
+        ]
+      : []),
+  ];
+}
+
+/** ` ENV_FILE=…` where the settings are not those of .env. */
+function envSuffix({ file }: Settings): string {
+  const name = relative(process.cwd(), file);
+  return name === '.env' ? '' : ` ENV_FILE=${name.startsWith('..') ? file : name}`;
+}
