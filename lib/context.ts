@@ -10,10 +10,10 @@ import { realHttp, type Http } from './base/http.ts';
 import { directReads } from './clients/kube-reads.ts';
 import { Kubectl } from './clients/kubectl.ts';
 import { RUN_ID, RUN_VARIABLE } from './base/owner.ts';
-import type { Fitted } from './deployment/release/fitted.ts';
 import type { Settings } from './settings/settings.ts';
 import type { Target } from './base/target.ts';
 import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './clients/tls.ts';
+import type { Fitted } from './chart/fit.ts';
 
 /** Everything that is not this process. */
 export interface Outside {

@@ -2,7 +2,6 @@
 import type { Context } from './context.ts';
 import { isNone, type Drift } from './clients/drift.ts';
 import { differenceLines } from './clients/field-differences.ts';
-import type { Spared } from './deployment/ownership/spared.ts';
 
 /** A step's number in the plan, such as 2.3. */
 export type StepId = `${number}.${number}`;
@@ -15,6 +14,15 @@ export type Check =
   | { state: 'differs'; reason: string; converge: boolean; lines?: string[]; next?: string }
   /** Cannot be known before an earlier step has run. */
   | { state: 'unknown'; reason: string; after: StepId };
+
+export const KEEPABLE = ['dns', 'ip', 'certs', 'data'] as const;
+export type Keep = (typeof KEEPABLE)[number];
+
+/** `issuers`: the ClusterIssuers and what they sign in with (key, account, binding). */
+export type Part = 'record' | 'address' | 'certificates' | 'data' | 'cert-manager' | 'issuers' | 'ingress';
+
+/** Why each part that is left alone is. */
+export type Spared = ReadonlyMap<Part, string>;
 
 interface StepBase {
   id: StepId;

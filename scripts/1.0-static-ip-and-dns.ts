@@ -4,6 +4,7 @@ import { Failure } from '../lib/base/failure.ts';
 import { deploymentName } from '../lib/deployment/cluster/infrastructure.ts';
 import { balancerGone } from '../lib/deployment/cluster/load-balancer.ts';
 import { recordServed } from '../lib/deployment/dns/record-served.ts';
+import { runAlone } from './entry.ts';
 
 const TTL_S = 300;
 
@@ -82,4 +83,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

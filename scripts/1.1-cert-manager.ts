@@ -11,6 +11,7 @@ import { clear } from '../lib/deployment/ownership/clear.ts';
 import { placeOf } from '../lib/deployment/ownership/ownership.ts';
 import { webhookAnswers } from '../lib/deployment/certificates/cert-manager-webhook.ts';
 import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
+import { runAlone } from './entry.ts';
 
 const DEPLOYMENTS = ['cert-manager', 'cert-manager-webhook', 'cert-manager-cainjector'] as const;
 
@@ -67,4 +68,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

@@ -8,6 +8,7 @@ import {
   DNS01_SECRET,
   dns01Email,
 } from '../lib/deployment/cluster/infrastructure.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
   id: '1.2',
@@ -54,4 +55,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

@@ -9,6 +9,7 @@ import { waitForBalancer } from '../lib/deployment/cluster/load-balancer.ts';
 import { placeOf } from '../lib/deployment/ownership/ownership.ts';
 import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
 import { waitFor } from '../lib/base/wait.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
   id: '1.3',
@@ -74,4 +75,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

@@ -11,10 +11,12 @@ import {
   DNS01_SECRET,
   ISSUER_NAMES,
 } from '../lib/deployment/cluster/infrastructure.ts';
-import { OURS, type KubeObject } from '../lib/clients/kubectl.ts';
+import { OURS } from '../lib/clients/kubectl.ts';
 import { patience, waitFor } from '../lib/base/wait.ts';
 import type { Context } from '../lib/context.ts';
 import type { Issuer, Settings } from '../lib/settings/settings.ts';
+import type { KubeObject } from '../lib/base/kubernetes.ts';
+import { runAlone } from './entry.ts';
 
 const KIND = 'ClusterIssuer.cert-manager.io';
 const ISSUERS = ['staging', 'production'] as const;
@@ -111,4 +113,4 @@ function clusterIssuer({ acme, project, dns01Auth }: Settings, issuer: Issuer): 
   };
 }
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

@@ -8,6 +8,7 @@ import {
   tokenNames,
   writeTokens,
 } from '../lib/deployment/kubently/tokens.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
   id: '2.1',
@@ -58,4 +59,4 @@ export const step: ChangeStep = {
   undo: () => Promise.resolve(),
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

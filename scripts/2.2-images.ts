@@ -5,6 +5,7 @@ import { Failure } from '../lib/base/failure.ts';
 import { publishedImage } from '../lib/clients/registry.ts';
 import { signedIn } from '../lib/deployment/kubently/docker-login.ts';
 import type { Context } from '../lib/context.ts';
+import { runAlone } from './entry.ts';
 
 const REVISION = 'org.opencontainers.image.revision';
 
@@ -71,4 +72,4 @@ async function published(ctx: Context, tag: string) {
   );
 }
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

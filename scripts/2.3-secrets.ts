@@ -6,7 +6,8 @@ import { newNamespace } from '../lib/deployment/cluster/infrastructure.ts';
 import { placeOf } from '../lib/deployment/ownership/ownership.ts';
 import { readTokens, tokenNames } from '../lib/deployment/kubently/tokens.ts';
 import type { Context } from '../lib/context.ts';
-import type { KubeObject } from '../lib/clients/kubectl.ts';
+import type { KubeObject } from '../lib/base/kubernetes.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
   id: '2.3',
@@ -58,4 +59,4 @@ function otherKeys(wanted: KubeObject, live: KubeObject | undefined): string[] {
   );
 }
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

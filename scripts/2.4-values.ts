@@ -3,6 +3,7 @@ import { absent, done, type ChangeStep } from '../lib/step.ts';
 import { count } from '../lib/base/failure.ts';
 import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/deployment/release/fitted.ts';
 import { gkeRelease } from '../lib/deployment/release/release.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
   id: '2.4',
@@ -33,4 +34,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

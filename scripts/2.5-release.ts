@@ -9,6 +9,7 @@ import {
   waitForWorkloads,
 } from '../lib/deployment/release/release.ts';
 import { waitFor } from '../lib/base/wait.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
   id: '2.5',
@@ -56,4 +57,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

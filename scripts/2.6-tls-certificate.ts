@@ -10,11 +10,12 @@ import {
 } from '../lib/deployment/certificates/certificate.ts';
 import { saying, condition } from '../lib/clients/conditions.ts';
 import { noChallenges } from '../lib/deployment/certificates/challenges.ts';
-import { TLS_SECRET } from '../lib/deployment/kubently/secrets.ts';
 import { drift } from '../lib/clients/drift.ts';
 import { differenceLines } from '../lib/clients/field-differences.ts';
 import { Failure } from '../lib/base/failure.ts';
 import { ISSUER_NAMES } from '../lib/deployment/cluster/infrastructure.ts';
+import { TLS_SECRET } from '../lib/chart/secret-names.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
   id: '2.6',
@@ -67,4 +68,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

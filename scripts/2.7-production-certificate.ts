@@ -1,8 +1,9 @@
 /** Plan step 2.7: once staging works, the certificate comes from the production issuer. */
 import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
 import { issue, liveCertificate, servedAsIssued } from '../lib/deployment/certificates/certificate.ts';
-import { TLS_SECRET } from '../lib/deployment/kubently/secrets.ts';
 import { ISSUER_NAMES } from '../lib/deployment/cluster/infrastructure.ts';
+import { TLS_SECRET } from '../lib/chart/secret-names.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
   id: '2.7',
@@ -29,4 +30,4 @@ export const step: ChangeStep = {
   undo: () => Promise.resolve(),
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

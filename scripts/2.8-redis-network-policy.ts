@@ -5,6 +5,7 @@ import { Failure } from '../lib/base/failure.ts';
 import { policyFacts, policyNames, policyObjects } from '../lib/deployment/cluster/network-policies.ts';
 import { fitted, knownFit } from '../lib/deployment/release/fitted.ts';
 import { gkeRelease } from '../lib/deployment/release/release.ts';
+import { runAlone } from './entry.ts';
 
 const KIND = 'NetworkPolicy.networking.k8s.io';
 
@@ -49,4 +50,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

@@ -3,7 +3,9 @@ import pLimit from 'p-limit';
 import { absent, done, type ChangeStep } from '../lib/step.ts';
 import type { Context } from '../lib/context.ts';
 import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/deployment/release/fitted.ts';
-import { remoteRelease, type Placed } from '../lib/deployment/release/release.ts';
+import { remoteRelease } from '../lib/deployment/release/release.ts';
+import type { Placed } from '../lib/deployment/release/placed.ts';
+import { runAlone } from './entry.ts';
 
 /** Fits at once: each is some helm processes. */
 const atOnce = pLimit(2);
@@ -47,4 +49,4 @@ function remotes(ctx: Context): Promise<Placed[]> {
   return Promise.all(ctx.settings.remotes.map((r) => remoteRelease(ctx, r)));
 }
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

@@ -10,6 +10,7 @@ import {
   verifyRemote,
 } from '../lib/deployment/kubently/remote-executor.ts';
 import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
+import { runAlone } from './entry.ts';
 
 /** Clusters at once: each costs a helm and some kubectl processes. */
 const atOnce = pLimit(4);
@@ -62,4 +63,4 @@ export const step: ChangeStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

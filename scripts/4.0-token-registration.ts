@@ -6,6 +6,7 @@ import { Failure } from '../lib/base/failure.ts';
 import { registered } from '../lib/deployment/kubently/redis.ts';
 import type { ProofStep } from '../lib/step.ts';
 import { readTokens, tokenName } from '../lib/deployment/kubently/tokens.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ProofStep = {
   id: '4.0',
@@ -37,4 +38,4 @@ export const step: ProofStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

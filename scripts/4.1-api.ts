@@ -2,6 +2,7 @@
 import { clusterIds, kubentlyApi } from '../lib/deployment/kubently/api.ts';
 import { Failure } from '../lib/base/failure.ts';
 import type { ProofStep } from '../lib/step.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ProofStep = {
   id: '4.1',
@@ -40,4 +41,4 @@ export const step: ProofStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

@@ -5,6 +5,7 @@ import { tokenOf } from '../lib/deployment/kubently/secrets.ts';
 import { Failure } from '../lib/base/failure.ts';
 import type { ProofStep } from '../lib/step.ts';
 import { readTokens } from '../lib/deployment/kubently/tokens.ts';
+import { runAlone } from './entry.ts';
 
 /** Words by which the CLI's text betrays a failure that its status hides. */
 const FAILED = /401|403|404|unauthori[sz]ed|ECONN|ENOTFOUND|certificate|fetch failed|Error:/i;
@@ -44,4 +45,4 @@ export const step: ProofStep = {
   },
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

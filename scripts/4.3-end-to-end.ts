@@ -1,6 +1,7 @@
 /** Plan step 4.3: the agent answers the plan's question over both clusters. */
 import { askAcrossClusters } from '../lib/deployment/kubently/scenario.ts';
 import type { ProofStep } from '../lib/step.ts';
+import { runAlone } from './entry.ts';
 
 export const step: ProofStep = {
   id: '4.3',
@@ -10,4 +11,4 @@ export const step: ProofStep = {
   prove: askAcrossClusters,
 };
 
-if (import.meta.main) void import('./program.ts').then(({ main }) => main([step.id, ...process.argv.slice(2)]));
+void runAlone(import.meta);

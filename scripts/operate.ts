@@ -1,9 +1,8 @@
 /** What the program can be asked for: run steps, look at them, prove the criteria, preflight. Each gives an exit status. */
 import { relative } from 'node:path';
 import { STEPS } from './steps.ts';
-import { proveAll, verdict, type Outcome } from '../lib/runner/criterion.ts';
+import { proveAll, verdict, type Criterion, type Outcome } from '../lib/runner/criterion.ts';
 import { BadInput, explain } from '../lib/base/failure.ts';
-import { journalled } from '../lib/runner/journal.ts';
 import { waitOf, withLock } from '../lib/runner/lock.ts';
 import { look } from '../lib/runner/look.ts';
 import { preflight } from '../lib/runner/preflight.ts';
@@ -14,6 +13,7 @@ import { openSession, type Session } from '../lib/runner/session.ts';
 import type { Settings } from '../lib/settings/settings.ts';
 import { summarise, watch } from '../lib/runner/show.ts';
 import type { Step } from '../lib/step.ts';
+import { journalled } from '../lib/runner/recorded-run.ts';
 
 type Flags = Selection & { plan?: true; json?: true; wait?: string };
 
@@ -34,7 +34,7 @@ export async function operate(what: string, flags: Flags): Promise<number> {
     return look({ ...session, journal: () => undefined }, { kind: 'status', steps: STEPS, catalogue, json });
   return journalled(session.journal, `${flags.plan ? 'plan ' : ''}${what}${choice}`, async () => {
     if (what === 'doctor') return doctor(session);
-    if (what === 'verify') return verify(session);
+    if (what === 'verify') return verify(session, flags.only);
     const steps = select(STEPS, what, flags);
     return flags.plan
       ? look(session, { kind: 'plan', steps, catalogue, json })
@@ -87,8 +87,9 @@ function again(what: string, settings: Settings): string {
     : `make ${what}${suffix}`;
 }
 
-async function verify({ ctx, out, journal }: Session): Promise<number> {
+async function verify({ ctx, out, journal }: Session, only: string | undefined): Promise<number> {
   const { CRITERIA } = await import('./criteria/criteria.ts');
+  const chosen = criteriaOf(CRITERIA, only);
   const { chalk } = out;
   const line = (o: Outcome): string => {
     const head = `${String(o.criterion.number).padStart(2)} ${o.criterion.title}`;
@@ -102,7 +103,7 @@ async function verify({ ctx, out, journal }: Session): Promise<number> {
     }
   };
   const outcomes: Outcome[] = [];
-  for (const ending of proveAll(CRITERIA, ctx, journal)) {
+  for (const ending of proveAll(chosen, ctx, journal)) {
     const outcome = await ending;
     outcomes.push(outcome);
     out.line(line(outcome));
@@ -113,6 +114,18 @@ async function verify({ ctx, out, journal }: Session): Promise<number> {
     : outcomes.some((o) => o.state === 'unproven')
       ? STATUS.unproven
       : STATUS.done;
+}
+
+/** The criteria of ONLY=3,9; all of them without it. @throws BadInput on a number that is none of theirs */
+function criteriaOf(all: readonly Criterion[], only: string | undefined): readonly Criterion[] {
+  if (only === undefined) return all;
+  const wanted = only.split(',').map((n) => n.trim());
+  const unknown = wanted.filter((n) => !all.some((c) => String(c.number) === n));
+  if (unknown.length > 0)
+    throw new BadInput([
+      { about: 'ONLY', message: `unknown criterion ${unknown.join(', ')}`, remedy: `choose from 1 to ${all.length}` },
+    ]);
+  return all.filter((c) => wanted.includes(String(c.number)));
 }
 
 async function doctor({ ctx, out }: Session): Promise<number> {

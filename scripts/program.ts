@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { BadInput, explain } from '../lib/base/failure.ts';
 import { Locked } from '../lib/runner/lock.ts';
 import { STATUS } from '../lib/base/exit-status.ts';
+import { basename } from 'node:path';
 import { processStop, Stopped } from '../lib/runner/stop.ts';
 
 interface Flags {
@@ -20,7 +21,7 @@ WHAT is one of
   phase1 … phase4       one phase of the plan
   1.0, 2.3, …           one step (list below)
   status                every step's check at once, nothing changed
-  verify                the 13 success criteria, each with its evidence
+  verify                the 13 success criteria, each with its evidence; --only 3,9 some of them
   doctor                the preflight alone: tools, settings, clusters, checkout
 
 Settings come from .env (ENV_FILE=path names another). Status: 0 done, 1 failed, 2 bad input,
@@ -50,7 +51,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       program.outputHelp();
       return STATUS.badInput;
     }
-    return (await import('./operate.ts')).operate(what, program.opts<Flags>());
+    return (await import('./operate.ts')).operate(...named(what, program.opts<Flags>()));
   });
 }
 
@@ -117,6 +118,14 @@ function outliveTerminal(): void {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     });
+}
+
+/** A script's path means its step, or its criterion. */
+function named(what: string, flags: Flags): [what: string, flags: Flags] {
+  const criterion = /[/\\]criteria[/\\](\d+)-[^/\\]+\.ts$/.exec(what)?.[1];
+  if (criterion !== undefined) return ['verify', { ...flags, only: String(Number(criterion)) }];
+  const step = /^(\d+\.\d+)-.+\.ts$/.exec(basename(what))?.[1];
+  return [step ?? what, flags];
 }
 
 if (import.meta.main) await main(process.argv.slice(2));

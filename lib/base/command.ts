@@ -3,9 +3,9 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_pr
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from './failure.ts';
-import type { KubeRead } from '../clients/kube-reads.ts';
-import type { KubeObject } from '../clients/kubectl.ts';
 import { scrub, Secret } from './secret.ts';
+import type { KubeObject } from './kubernetes.ts';
+import type { KubeRead } from './kubernetes.ts';
 
 export type Binary = 'docker' | 'gcloud' | 'git' | 'helm' | 'kubectl' | 'node' | 'npm' | 'tar';
 

@@ -1,5 +1,4 @@
 /** What a chart's own defaults bring in against the meaning, and the values that take it out again. */
-import type { KubeObject } from '../clients/kubectl.ts';
 import { valuesFile } from './chart-files.ts';
 import { apiUrl, type Meaning } from './meaning.ts';
 import { readManifests, type RenderValues } from './render.ts';
@@ -7,6 +6,7 @@ import { rolesThatReadSecrets } from './rules/exposure.ts';
 import { ISSUER_ANNOTATION, SNIPPET_ANNOTATION } from './rules/ingress.ts';
 import { merged, type Values } from './value-tree.ts';
 import { rolesOf, selects, serviceOfHost, serviceSelector } from './workloads.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 interface Adaptation {
   /** True when the rendered objects show the trouble. */

@@ -1,7 +1,8 @@
 /** Fits a release to the chart at hand: offers every spelling, keeps those that the chart reads, and inspects what comes out. */
 import { adapted } from './adapt.ts';
 import { chartFileFindings, valuesFile } from './chart-files.ts';
-import { ChartRefused, sorted } from './finding.ts';
+import type { Around } from './around.ts';
+import { ChartRefused, sorted, type Finding } from './finding.ts';
 import { ignoredFinding, inspectText, refused, type Inspection } from './inspect.ts';
 import type { Meaning, SecretMeaning } from './meaning.ts';
 import { ignoredValues } from './read-values.ts';
@@ -99,4 +100,13 @@ function refuseOwnSecrets(meaning: Meaning, chart: string, text: string): void {
     `it renders the Secret ${parts.join(' and the Secret ')} itself although an existing one is named, so the value would have to stand in the Helm values`,
     FIRST_CHART,
   );
+}
+
+/** What fitting found, as it lies in .runbook: values to read and diff, the rest beside them. */
+export interface Fitted {
+  /** Of everything that fitting reads: chart, meaning, values/ and the fitting's own code. */
+  key: string;
+  values: Record<string, unknown>;
+  around: Around[];
+  findings: Finding[];
 }

@@ -1,5 +1,4 @@
 /** A release with given values, rendered and inspected: what lint-chart and step 2.4 say about it. */
-import type { KubeObject } from '../clients/kubectl.ts';
 import { aroundOf, type Around } from './around.ts';
 import { chartFileFindings } from './chart-files.ts';
 import { sorted, type Finding } from './finding.ts';
@@ -16,6 +15,7 @@ import { llmKeyFindings, secretsOf, type WantedSecret } from './rules/secrets.ts
 import { selectorsMatch } from './rules/selectors.ts';
 import { written, type Leaf, type Values } from './value-tree.ts';
 import { rolesOf, workloads } from './workloads.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 export interface Inspection {
   values: Values;

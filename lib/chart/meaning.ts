@@ -1,5 +1,5 @@
 /** What the runbook means by a release, written once; how a chart spells it is found by fit.ts. */
-import { API_KEYS_SECRET, executorTokenSecret, LLM_SECRET, REDIS_SECRET } from '../deployment/kubently/secrets.ts';
+import { API_KEYS_SECRET, executorTokenSecret, LLM_SECRET, REDIS_SECRET } from './secret-names.ts';
 
 export interface Image {
   repository: string;

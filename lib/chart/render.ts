@@ -1,10 +1,10 @@
 /** helm template as the fitting sees it: injected, many at once, read strictly. */
 import pLimit from 'p-limit';
 import { parseAllDocuments, type YAMLError } from 'yaml';
-import type { KubeObject } from '../clients/kubectl.ts';
 import type { Finding } from './finding.ts';
 import type { Meaning } from './meaning.ts';
 import type { Values } from './value-tree.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 export type Rendered = { ok: true; text: string } | { ok: false; error: string };
 

@@ -2,7 +2,7 @@
 import { Agent } from 'node:https';
 import { realHttp } from '../base/http.ts';
 import type { Access } from './kubeconfig.ts';
-import type { KubeObject } from './kubectl.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 interface Resource {
   /** Path of the group's version: /api/v1, /apis/apps/v1. */

@@ -1,5 +1,5 @@
 /** Conditions of Kubernetes objects. */
-import type { KubeObject } from './kubectl.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 export interface Condition {
   type: string;

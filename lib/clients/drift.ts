@@ -1,6 +1,7 @@
 /** What applying objects would change, field by field, by a server-side dry run: the server's own answer, with its defaults. */
 import { fieldDifferences, type Difference } from './field-differences.ts';
-import type { Kubectl, KubeObject } from './kubectl.ts';
+import type { Kubectl } from './kubectl.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 export interface Drift {
   /** Kind/name of what is not there. */

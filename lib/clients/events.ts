@@ -1,5 +1,5 @@
 /** Events of Kubernetes objects: what controllers and the kubelet said about them. */
-import type { KubeObject } from './kubectl.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 export interface KubeEvent {
   kind: string;

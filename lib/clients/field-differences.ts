@@ -1,6 +1,6 @@
 /** Where two values differ, field by field; what may be a secret is never part of the answer. */
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeObject } from './kubectl.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 export interface Difference {
   /** Kind/name, or `values`. */

@@ -1,7 +1,8 @@
 /** Helm's record of a release's revision, as it lies in a Secret: read by one kubectl in place of three helm processes. */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Failure } from '../base/failure.ts';
-import type { Kubectl, KubeObject } from './kubectl.ts';
+import type { Kubectl } from './kubectl.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 /** What the runbook reads of a record; the rest of it is kept when one is written back. */
 export interface HelmRecord {

@@ -4,8 +4,9 @@ import { parseAllDocuments } from 'yaml';
 import { CommandFailed, type Run } from '../base/command.ts';
 import { recoverPending, type Teller } from './helm-pending.ts';
 import { decode, newestSecret } from './helm-record.ts';
-import { Kubectl, type KubeObject } from './kubectl.ts';
+import { Kubectl } from './kubectl.ts';
 import { targetFlags, type Target } from '../base/target.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 export interface Release {
   name: string;

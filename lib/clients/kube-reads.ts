@@ -4,22 +4,10 @@
  */
 import type { Command, Output, Run } from '../base/command.ts';
 import { Secret } from '../base/secret.ts';
-import type { Target } from '../base/target.ts';
+import type { KubeRead } from '../base/kubernetes.ts';
 import { ApiServer } from './api-server.ts';
 import { accessOf, kubeconfigOf, type Kubeconfig } from './kubeconfig.ts';
-import type { KubeObject } from './kubectl.ts';
-
-/** A command of kubectl's as the read that it is. Names are written `Deployment.apps/api`. */
-export type KubeRead = Target &
-  (
-    | { reads: 'objects'; names: readonly string[] }
-    | { reads: 'list'; kind: string; selector: string | undefined; everywhere: boolean }
-    /** Of apply by this manager, or of create. The objects come by stdin. */
-    | { reads: 'dry run'; manager: string | undefined }
-    /** When the fields of the object were changed. */
-    | { reads: 'times'; name: string }
-    | { reads: 'path'; path: string }
-  );
+import type { KubeObject } from '../base/kubernetes.ts';
 
 /** A Run that carries out plain reads itself. @param environment of the children: it names the kubeconfig */
 export function directReads(run: Run, environment: Readonly<Record<string, string>>): Run {

@@ -1,28 +1,11 @@
 /** kubectl, always with context and namespace; reads of one moment go out as one call per namespace. */
 import DataLoader from 'dataloader';
 import { CommandFailed, type Command, type Output, type Run } from '../base/command.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 import { Failure } from '../base/failure.ts';
 import { Secret } from '../base/secret.ts';
 import { targetFlags, type Target } from '../base/target.ts';
-import type { KubeRead } from './kube-reads.ts';
-
-/** A Kubernetes object as the API gives it. */
-export interface KubeObject {
-  apiVersion: string;
-  kind: string;
-  metadata: {
-    name: string;
-    namespace?: string;
-    uid?: string;
-    generation?: number;
-    labels?: Record<string, string>;
-    annotations?: Record<string, string>;
-    creationTimestamp?: string;
-    deletionTimestamp?: string;
-    [key: string]: unknown;
-  };
-  [key: string]: unknown;
-}
+import type { KubeRead } from '../base/kubernetes.ts';
 
 /** Who owns the fields that the runbook applies. */
 export const FIELD_MANAGER = 'kubently-runbook';

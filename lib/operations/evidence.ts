@@ -3,10 +3,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Context } from '../context.ts';
-import { RUNBOOK_FOLDER } from '../runner/journal.ts';
-import type { KubeObject } from '../clients/kubectl.ts';
-import type { Placed } from '../deployment/release/release.ts';
 import { scrub } from '../base/secret.ts';
+import { RUNBOOK_FOLDER } from '../base/paths.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
+import type { Placed } from '../deployment/release/placed.ts';
 
 const LOG_LINES = 500;
 

@@ -4,9 +4,10 @@ import { executorAnswers } from '../deployment/kubently/executor-connection.ts';
 import type { Context } from '../context.ts';
 import { BadInput } from '../base/failure.ts';
 import type { Revision } from '../clients/helm.ts';
-import type { KubeObject } from '../clients/kubectl.ts';
-import { releaseWorkloads, waitForWorkloads, type Placed } from '../deployment/release/release.ts';
+import { releaseWorkloads, waitForWorkloads } from '../deployment/release/release.ts';
 import { waitFor } from '../base/wait.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
+import type { Placed } from '../deployment/release/placed.ts';
 
 export interface Past extends Revision {
   /** Tags of Kubently's images, the API's first: `8a9e1bd`. */

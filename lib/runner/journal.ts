@@ -1,16 +1,10 @@
 /** What happened, for people: .runbook/journal.jsonl (0600). It decides nothing. */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { BadInput } from '../base/failure.ts';
-import { Locked } from './lock.ts';
+import { RUNBOOK_FOLDER } from '../base/paths.ts';
 import { ownCommit } from './own-commit.ts';
 import { thisOwner } from '../base/owner.ts';
 import { scrub } from '../base/secret.ts';
-import { STATUS } from '../base/exit-status.ts';
-import { Stopped } from './stop.ts';
-
-/** Folder of what the runbook writes beside its checkout; git-ignored. */
-export const RUNBOOK_FOLDER = join(import.meta.dirname, '..', '..', '.runbook');
 
 export interface JournalEntry {
   /** `run` has what, and state `started` or how it ended; `step`, `look`, `need`, `criterion`, `lock`, `remark`. */
@@ -41,38 +35,4 @@ export function openJournal(settingsFile: string, tell: (warning: string) => voi
       told = true;
     }
   };
-}
-
-/**
- * Journals a command from its start to its end, whichever that is.
- * @returns the work's exit status; throws what it throws
- */
-export async function journalled(journal: Journal, what: string, work: () => Promise<number>): Promise<number> {
-  const began = Date.now();
-  const end = (state: string, reason?: string): void =>
-    journal({ event: 'run', what, state, durationMs: Date.now() - began, ...(reason ? { reason } : {}) });
-  journal({ event: 'run', what, state: 'started' });
-  try {
-    const status = await work();
-    end(ENDINGS[status] ?? 'stopped');
-    return status;
-  } catch (error) {
-    end(endingOf(error), (error instanceof Error ? error.message : String(error)).replaceAll('\n', '; '));
-    throw error;
-  }
-}
-
-const ENDINGS: Record<number, string> = {
-  [STATUS.done]: 'done',
-  [STATUS.failed]: 'failed',
-  [STATUS.badInput]: 'refused',
-  [STATUS.somethingToDo]: 'something to do',
-  [STATUS.unproven]: 'unproven',
-  [STATUS.locked]: 'locked',
-};
-
-function endingOf(error: unknown): string {
-  if (error instanceof BadInput) return 'refused';
-  if (error instanceof Locked) return 'locked';
-  return error instanceof Stopped ? 'stopped' : 'failed';
 }

@@ -1,8 +1,8 @@
 /** The lock's record: a Lease in the GKE cluster's `default` namespace, changed only by compare and swap. */
 import { CommandFailed, type Run } from '../base/command.ts';
-import type { KubeObject } from '../clients/kubectl.ts';
 import type { Owner } from '../base/owner.ts';
 import { targetFlags } from '../base/target.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 /** A Lease that is not renewed for this long has lost its owner; an API server's restart takes less. */
 export const LEASE_MS = 60_000;

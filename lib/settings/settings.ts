@@ -5,11 +5,11 @@ import { join, resolve } from 'node:path';
 import { parse } from 'dotenv';
 import { z } from 'zod';
 import { BadInput, type Problem } from '../base/failure.ts';
-import { RUNBOOK_FOLDER } from '../runner/journal.ts';
 import { optionalSecret, type Secret } from '../base/secret.ts';
 import { INHERITED, PASSED_ON, ROWS } from './settings-table.ts';
 import type { Remote, Target } from '../base/target.ts';
 import { trustFileProblem } from './trust-file.ts';
+import { RUNBOOK_FOLDER } from '../base/paths.ts';
 
 export type Issuer = 'staging' | 'production';
 

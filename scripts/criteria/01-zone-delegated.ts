@@ -2,6 +2,7 @@
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { delegation, delegationText } from '../../lib/deployment/dns/delegation.ts';
 import { Failure } from '../../lib/base/failure.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 1,
@@ -19,3 +20,5 @@ export const criterion: Criterion = {
     return proven(`${zone.dnsName} is delegated to ${zone.nameServers.length} name servers of zone ${zone.name}`);
   },
 };
+
+void runAlone(import.meta);

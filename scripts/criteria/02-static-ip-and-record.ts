@@ -2,6 +2,7 @@
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { step } from '../1.0-static-ip-and-dns.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 2,
@@ -12,3 +13,5 @@ export const criterion: Criterion = {
     return proven(`${found.reason}; ${await step.verify(ctx)}`);
   },
 };
+
+void runAlone(import.meta);

@@ -1,9 +1,10 @@
 /** The served certificate is the one of a valid Order whose issuer can solve by DNS-01 only. */
 import { liveCertificate, servedAsIssued } from '../../lib/deployment/certificates/certificate.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
-import { TLS_SECRET } from '../../lib/deployment/kubently/secrets.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { ISSUER_NAMES } from '../../lib/deployment/cluster/infrastructure.ts';
+import { TLS_SECRET } from '../../lib/chart/secret-names.ts';
+import { runAlone } from '../entry.ts';
 
 interface Acme {
   solvers?: Record<string, unknown>[];
@@ -45,3 +46,5 @@ export const criterion: Criterion = {
     );
   },
 };
+
+void runAlone(import.meta);

@@ -3,6 +3,7 @@ import { kubentlyApi } from '../../lib/deployment/kubently/api.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { EXISTING_CONTROLLER_REMEDY, edgeGaps } from '../../lib/deployment/certificates/edge.ts';
 import { Failure } from '../../lib/base/failure.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 4,
@@ -33,3 +34,5 @@ export const criterion: Criterion = {
     );
   },
 };
+
+void runAlone(import.meta);

@@ -2,6 +2,7 @@
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { redisCli, redisPod } from '../../lib/deployment/kubently/redis.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 5,
@@ -17,3 +18,5 @@ export const criterion: Criterion = {
     return proven('without a password NOAUTH, with it PONG');
   },
 };
+
+void runAlone(import.meta);

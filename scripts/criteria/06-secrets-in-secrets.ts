@@ -2,6 +2,7 @@
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { readTokens } from '../../lib/deployment/kubently/tokens.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 6,
@@ -37,3 +38,5 @@ export const criterion: Criterion = {
     return proven(`${secrets.length} secret values are in none of ${texts} ConfigMaps, pods and Helm values`);
   },
 };
+
+void runAlone(import.meta);

@@ -4,6 +4,7 @@ import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { selector } from '../../lib/deployment/kubently/redis.ts';
 import { publishedImage } from '../../lib/clients/registry.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 7,
@@ -46,3 +47,5 @@ export const criterion: Criterion = {
     return proven(`${pods} pods run the digests of tag ${commit.short}, labelled with commit ${commit.full}`);
   },
 };
+
+void runAlone(import.meta);

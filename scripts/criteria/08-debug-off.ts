@@ -2,6 +2,7 @@
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { selector } from '../../lib/deployment/kubently/redis.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 8,
@@ -26,3 +27,5 @@ export const criterion: Criterion = {
     return proven(`${pods.length} pods, none with a debug flag on`);
   },
 };
+
+void runAlone(import.meta);

@@ -2,6 +2,7 @@
 import { clusterIds, kubentlyApi } from '../../lib/deployment/kubently/api.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/base/failure.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 9,
@@ -20,3 +21,5 @@ export const criterion: Criterion = {
     return proven(`get namespaces came back from ${ids.join(' and ')}`);
   },
 };
+
+void runAlone(import.meta);

@@ -3,6 +3,7 @@ import { kubentlyApi } from '../../lib/deployment/kubently/api.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { redisPod } from '../../lib/deployment/kubently/redis.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 11,
@@ -30,3 +31,5 @@ export const criterion: Criterion = {
     return proven(`message/send to https://${host}/a2a/ completed; the answer names pod ${pod}`);
   },
 };
+
+void runAlone(import.meta);

@@ -2,7 +2,6 @@
 import type { Context } from '../../lib/context.ts';
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/base/failure.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { policyFacts } from '../../lib/deployment/cluster/network-policies.ts';
 import { CERT_MANAGER_NAMESPACE } from '../../lib/deployment/cluster/infrastructure.ts';
 import {
@@ -16,6 +15,8 @@ import { redisPod, selector } from '../../lib/deployment/kubently/redis.ts';
 import { fitted } from '../../lib/deployment/release/fitted.ts';
 import { gkeRelease } from '../../lib/deployment/release/release.ts';
 import { step } from '../2.8-redis-network-policy.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 12,
@@ -97,3 +98,5 @@ function addressOf(pod: KubeObject | undefined): string {
   if (!ip) throw new Failure({ what: 'a pod to probe has no address yet', next: './runbook 2.5' });
   return ip;
 }
+
+void runAlone(import.meta);

@@ -1,6 +1,7 @@
 /** The record is managed by the Cloud DNS zone: what the world resolves is what the zone says. */
 import { proven, type Criterion } from '../../lib/runner/criterion.ts';
 import { Failure } from '../../lib/base/failure.ts';
+import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
   number: 13,
@@ -27,3 +28,5 @@ export const criterion: Criterion = {
     );
   },
 };
+
+void runAlone(import.meta);

@@ -3,11 +3,12 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { recipientsOf, writeBackup } from '../../lib/operations/backup/backup-file.ts';
 import { Failure } from '../../lib/base/failure.ts';
-import { RUNBOOK_FOLDER } from '../../lib/runner/journal.ts';
+import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { dumpRedis } from '../../lib/operations/backup/redis-dump.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
+import { RUNBOOK_FOLDER } from '../../lib/base/paths.ts';
 
 /** Writes a backup, by default under .runbook. @returns the exit status @throws BadInput without a recipient */
 export async function backup({ ctx, out, journal }: Session, file: string | undefined): Promise<number> {
@@ -28,8 +29,9 @@ export async function backup({ ctx, out, journal }: Session, file: string | unde
   return STATUS.done;
 }
 
-if (import.meta.main) {
+const args = ownArguments(import.meta);
+if (args) {
   const program = new Command('backup').option('--out <file>', 'where to; a file under .runbook by default');
   const work = (): Promise<number> => backup(openSession(true), program.opts<{ out?: string }>().out);
-  void runProgram(program, process.argv.slice(2), work);
+  void runProgram(program, args, work);
 }

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { BadInput } from '../../lib/base/failure.ts';
 import { runsOf, type RunRecord } from '../../lib/runner/history.ts';
-import { RUNBOOK_FOLDER } from '../../lib/runner/journal.ts';
+import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { elapsed, screen, type Screen } from '../../lib/runner/show.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
+import { RUNBOOK_FOLDER } from '../../lib/base/paths.ts';
 
 const program = new Command('history')
   .description('The runs so far, from .runbook/journal.jsonl. It is history for people; nothing is decided by it.')
@@ -33,8 +34,9 @@ function lines({ time, user, host, commit, what, result, durationMs, reason, fai
   return [head.trimEnd(), ...below.map((text) => `    ${text}`)];
 }
 
-if (import.meta.main)
-  void runProgram(program, process.argv.slice(2), () => {
+const args = ownArguments(import.meta);
+if (args)
+  void runProgram(program, args, () => {
     const { last, json } = program.opts<{ last: string; json?: true }>();
     return Promise.resolve(history(last, json === true, screen()));
   });

@@ -1,29 +1,40 @@
 /** Proves the chart of KUBENTLY_REPO complete for every release, without a cluster. `--json` for CI. */
-import { parseArgs } from 'node:util';
-import { fitAll } from '../../lib/deployment/release/fit-all.ts';
-import { ChartRefused } from '../../lib/chart/finding.ts';
-import { hasErrors, report } from '../../lib/operations/chart-report.ts';
+import { Command } from 'commander';
+import { STATUS } from '../../lib/base/exit-status.ts';
 import { BadInput, explain } from '../../lib/base/failure.ts';
+import { ChartRefused } from '../../lib/chart/finding.ts';
+import { fitAll } from '../../lib/deployment/release/fit-all.ts';
+import { hasErrors, report } from '../../lib/operations/chart-report.ts';
+import { ownArguments } from '../entry.ts';
+import { runProgram } from '../program.ts';
 
-const { values: flags } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
-const print = (text: string, json: unknown): void => {
-  process.stdout.write(`${flags.json ? JSON.stringify(json, null, 2) : text}\n`);
-};
+const program = new Command('lint-chart')
+  .description('Proves the chart of KUBENTLY_REPO complete for every release. Needs no cluster and no credentials.')
+  .option('--json', 'one JSON document');
 
-try {
-  const { chart, releases } = await fitAll(process.env);
-  const bad = hasErrors(releases);
-  const list = releases.map(({ name, meaning: { release, namespace }, fit: { findings } }) => ({
-    name,
-    release,
-    namespace,
-    findings,
-  }));
-  const verdict = bad ? `${chart} does not fit` : `${chart} fits`;
-  print(`${report(releases)}\n${verdict}`, { chart, ok: !bad, releases: list });
-  process.exitCode = bad ? 1 : 0;
-} catch (error) {
-  const reason = error instanceof ChartRefused ? { reason: error.reason, firstChart: error.firstChart } : {};
-  print(explain(error), { ok: false, error: explain(error), ...reason, releases: [] });
-  process.exitCode = error instanceof BadInput ? 2 : 1;
+/** Prints every finding and the verdict. @returns the exit status */
+export async function lintChart(json: boolean): Promise<number> {
+  const print = (text: string, document: unknown): void => {
+    process.stdout.write(`${json ? JSON.stringify(document, null, 2) : text}\n`);
+  };
+  try {
+    const { chart, releases } = await fitAll(process.env);
+    const bad = hasErrors(releases);
+    const list = releases.map(({ name, meaning: { release, namespace }, fit: { findings } }) => ({
+      name,
+      release,
+      namespace,
+      findings,
+    }));
+    const verdict = bad ? `${chart} does not fit` : `${chart} fits`;
+    print(`${report(releases)}\n${verdict}`, { chart, ok: !bad, releases: list });
+    return bad ? STATUS.failed : STATUS.done;
+  } catch (error) {
+    const reason = error instanceof ChartRefused ? { reason: error.reason, firstChart: error.firstChart } : {};
+    print(explain(error), { ok: false, error: explain(error), ...reason, releases: [] });
+    return error instanceof BadInput ? STATUS.badInput : STATUS.failed;
+  }
 }
+
+const args = ownArguments(import.meta);
+if (args) void runProgram(program, args, () => lintChart(program.opts<{ json?: true }>().json === true));

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { endChildren } from '../../lib/base/command.ts';
 import { explain } from '../../lib/base/failure.ts';
 import { followStream, inOrder, lastLines, logStreams, type LogLine } from '../../lib/operations/log-streams.ts';
+import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
@@ -41,7 +42,8 @@ export async function logs({ ctx, out }: Session, { what, tail, follow }: LogFla
   return failed.length > 0 ? STATUS.failed : STATUS.done;
 }
 
-if (import.meta.main) {
+const args = ownArguments(import.meta);
+if (args) {
   const program = new Command('logs')
     .description('Follows the logs of the deployment in all clusters.')
     .option('--what <log>', 'api, executor, remote:ID, ingress or cert-manager; all of them without it')
@@ -52,7 +54,7 @@ if (import.meta.main) {
     endChildren('SIGTERM');
     process.exit(STATUS.done);
   });
-  void runProgram(program, process.argv.slice(2), () => logs(openSession(true), program.opts<LogFlags>()));
+  void runProgram(program, args, () => logs(openSession(true), program.opts<LogFlags>()));
 }
 
 function wholeNumber(text: string): number {

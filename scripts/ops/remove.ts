@@ -4,14 +4,16 @@ import { confirm } from '../../lib/runner/confirm.ts';
 import { BadInput, explain } from '../../lib/base/failure.ts';
 import { inventory, itemLines, leftLines, type Item } from '../../lib/operations/removal/inventory.ts';
 import { withLock } from '../../lib/runner/lock.ts';
+import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import type { Progress } from '../../lib/runner/run.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { elapsed, watch } from '../../lib/runner/show.ts';
-import { KEEPABLE, sparedBy, type Keep } from '../../lib/deployment/ownership/spared.ts';
+import { sparedBy } from '../../lib/deployment/ownership/spared.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { STEPS } from '../steps.ts';
+import { KEEPABLE, type Keep } from '../../lib/step.ts';
 
 const program = new Command('remove')
   .description(
@@ -87,8 +89,9 @@ export function keepOf(text: string | undefined): ReadonlySet<Keep> {
   return new Set(words.filter(known));
 }
 
-if (import.meta.main)
-  void runProgram(program, process.argv.slice(2), () => {
+const args = ownArguments(import.meta);
+if (args)
+  void runProgram(program, args, () => {
     const { keep, yes } = program.opts<{ keep?: string; yes?: string }>();
     return remove(openSession(false), keepOf(keep), yes);
   });

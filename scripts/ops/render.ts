@@ -1,22 +1,29 @@
 /** Writes what each release would be: values, manifests, and the Secrets that the runbook creates (names and keys only). `--out DIR` */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { stringify } from 'yaml';
+import { STATUS } from '../../lib/base/exit-status.ts';
+import { BadInput } from '../../lib/base/failure.ts';
 import { fitAll } from '../../lib/deployment/release/fit-all.ts';
-import { hasErrors, report } from '../../lib/operations/chart-report.ts';
-import { BadInput, explain } from '../../lib/base/failure.ts';
 import { YAML_1_1 } from '../../lib/deployment/release/fitted.ts';
+import { hasErrors, report } from '../../lib/operations/chart-report.ts';
+import { ownArguments } from '../entry.ts';
+import { runProgram } from '../program.ts';
 
-try {
-  const { values: flags } = parseArgs({ options: { out: { type: 'string', default: '' } } });
-  if (flags.out === '')
+const program = new Command('render')
+  .description('Writes the values and manifests of each release into a folder. Needs no cluster and no credentials.')
+  .option('--out <folder>', 'where to');
+
+/** Writes the files and prints their paths. @returns the exit status @throws BadInput without a folder */
+export async function render(out: string | undefined): Promise<number> {
+  if (!out)
     throw new BadInput([{ about: 'OUT', message: 'is not given', remedy: 'name a folder: make render OUT=DIR' }]);
   const { releases } = await fitAll(process.env);
-  await mkdir(flags.out, { recursive: true });
+  await mkdir(out, { recursive: true });
   const write = async (name: string, text: string): Promise<void> => {
-    await writeFile(join(flags.out, name), text);
-    process.stdout.write(`${join(flags.out, name)}\n`);
+    await writeFile(join(out, name), text);
+    process.stdout.write(`${join(out, name)}\n`);
   };
   for (const { name, fit } of releases) {
     await write(`${name}.values.yaml`, stringify(fit.values, { lineWidth: 0, ...YAML_1_1 }));
@@ -26,11 +33,10 @@ try {
     fit.secrets.map(({ namespace, name, keys }) => ({ namespace, name, keys })),
   );
   await write('secrets.json', `${JSON.stringify(secrets, null, 2)}\n`);
-  if (hasErrors(releases)) {
-    process.stderr.write(`${report(releases)}\n`);
-    process.exitCode = 1;
-  }
-} catch (error) {
-  process.stderr.write(`${explain(error)}\n`);
-  process.exitCode = error instanceof BadInput ? 2 : 1;
+  if (!hasErrors(releases)) return STATUS.done;
+  process.stderr.write(`${report(releases)}\n`);
+  return STATUS.failed;
 }
+
+const args = ownArguments(import.meta);
+if (args) void runProgram(program, args, () => render(program.opts<{ out?: string }>().out));

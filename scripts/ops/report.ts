@@ -1,6 +1,7 @@
 /** Writes a page to hand over: criteria with evidence, what is deployed, changes, the last run, chart findings. `--out FILE`, `--json` */
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { gatherReport } from '../../lib/operations/report/gather.ts';
 import { keepReport, reportsFolder } from '../../lib/operations/report/kept-reports.ts';
@@ -9,6 +10,7 @@ import { scrub } from '../../lib/base/secret.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { readTokens } from '../../lib/deployment/kubently/tokens.ts';
+import { STEPS } from '../steps.ts';
 import { CRITERIA } from '../criteria/criteria.ts';
 
 export interface ReportFlags {
@@ -21,7 +23,7 @@ export async function report(session: Session, flags: ReportFlags): Promise<numb
   const { ctx, out } = session;
   // Boxes every token, so that scrub knows it.
   readTokens(ctx.settings.tokensFile);
-  const gathered = await gatherReport(session, CRITERIA);
+  const gathered = await gatherReport(session, STEPS, CRITERIA);
   const json = scrub(JSON.stringify(gathered, null, 2));
   const kept = keepReport(reportsFolder(ctx.settings.host), gathered.made, json);
   const file = flags.out ?? `${kept}.html`;
@@ -32,10 +34,11 @@ export async function report(session: Session, flags: ReportFlags): Promise<numb
   return states.includes('failed') ? STATUS.failed : states.includes('unproven') ? STATUS.unproven : STATUS.done;
 }
 
-if (import.meta.main) {
+const args = ownArguments(import.meta);
+if (args) {
   const program = new Command('report')
     .description('Writes a report of the deployment: one HTML file that needs nothing else.')
     .option('--out <file>', 'where to; without it among the kept reports in .runbook')
     .option('--json', 'print the report as JSON instead');
-  void runProgram(program, process.argv.slice(2), () => report(openSession(false), program.opts<ReportFlags>()));
+  void runProgram(program, args, () => report(openSession(false), program.opts<ReportFlags>()));
 }

@@ -4,14 +4,15 @@ import { clusterIds, ensureRegistered } from '../../lib/deployment/kubently/api.
 import { readBackup, type Backup } from '../../lib/operations/backup/backup-file.ts';
 import { tokenOf } from '../../lib/deployment/kubently/secrets.ts';
 import { Failure } from '../../lib/base/failure.ts';
-import { journalled } from '../../lib/runner/journal.ts';
 import { withLock } from '../../lib/runner/lock.ts';
+import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { registered } from '../../lib/deployment/kubently/redis.ts';
 import { present, restoreRedis } from '../../lib/operations/backup/redis-dump.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { readTokens, tokenName } from '../../lib/deployment/kubently/tokens.ts';
+import { journalled } from '../../lib/runner/recorded-run.ts';
 
 /**
  * Restores the file over what Redis holds. A key whose time has passed since stays away; a cluster whose token was
@@ -47,8 +48,9 @@ async function restoreSaved({ ctx, out, journal }: Session, saved: Backup): Prom
   return STATUS.done;
 }
 
-if (import.meta.main) {
+const args = ownArguments(import.meta);
+if (args) {
   const program = new Command('restore').option('--backup <file>', 'the file that make backup wrote');
   const work = (): Promise<number> => restore(openSession(false), program.opts<{ backup?: string }>().backup);
-  void runProgram(program, process.argv.slice(2), work);
+  void runProgram(program, args, work);
 }

@@ -6,8 +6,9 @@ import { confirm } from '../../lib/runner/confirm.ts';
 import { saveEvidence } from '../../lib/operations/evidence.ts';
 import { ISSUER_NAMES } from '../../lib/deployment/cluster/infrastructure.ts';
 import { withLock } from '../../lib/runner/lock.ts';
+import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
-import { gkeRelease, remoteRelease, type Placed } from '../../lib/deployment/release/release.ts';
+import { gkeRelease, remoteRelease } from '../../lib/deployment/release/release.ts';
 import {
   NOT_UNDONE,
   past,
@@ -21,6 +22,7 @@ import {
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { elapsed } from '../../lib/runner/show.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
+import type { Placed } from '../../lib/deployment/release/placed.ts';
 
 const program = new Command('rollback')
   .description('Rolls the release in GKE back, and the remote ones to the same version.')
@@ -89,8 +91,9 @@ function moveLine({ placed, from, to, reason }: Move): string {
     : `${clusterId}: stays at revision ${from.revision}: ${reason}`;
 }
 
-if (import.meta.main)
-  void runProgram(program, process.argv.slice(2), () => {
+const args = ownArguments(import.meta);
+if (args)
+  void runProgram(program, args, () => {
     const { to, yes } = program.opts<{ to?: string; yes?: string }>();
     return rollback(openSession(false), revisionOf(to), yes);
   });

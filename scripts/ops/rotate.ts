@@ -1,12 +1,13 @@
 /** Replaces secrets by new ones, proves that the new ones work and the old ones are refused. WHAT=api-key|executor:ID|redis|dns-key|all */
 import { Command } from 'commander';
 import type { Clock } from '../../lib/base/clock.ts';
-import { journalled } from '../../lib/runner/journal.ts';
 import { withLock } from '../../lib/runner/lock.ts';
+import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { beginAll, rotate, subjectsOf, type Subject } from '../../lib/operations/rotation/rotation.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
+import { journalled } from '../../lib/runner/recorded-run.ts';
 
 const HEARTBEAT_MS = 10_000;
 
@@ -47,8 +48,9 @@ function heartbeat(clock: Clock, tell: (text: string) => void): (text: string) =
   };
 }
 
-if (import.meta.main) {
+const args = ownArguments(import.meta);
+if (args) {
   const program = new Command('rotate').option('--what <what>', 'api-key, executor:ID, redis, dns-key or all');
   const work = (): Promise<number> => rotateWhat(openSession(false), program.opts<{ what?: string }>().what);
-  void runProgram(program, process.argv.slice(2), work);
+  void runProgram(program, args, work);
 }

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { realRun } from '../../lib/base/command.ts';
 import { documentOf } from '../../lib/operations/document/document.ts';
 import { recordDeploy } from '../../lib/operations/document/record-deploy.ts';
+import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { scrub } from '../../lib/base/secret.ts';
 import { loadSettings, type Settings } from '../../lib/settings/settings.ts';
@@ -29,5 +30,5 @@ export async function writeRunbookDocument({ out }: { out?: string }): Promise<n
   return STATUS.done;
 }
 
-if (import.meta.main)
-  void runProgram(program, process.argv.slice(2), () => writeRunbookDocument(program.opts<{ out?: string }>()));
+const args = ownArguments(import.meta);
+if (args) void runProgram(program, args, () => writeRunbookDocument(program.opts<{ out?: string }>()));

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { inTerminal, outputNow } from '../../lib/base/command.ts';
 import { BadInput, Failure } from '../../lib/base/failure.ts';
 import { leaseName } from '../../lib/runner/lock.ts';
+import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { loadSettings, type Settings } from '../../lib/settings/settings.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
@@ -50,4 +51,5 @@ function open(session: string, settings: Settings): void {
   say(['select-pane', '-t', run]);
 }
 
-if (import.meta.main) void runProgram(program, process.argv.slice(2), () => Promise.resolve(tmux(loadSettings())));
+const args = ownArguments(import.meta);
+if (args) void runProgram(program, args, () => Promise.resolve(tmux(loadSettings())));

@@ -225,3 +225,30 @@ END
   for target in deploy phase1 status plan verify doctor runbook-doc; do assert_line --regexp "^$target +[A-Za-z]"; done
   refute_called
 }
+
+# Each natural way of starting a script does the same: here a settings file that is missing is told.
+each_way_reads_settings() {
+  ENV_FILE=/nonexistent run -2 "$@"
+  assert_output --partial '/nonexistent: there is no such settings file'
+}
+
+@test "a step starts by its number, by its file and by zx" {
+  each_way_reads_settings ./runbook 2.3 --plan
+  each_way_reads_settings ./runbook scripts/2.3-secrets.ts --plan
+  each_way_reads_settings node_modules/.bin/node scripts/2.3-secrets.ts --plan
+  PATH="$root/node_modules/.bin:$PATH" each_way_reads_settings zx scripts/2.3-secrets.ts --plan
+}
+
+@test "a criterion and an operation start by their file and by zx" {
+  export PATH="$root/node_modules/.bin:$PATH"
+  for starter in node zx; do
+    each_way_reads_settings "$starter" scripts/criteria/01-zone-delegated.ts
+    each_way_reads_settings "$starter" scripts/ops/rotate.ts --what redis
+  done
+}
+
+@test "verify --only proves these criteria alone, and refuses unknown ones" {
+  good_settings
+  run -2 ./runbook verify --only 3,14
+  assert_output --partial 'ONLY: unknown criterion 14'
+}

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { kustomization } from '../../lib/deployment/release/around.ts';
-import type { Fitted } from '../../lib/deployment/release/fitted.ts';
 import { contextOf, fakeOutside, settings, temporaryFolder } from './outside.ts';
+import type { Fitted } from '../../lib/chart/fit.ts';
 
 test('another CA file is another pod template, so that the executor starts again with it', async () => {
   const caFile = join(temporaryFolder(), 'ca.pem');

@@ -5,13 +5,13 @@ import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { expect, test } from 'vitest';
 import { readBackup, recipientsOf, writeBackup, type Backup } from '../../lib/operations/backup/backup-file.ts';
 import { BadInput } from '../../lib/base/failure.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { dumpRedis, restoreRedis } from '../../lib/operations/backup/redis-dump.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import type { Settings } from '../../lib/settings/settings.ts';
 import { writeTokens } from '../../lib/deployment/kubently/tokens.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, settings, temporaryFolder } from './outside.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 const hex = (text: string): string => Buffer.from(text, 'latin1').toString('hex');
 

@@ -2,7 +2,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Criterion } from '../../lib/runner/criterion.ts';
 import { proveAll, verdict } from '../../lib/runner/criterion.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import type { Settings } from '../../lib/settings/settings.ts';
 import type { Served } from '../../lib/clients/tls.ts';
 import { Secret } from '../../lib/base/secret.ts';
@@ -11,6 +10,7 @@ import { FakeCluster, ready } from './fake-cluster.ts';
 import { FakeGoogle, IP } from './fake-google.ts';
 import { contextOf, fakeOutside, json, settings, type FakeOutside, type Row } from './outside.ts';
 import { FakeKubently, REDIS_POD, TOKENS, withTokens } from './remote.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 const COMMIT = 'c31127e3f8a94be2a1e6b6b7e2d7a0b9c8d7e6f5';
 const TAG = COMMIT.slice(0, 7);

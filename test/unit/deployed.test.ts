@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest';
 import { certificateObject } from '../../lib/deployment/certificates/certificate.ts';
 import { deployedFacts, type Fact } from '../../lib/deployment/kubently/deployed.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import { writeTokens } from '../../lib/deployment/kubently/tokens.ts';
 import { readFacts } from '../../lib/operations/report/facts.ts';
@@ -10,6 +9,7 @@ import type { Context } from '../../lib/context.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, json } from './outside.ts';
 import { checkedOut, checkoutRows } from './released.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const DAY = 86_400_000;

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { drift, fullKind, isNone } from '../../lib/clients/drift.ts';
 import { differenceLines } from '../../lib/clients/field-differences.ts';
-import { secretObject, type KubeObject } from '../../lib/clients/kubectl.ts';
+import { secretObject } from '../../lib/clients/kubectl.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import { checkOf } from '../../lib/step.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside } from './outside.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 const map = (data: object, more: object = {}): KubeObject => ({
   apiVersion: 'v1',

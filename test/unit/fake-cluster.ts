@@ -2,8 +2,8 @@
 import { CommandFailed, type Command } from '../../lib/base/command.ts';
 import type { Release, Revision } from '../../lib/clients/helm.ts';
 import { secretOf } from '../../lib/clients/helm-record.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { inputOf, type World } from './outside.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 const APPLY = ['apply', '--server-side', '--force-conflicts', '--field-manager', 'kubently-runbook'];
 const DRY_RUN = ['--dry-run=server', '-o', 'json'];

@@ -1,7 +1,7 @@
 /** The API server's Leases as kubectl shows them: create, compare and swap, delete with preconditions. */
 import { CommandFailed, type Command } from '../../lib/base/command.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { inputOf, type World } from './outside.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 export class FakeLeases implements World {
   leases = new Map<string, KubeObject>();

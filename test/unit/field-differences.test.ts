@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { differenceLines, fieldDifferences, objectLines } from '../../lib/clients/field-differences.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 const lines = (wanted: unknown, found: unknown, hidden = false): string[] =>
   differenceLines(fieldDifferences('X/x', wanted, found, hidden));

@@ -2,9 +2,9 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { CommandFailed, type Command } from '../../lib/base/command.ts';
 import { Helm } from '../../lib/clients/helm.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside } from './outside.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 const TARGET = { context: 'gke-context', namespace: 'kubently' };
 const SPEC = { release: 'r', chart: '/chart', values: { a: 1 } };

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { BadInput, Failure } from '../../lib/base/failure.ts';
 import { runsOf } from '../../lib/runner/history.ts';
-import { journalled, openJournal } from '../../lib/runner/journal.ts';
+import { openJournal } from '../../lib/runner/journal.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import { Stopped } from '../../lib/runner/stop.ts';
 import { temporaryFolder } from './outside.ts';
+import { journalled } from '../../lib/runner/recorded-run.ts';
 
 const read = (folder: string): Record<string, unknown>[] =>
   readFileSync(join(folder, 'journal.jsonl'), 'utf8')

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import type { HttpAnswer, HttpRequest } from '../../lib/base/http.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import type { Settings } from '../../lib/settings/settings.ts';
 import { inputOf, json, type Row, type World } from './outside.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 export const TOKENS: Record<string, string> = {
   API_KEY: 'unit-api-key',

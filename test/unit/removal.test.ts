@@ -5,11 +5,10 @@ import { clear } from '../../lib/deployment/ownership/clear.ts';
 import type { Context } from '../../lib/context.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { inventory, itemLines, leftLines } from '../../lib/operations/removal/inventory.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { placeOf } from '../../lib/deployment/ownership/ownership.ts';
 import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import { Secret } from '../../lib/base/secret.ts';
-import { sparedBy, type Keep } from '../../lib/deployment/ownership/spared.ts';
+import { sparedBy } from '../../lib/deployment/ownership/spared.ts';
 import { absent, type ChangeStep, type StepId } from '../../lib/step.ts';
 import { writeTokens } from '../../lib/deployment/kubently/tokens.ts';
 import { keepOf, remove } from '../../scripts/ops/remove.ts';
@@ -17,6 +16,8 @@ import { FakeCluster } from './fake-cluster.ts';
 import { EMAIL, FakeGoogle } from './fake-google.ts';
 import { Stop } from '../../lib/runner/stop.ts';
 import { contextOf, fakeOutside, fails, settings, type FakeOutside, type Row } from './outside.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
+import type { Keep } from '../../lib/step.ts';
 
 vi.mock('../../lib/runner/lock.ts', () => ({ withLock: (_: unknown, __: unknown, work: () => unknown) => work() }));
 

@@ -7,6 +7,7 @@ import { keepReport, previousReport, reportsFolder } from '../../lib/operations/
 import { lastRun } from '../../lib/operations/report/last-run.ts';
 import { page } from '../../lib/operations/report/page.ts';
 import type { Report } from '../../lib/operations/report/report.ts';
+import { STEPS } from '../../scripts/steps.ts';
 import { CRITERIA } from '../../scripts/criteria/criteria.ts';
 import { temporaryFolder } from './outside.ts';
 
@@ -41,7 +42,7 @@ const base: Report = {
     { section: 'Cluster gke', name: 'api digest', value: 'sha256:aa' },
     { section: 'Certificate', name: 'Left of its lifetime', value: '99 %' },
   ],
-  lastRun: lastRun(JOURNAL, '/s/.env'),
+  lastRun: lastRun(JOURNAL, '/s/.env', STEPS),
   findings: [
     { release: 'gke', findings: [{ grade: 'warning', id: 'hpa-stray', message: 'scales', remedy: 'nothing' }] },
   ],
@@ -59,6 +60,7 @@ test('the last run of these settings, step by step', () => {
     steps: [
       {
         id: '2.3',
+        title: STEPS.find((s) => s.id === '2.3')?.title,
         state: 'done',
         reason: 'evidence',
         spans: [
@@ -67,14 +69,14 @@ test('the last run of these settings, step by step', () => {
           { state: 'verifying', from: 10_000, to: 12_000 },
         ],
       },
-      { id: '2.10', state: 'failed', reason: 'why', spans: [{ state: 'checking', from: 2000, to: 20_000 }] },
+      { id: '2.10', title: '', state: 'failed', reason: 'why', spans: [{ state: 'checking', from: 2000, to: 20_000 }] },
     ],
   });
-  expect(lastRun('', '/s/.env')).toBeUndefined();
+  expect(lastRun('', '/s/.env', STEPS)).toBeUndefined();
 });
 
 test('a run that was killed is told as not ended, its open step up to its last sign', () => {
-  const killed = lastRun(JOURNAL.split('\n').slice(0, 7).join('\n'), '/s/.env');
+  const killed = lastRun(JOURNAL.split('\n').slice(0, 7).join('\n'), '/s/.env', STEPS);
   expect(killed).toMatchObject({ state: 'not ended', durationMs: 3000 });
   expect(killed?.steps.at(-1)?.spans).toEqual([{ state: 'checking', from: 2000, to: 3000 }]);
 });

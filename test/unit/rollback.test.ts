@@ -1,10 +1,10 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Placed } from '../../lib/deployment/release/release.ts';
 import { past, planMoves, revisionOf, rollBack, works, type Past } from '../../lib/operations/rollback.ts';
 import { deployment, FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, json, type World } from './outside.ts';
 import { FakeKubently, withTokens } from './remote.ts';
 import { checkedOut, checkoutRows, MANIFEST } from './released.ts';
+import type { Placed } from '../../lib/deployment/release/placed.ts';
 
 const placed = (clusterId: string, release: string): Placed =>
   ({

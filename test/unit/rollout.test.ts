@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { rolloutGap, waitForRollout } from '../../lib/deployment/cluster/rollout.ts';
 import { deployment, FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, type Row } from './outside.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 function pod(status: object, metadata: object = {}): KubeObject {
   return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'kubently', ...metadata }, status };

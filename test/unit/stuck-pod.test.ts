@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { eventsOf } from '../../lib/clients/events.ts';
-import type { KubeObject } from '../../lib/clients/kubectl.ts';
 import { crashedContainer, podSuspects } from '../../lib/deployment/cluster/stuck-pod.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 function pod(status: object, metadata: object = {}, spec: object = {}): KubeObject {
   return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', ...metadata }, spec, status };

@@ -1,6 +1,5 @@
 /** What a release would give away: secret values in its text, passwords on command lines, roles that read Secrets, debug flags. */
 import type { IContainer } from 'kubernetes-models/v1/Container';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import type { Finding } from '../finding.ts';
 import { LLM_ENV } from '../meaning.ts';
 import { nameOf } from '../render.ts';
@@ -8,6 +7,7 @@ import { isRetired } from '../retired-models.ts';
 import { envOf, everyContainer, type Workload } from '../workloads.ts';
 import { contentOf } from './secrets.ts';
 import type { Release, Rule } from './rule.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 /** Forms that only secrets have. */
 const SECRET_FORM =

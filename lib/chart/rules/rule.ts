@@ -1,8 +1,8 @@
 /** What every rule of the inspection is given. */
-import type { KubeObject } from '../../clients/kubectl.ts';
 import type { Finding } from '../finding.ts';
 import type { Meaning } from '../meaning.ts';
 import type { Roles, Workload } from '../workloads.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 export interface Release {
   meaning: Meaning;

@@ -1,7 +1,7 @@
 /** Every object is valid for the API: the OpenAPI schemas of Kubernetes as the npm package kubernetes-models compiles them. */
-import type { KubeObject } from '../../clients/kubectl.ts';
 import type { Finding } from '../finding.ts';
 import { nameOf } from '../render.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 interface SchemaError {
   instancePath: string;

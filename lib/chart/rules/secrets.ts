@@ -1,10 +1,10 @@
 /** Every Secret and ConfigMap key that a pod reads: rendered with content, created by the runbook, or a finding. */
-import type { KubeObject } from '../../clients/kubectl.ts';
 import type { Finding } from '../finding.ts';
 import { LLM_ENV, meaningOfEnv, meantSecret } from '../meaning.ts';
 import { nameOf } from '../render.ts';
 import { everyContainer, type Workload } from '../workloads.ts';
 import type { Release } from './rule.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 /** A Secret that the runbook creates before the release. */
 export interface WantedSecret {

@@ -3,13 +3,14 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
 import type { Context } from '../../context.ts';
-import { TLS_SECRET } from '../kubently/secrets.ts';
 import type { Problem } from '../../base/failure.ts';
-import { OURS, type KubeObject } from '../../clients/kubectl.ts';
+import { OURS } from '../../clients/kubectl.ts';
 import { Secret } from '../../base/secret.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { absent, differs, done, type Check } from '../../step.ts';
 import { readCertificates } from '../../settings/trust-file.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
+import { TLS_SECRET } from '../../chart/secret-names.ts';
 
 type Own = NonNullable<Settings['tls']['own']>;
 

@@ -2,8 +2,8 @@
 import { CommandFailed } from '../../base/command.ts';
 import type { Context } from '../../context.ts';
 import { CERT_MANAGER_NAMESPACE } from '../cluster/infrastructure.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import { waitFor } from '../../base/wait.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 /** A dry-run create goes through CRD, webhook and its certificate: pods that are ready do not prove that. */
 export async function webhookAnswers(ctx: Context): Promise<string> {

@@ -2,7 +2,8 @@
 import { condition } from '../../clients/conditions.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
-import type { Kubectl, KubeObject } from '../../clients/kubectl.ts';
+import type { Kubectl } from '../../clients/kubectl.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 const RATE_LIMITED = /rateLimited|too many (certificates|failed|new orders|registrations|currently pending)/i;
 /** Let's Encrypt's shortest window: five failed validations an hour. */

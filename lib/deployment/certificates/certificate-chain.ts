@@ -4,8 +4,9 @@ import type { Context } from '../../context.ts';
 import { delegation, delegationText } from '../dns/delegation.ts';
 import { eventsOf, warningLines } from '../../clients/events.ts';
 import { CERT_MANAGER_NAMESPACE } from '../cluster/infrastructure.ts';
-import type { Kubectl, KubeObject } from '../../clients/kubectl.ts';
+import type { Kubectl } from '../../clients/kubectl.ts';
 import type { Suspect } from '../../base/wait.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 export interface Chain {
   certificate: KubeObject | undefined;

@@ -3,13 +3,14 @@ import { afterFailure, endBackoff, failedIssuance } from './certificate-backoff.
 import { chainReason, chainSuspects, describeChain, readChain } from './certificate-chain.ts';
 import { isReady } from '../../clients/conditions.ts';
 import type { Context } from '../../context.ts';
-import { TLS_SECRET } from '../kubently/secrets.ts';
 import { Failure } from '../../base/failure.ts';
 import { ISSUER_NAMES } from '../cluster/infrastructure.ts';
-import { OURS, type Kubectl, type KubeObject } from '../../clients/kubectl.ts';
+import { OURS, type Kubectl } from '../../clients/kubectl.ts';
 import type { Issuer, Settings } from '../../settings/settings.ts';
 import type { Served } from '../../clients/tls.ts';
 import { patience, waitFor } from '../../base/wait.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
+import { TLS_SECRET } from '../../chart/secret-names.ts';
 
 const KIND = 'Certificate.cert-manager.io';
 /** DNS-01 waits out the TXT record's TTL (60 s) after it has seen it. */

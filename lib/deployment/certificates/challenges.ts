@@ -1,8 +1,8 @@
 /** The ACME challenges of the API's certificate, on their way out. */
 import type { Context } from '../../context.ts';
 import { TimedOut } from '../../base/failure.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import { waitFor } from '../../base/wait.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 /** Waits until cert-manager has cleaned up the challenges; where it is gone already, nobody would ever let them go. */
 export async function noChallenges(ctx: Context): Promise<void> {

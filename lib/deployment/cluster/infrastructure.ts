@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { OURS, type Kubectl, type KubeObject } from '../../clients/kubectl.ts';
+import { OURS, type Kubectl } from '../../clients/kubectl.ts';
 import type { Issuer, Settings } from '../../settings/settings.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 /** Newest supported line (field-notes F9). */
 export const CERT_MANAGER_VERSION = 'v1.21.2';

@@ -2,8 +2,8 @@
 import type { Context } from '../../context.ts';
 import { conflict, done, type Check } from '../../step.ts';
 import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects, monitoringObjects } from './infrastructure.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import { addressesOf, loadBalancers } from './load-balancer.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 /** The controller, and what Prometheus shall know of it where its operator's kinds are installed. */
 export async function controllerObjects(ctx: Context, address: string): Promise<KubeObject[]> {

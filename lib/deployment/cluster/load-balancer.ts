@@ -2,8 +2,8 @@
 import type { Context } from '../../context.ts';
 import { eventsOf, warningLines, type KubeEvent } from '../../clients/events.ts';
 import { INGRESS_NAMESPACE } from './infrastructure.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import { patience, waitFor, type Suspect } from '../../base/wait.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 /** Refusals of the cloud that another try does not change: quota, an address that is another's or of another region, no rights. */
 const CLOUD_SAYS_NO =

@@ -3,8 +3,9 @@ import type { Around } from '../../chart/around.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
 import { INGRESS_NAMESPACE } from './infrastructure.ts';
-import { OURS, type KubeObject } from '../../clients/kubectl.ts';
-import type { Fitted } from '../release/fitted.ts';
+import { OURS } from '../../clients/kubectl.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
+import type { Fitted } from '../../chart/fit.ts';
 
 /** The selectors and ports that the render shows. */
 export type PolicyFacts = Extract<Around, { kind: 'network-policy' }>;

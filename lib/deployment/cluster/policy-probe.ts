@@ -1,7 +1,7 @@
 /** What pods reach, by pods that try (criterion "Network policies in place"). */
 import type { Context } from '../../context.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import { waitFor } from '../../base/wait.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 export const PROBE_LABELS: Record<string, string> = { 'app.kubernetes.io/managed-by': 'kubently-runbook-probe' };
 

@@ -2,9 +2,10 @@
 import { condition } from '../../clients/conditions.ts';
 import type { Context } from '../../context.ts';
 import { eventsOf, warningLines, type KubeEvent } from '../../clients/events.ts';
-import type { Kubectl, KubeObject } from '../../clients/kubectl.ts';
+import type { Kubectl } from '../../clients/kubectl.ts';
 import { crashedContainer, podSuspects } from './stuck-pod.ts';
 import { patience, waitFor, type Probe, type Suspect } from '../../base/wait.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 export type Workload = `${'Deployment.apps' | 'StatefulSet.apps'}/${string}`;
 

@@ -2,9 +2,10 @@
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
 import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET, ensureNamespace } from '../cluster/infrastructure.ts';
-import { secretObject, secretValue, type KubeObject } from '../../clients/kubectl.ts';
+import { secretObject, secretValue } from '../../clients/kubectl.ts';
 import { Secret } from '../../base/secret.ts';
 import { waitFor } from '../../base/wait.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 /** Key of the Secret for what a rotation replaced and has not yet proven to be refused; nothing else reads it. */
 const PREVIOUS = 'previous.json';

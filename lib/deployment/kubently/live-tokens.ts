@@ -2,8 +2,8 @@
 import type { Context } from '../../context.ts';
 import { secretValue } from '../../clients/kubectl.ts';
 import { Secret } from '../../base/secret.ts';
-import { API_KEYS_SECRET, executorTokenSecret, REDIS_SECRET } from './secrets.ts';
 import { nextOf, previousOf, tokenName } from './tokens.ts';
+import { API_KEYS_SECRET, executorTokenSecret, REDIS_SECRET } from '../../chart/secret-names.ts';
 
 /** In the middle of a rotation the clusters may have the coming token, or still the former one (make rotate). */
 export function isKept(live: Secret, name: string, kept: Readonly<Record<string, Secret>>): boolean {

@@ -2,7 +2,7 @@
 import { ensureRegistered, kubentlyApi } from './api.ts';
 import type { Context } from '../../context.ts';
 import { CA_CONFIG_MAP } from '../../chart/meaning.ts';
-import { executorTokenSecret, remoteSecret, tokenOf } from './secrets.ts';
+import { remoteSecret, tokenOf } from './secrets.ts';
 import { drift, isNone } from '../../clients/drift.ts';
 import { newExecutorAnswers } from './executor-connection.ts';
 import { differenceLines } from '../../clients/field-differences.ts';
@@ -13,6 +13,7 @@ import { absent, differs, unknownBefore, type Check } from '../../step.ts';
 import type { Secret } from '../../base/secret.ts';
 import type { Remote } from '../../base/target.ts';
 import { readTokens, tokenName } from './tokens.ts';
+import { executorTokenSecret } from '../../chart/secret-names.ts';
 
 /** As good as possible: with the API or its Redis the registration goes anyway. */
 export async function unregister(ctx: Context, { id }: Remote): Promise<void> {

@@ -3,8 +3,8 @@ import { liveCertificate } from '../certificates/certificate.ts';
 import type { Served } from '../../clients/tls.ts';
 import type { Context } from '../../context.ts';
 import { CERT_MANAGER_NAMESPACE, INGRESS_NAMESPACE, ISSUER_NAMES } from '../cluster/infrastructure.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import type { Target } from '../../base/target.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 export interface RunningCertificate extends Served {
   /** Whose it is meant to be; undefined: nobody's yet, neither a Certificate nor an own one. */

@@ -2,10 +2,11 @@
 import { clusterIds, kubentlyApi } from './api.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
-import type { Kubectl, KubeObject } from '../../clients/kubectl.ts';
+import type { Kubectl } from '../../clients/kubectl.ts';
 import { PROBE_LABELS } from '../cluster/policy-probe.ts';
 import { waitForRollout } from '../cluster/rollout.ts';
 import { waitFor } from '../../base/wait.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 const NAMESPACE = 'test-app';
 /** The plan's nginx:latest is a moving tag. */

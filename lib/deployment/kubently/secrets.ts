@@ -1,22 +1,15 @@
 /** Names of what phase 2 and 3 make, and the Secrets that the releases read (kubently-contract.md 1.6). */
-import { secretObject, type KubeObject } from '../../clients/kubectl.ts';
+import { secretObject } from '../../clients/kubectl.ts';
 import { Secret } from '../../base/secret.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Remote } from '../../base/target.ts';
 import { nextOf, tokenName } from './tokens.ts';
+import { API_KEYS_SECRET, executorTokenSecret, LLM_SECRET, REDIS_SECRET } from '../../chart/secret-names.ts';
 import { Failure } from '../../base/failure.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
-export const TLS_SECRET = 'kubently-api-tls';
-export const API_KEYS_SECRET = 'kubently-api-keys';
-export const REDIS_SECRET = 'kubently-redis-password';
-export const LLM_SECRET = 'kubently-llm-secrets';
 /** Whose key it is: the part of `service:key` before the colon. */
 const CLIENT = 'cli-user';
-
-/** The executor's token Secret, key `token`: this name works at every shape of the chart that takes one. */
-export function executorTokenSecret(release: string): string {
-  return `${release}-executor-token`;
-}
 
 /** The Secrets of the GKE side. @throws Failure when a token is missing */
 export function gkeSecrets(settings: Settings, tokens: Readonly<Record<string, Secret>>): KubeObject[] {

@@ -1,10 +1,11 @@
 /** Takes the deployment's own out of a namespace, and the namespace with it where the runbook made it and nothing else is in it. */
 import type { Context } from '../../context.ts';
 import { fullKind } from '../../clients/drift.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import { id, isOurNamespace, owned, type Owned, type Place } from './ownership.ts';
-import { keptBecause, type Spared } from './spared.ts';
+import { keptBecause } from './spared.ts';
 import { waitFor } from '../../base/wait.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
+import type { Spared } from '../../step.ts';
 
 const NAMESPACE_TIMEOUT_MS = 300_000;
 

@@ -1,6 +1,5 @@
 /** What in the clusters is the deployment's own, by the marks that live objects carry: labels, Helm's annotations, names of what controllers made for it. */
 import type { Context } from '../../context.ts';
-import { TLS_SECRET } from '../kubently/secrets.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   CERT_MANAGER_RELEASE,
@@ -8,10 +7,12 @@ import {
   ingressObjects,
   ISSUER_NAMES,
 } from '../cluster/infrastructure.ts';
-import { FIELD_MANAGER, type KubeObject } from '../../clients/kubectl.ts';
+import { FIELD_MANAGER } from '../../clients/kubectl.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { StepId } from '../../step.ts';
 import type { Target } from '../../base/target.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
+import { TLS_SECRET } from '../../chart/secret-names.ts';
 
 /** A namespace in which the deployment has objects, and the step whose undo clears it. */
 export interface Place {

@@ -1,6 +1,5 @@
 /** What a removal leaves alone, and why: KEEP=…, what others use, and what the runbook did not make. */
 import type { Context } from '../../context.ts';
-import { TLS_SECRET } from '../kubently/secrets.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   deploymentName,
@@ -9,17 +8,10 @@ import {
   INGRESS_NAMESPACE,
   ISSUER_NAMES,
 } from '../cluster/infrastructure.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
+import type { Keep, Part, Spared } from '../../step.ts';
 import { id, isOurNamespace, type Place } from './ownership.ts';
-
-export const KEEPABLE = ['dns', 'ip', 'certs', 'data'] as const;
-export type Keep = (typeof KEEPABLE)[number];
-
-/** `issuers`: the ClusterIssuers and what they sign in with (key, account, binding). */
-export type Part = 'record' | 'address' | 'certificates' | 'data' | 'cert-manager' | 'issuers' | 'ingress';
-
-/** Why each part that is left alone is. */
-export type Spared = ReadonlyMap<Part, string>;
+import type { KubeObject } from '../../base/kubernetes.ts';
+import { TLS_SECRET } from '../../chart/secret-names.ts';
 
 const OUR_ISSUERS: readonly string[] = Object.values(ISSUER_NAMES);
 

@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import type { Context } from '../../context.ts';
-import { OURS, type KubeObject } from '../../clients/kubectl.ts';
-import type { Fitted } from './fitted.ts';
-import type { Placed } from './release.ts';
+import { OURS } from '../../clients/kubectl.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
+import type { Fitted } from '../../chart/fit.ts';
+import type { Placed } from './placed.ts';
 
 /** On a pod template: changes when a Secret that the pod reads does, and so restarts it. */
 const SECRETS_ANNOTATION = 'kubently-runbook/secrets';

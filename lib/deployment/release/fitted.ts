@@ -4,23 +4,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { Around, Finding, Render } from '../../chart/fit.ts';
+import type { Fitted, Render } from '../../chart/fit.ts';
 import { chartPath } from '../kubently/checkout.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
 import { helmTemplate } from '../../clients/helm.ts';
-import type { Placed } from './release.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { underway } from '../../base/underway.ts';
-
-/** What fitting found, as it lies in .runbook: values to read and diff, the rest beside them. */
-export interface Fitted {
-  /** Of everything that fitting reads: chart, meaning, values/ and the fitting's own code. */
-  key: string;
-  values: Record<string, unknown>;
-  around: Around[];
-  findings: Finding[];
-}
+import type { Placed } from './placed.ts';
 
 /** helm reads YAML 1.1, where a bare `on` is a boolean. */
 export const YAML_1_1 = { version: '1.1' } as const;

@@ -7,22 +7,18 @@ import { aroundObjects, isScaled, kustomization } from './around.ts';
 import type { Meaning } from '../../chart/meaning.ts';
 import { chartPath, headCommit } from '../kubently/checkout.ts';
 import type { Context } from '../../context.ts';
-import { TLS_SECRET } from '../kubently/secrets.ts';
 import { drift } from '../../clients/drift.ts';
 import { differenceLines, fieldDifferences, objectLines } from '../../clients/field-differences.ts';
-import { fitted, knownFit, valuesPath, type Fitted } from './fitted.ts';
+import type { Placed } from './placed.ts';
+import { fitted, knownFit, valuesPath } from './fitted.ts';
 import { helmTemplate, objectsOf } from '../../clients/helm.ts';
 import { INGRESS_CLASS } from '../cluster/infrastructure.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import { rolloutGap, waitForRollout, type Workload } from '../cluster/rollout.ts';
 import { absent, checkOf, differs, done, unknownBefore, type Check } from '../../step.ts';
-import type { Remote, Target } from '../../base/target.ts';
-
-/** A release and where it goes. */
-export interface Placed {
-  meaning: Meaning;
-  target: Target;
-}
+import type { Remote } from '../../base/target.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
+import { TLS_SECRET } from '../../chart/secret-names.ts';
+import type { Fitted } from '../../chart/fit.ts';
 
 /** The GKE release as it is meant at the checkout's commit (plan step 2.4). */
 export async function gkeRelease({ settings, run }: Context): Promise<Placed> {

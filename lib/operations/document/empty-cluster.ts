@@ -4,8 +4,8 @@ import { rootCertificates } from 'node:tls';
 import type { Command, Run } from '../../base/command.ts';
 import { objectsOf } from '../../clients/helm.ts';
 import { secretOf, type HelmRecord } from '../../clients/helm-record.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import { Secret } from '../../base/secret.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 const CLUSTER_WIDE = /^(Namespace|ClusterIssuer|ClusterRole|ClusterRoleBinding|IngressClass)$/;
 

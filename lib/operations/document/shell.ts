@@ -5,12 +5,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
 import type { Command } from '../../base/command.ts';
 import type { HttpRequest } from '../../base/http.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import { YAML_1_1 } from '../../deployment/release/fitted.ts';
 import { Secret } from '../../base/secret.ts';
 import { NO_DIGEST } from './empty-cloud.ts';
 import { textOf } from './empty-cluster.ts';
 import type { Asked } from './recording.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
 
 interface Variable {
   name: string;

@@ -8,11 +8,12 @@ import type { Context } from '../../context.ts';
 import { explain } from '../../base/failure.ts';
 import { dns01Members } from '../../deployment/dns/dns01-account.ts';
 import { deploymentName, dns01Email } from '../../deployment/cluster/infrastructure.ts';
-import type { KubeObject } from '../../clients/kubectl.ts';
 import { isOurNamespace, owned, places, type Place } from '../../deployment/ownership/ownership.ts';
 import { fitFiles } from '../../deployment/release/fitted.ts';
-import { keptBecause, type Spared } from '../../deployment/ownership/spared.ts';
+import { keptBecause } from '../../deployment/ownership/spared.ts';
 import type { StepId } from '../../step.ts';
+import type { KubeObject } from '../../base/kubernetes.ts';
+import type { Spared } from '../../step.ts';
 
 export interface Item {
   /** The step whose undo removes it. */

@@ -3,8 +3,8 @@ import type { Context } from '../../context.ts';
 import { explain } from '../../base/failure.ts';
 import type { Journal } from '../../runner/journal.ts';
 import { ENDED, type Progress, type State, type Watcher } from '../../runner/run.ts';
-import type { Spared } from '../../deployment/ownership/spared.ts';
 import { byId, type ChangeStep, type StepId } from '../../step.ts';
+import type { Spared } from '../../step.ts';
 
 /**
  * Undoes all the steps. What a failed one builds on is left alone: an address is not released under a load balancer.

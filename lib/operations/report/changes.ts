@@ -1,12 +1,5 @@
 /** What differs between two reports: criteria, facts and findings; evidence in words and the time left are not compared. */
-import type { Report } from './report.ts';
-
-export interface Change {
-  what: string;
-  /** undefined: it was not there before, or is not there now. */
-  before: string | undefined;
-  after: string | undefined;
-}
+import type { Change, Report } from './report.ts';
 
 /** Differs in every report by itself. */
 const PASSING: ReadonlySet<string> = new Set(['Certificate: Left of its lifetime']);

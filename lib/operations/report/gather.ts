@@ -3,16 +3,21 @@ import { join } from 'node:path';
 import { fitAll } from '../../deployment/release/fit-all.ts';
 import { proveAll, verdict, type Criterion, type Outcome } from '../../runner/criterion.ts';
 import { BadInput, explain } from '../../base/failure.ts';
-import { RUNBOOK_FOLDER } from '../../runner/journal.ts';
+import type { Step } from '../../step.ts';
 import type { Session } from '../../runner/session.ts';
 import { changesBetween } from './changes.ts';
 import { readFacts } from './facts.ts';
 import { previousReport, reportsFolder } from './kept-reports.ts';
 import { journalText, lastRun } from './last-run.ts';
 import type { CriterionRow, ReleaseFindings, Report } from './report.ts';
+import { RUNBOOK_FOLDER } from '../../base/paths.ts';
 
 /** The report of now. It is made of what can be read: a deployment that is broken has one too. */
-export async function gatherReport({ ctx, journal }: Session, criteria: readonly Criterion[]): Promise<Report> {
+export async function gatherReport(
+  { ctx, journal }: Session,
+  steps: readonly Step[],
+  criteria: readonly Criterion[],
+): Promise<Report> {
   const { settings } = ctx;
   const [outcomes, facts, chart] = await Promise.all([
     Promise.all(proveAll(criteria, ctx, journal)),
@@ -26,7 +31,7 @@ export async function gatherReport({ ctx, journal }: Session, criteria: readonly
     verdict: verdict(outcomes),
     criteria: outcomes.map(criterionRow),
     facts,
-    lastRun: lastRun(journalText(join(RUNBOOK_FOLDER, 'journal.jsonl')), settings.file),
+    lastRun: lastRun(journalText(join(RUNBOOK_FOLDER, 'journal.jsonl')), settings.file, steps),
     ...chart,
     since: undefined,
   };

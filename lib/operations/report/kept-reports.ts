@@ -1,8 +1,8 @@
 /** The reports of a deployment, kept as JSON in .runbook/<host>/reports for the comparison with the next one. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RUNBOOK_FOLDER } from '../../runner/journal.ts';
 import type { Report } from './report.ts';
+import { RUNBOOK_FOLDER } from '../../base/paths.ts';
 
 /** Where the reports of a host lie. */
 export function reportsFolder(host: string, root = RUNBOOK_FOLDER): string {

@@ -1,6 +1,7 @@
 /** The last run of steps with these settings, as the journal tells it: when each step was checked, applied and verified. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { JournalEntry } from '../../runner/journal.ts';
+import type { Step } from '../../step.ts';
 import type { State } from '../../runner/run.ts';
 
 export interface Span {
@@ -12,6 +13,7 @@ export interface Span {
 
 export interface StepRow {
   id: string;
+  title: string;
   state: string;
   reason: string;
   spans: Span[];
@@ -34,7 +36,11 @@ type Line = JournalEntry & { time: string; run: string; user: string; settings: 
 const BUSY: ReadonlySet<string> = new Set(['checking', 'applying', 'verifying'] satisfies State[]);
 
 /** The last run in the journal's text; undefined where these settings were never run. A torn line is passed over. */
-export function lastRun(journal: string, settingsFile: string): LastRun | undefined {
+export function lastRun(
+  journal: string,
+  settingsFile: string,
+  plan: readonly Pick<Step, 'id' | 'title'>[],
+): LastRun | undefined {
   const lines = journal.split('\n').flatMap((text) => {
     const line = parsed(text);
     return line?.settings === settingsFile ? [line] : [];
@@ -50,7 +56,13 @@ export function lastRun(journal: string, settingsFile: string): LastRun | undefi
   const steps = new Map<string, StepRow>();
   for (const { event, step, state = '', reason = '', time } of own) {
     if (event !== 'step' || step === undefined) continue;
-    const row = steps.get(step) ?? { id: step, state, reason, spans: [] };
+    const row = steps.get(step) ?? {
+      id: step,
+      title: plan.find((s) => s.id === step)?.title ?? '',
+      state,
+      reason,
+      spans: [],
+    };
     const at = Date.parse(time) - zero;
     const open = row.spans.at(-1);
     if (open) open.to = Math.min(open.to, at);

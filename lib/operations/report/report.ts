@@ -1,7 +1,6 @@
 /** What a report says: everything that page.ts shows and `--json` prints; kept to be compared with the next one. */
 import type { Finding } from '../../chart/finding.ts';
 import type { Outcome } from '../../runner/criterion.ts';
-import type { Change } from './changes.ts';
 import type { Fact } from './facts.ts';
 import type { LastRun } from './last-run.ts';
 
@@ -16,6 +15,13 @@ export interface CriterionRow {
 export interface ReleaseFindings {
   release: string;
   findings: Finding[];
+}
+
+export interface Change {
+  what: string;
+  /** undefined: it was not there before, or is not there now. */
+  before: string | undefined;
+  after: string | undefined;
 }
 
 export interface Report {

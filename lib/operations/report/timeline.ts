@@ -3,7 +3,6 @@
  * so the words stay readable on a phone; a chart library would draw one picture of fixed size.
  */
 import { html } from 'hono/html';
-import { STEPS } from '../../../scripts/steps.ts';
 import { elapsed } from '../../runner/show.ts';
 import type { LastRun, StepRow } from './last-run.ts';
 
@@ -38,8 +37,7 @@ export function timeline(run: LastRun) {
   </table>`;
 }
 
-function row({ id, state, spans }: StepRow, total: number, ticks: readonly number[]) {
-  const title = STEPS.find((s) => s.id === id)?.title ?? '';
+function row({ id, title, state, spans }: StepRow, total: number, ticks: readonly number[]) {
   const took = (spans.at(-1)?.to ?? 0) - (spans[0]?.from ?? 0);
   const words = spans.map((s) => `${s.state} from ${elapsed(s.from)} to ${elapsed(s.to)}`).join(', ');
   return html`<tr>

@@ -3,9 +3,10 @@ import type { Context } from '../../context.ts';
 import { gkeSecrets, remoteSecret } from '../../deployment/kubently/secrets.ts';
 import { secretStamps } from '../../deployment/release/around.ts';
 import { fitted } from '../../deployment/release/fitted.ts';
-import { applyRelease, releaseWorkloads, waitForWorkloads, type Placed } from '../../deployment/release/release.ts';
+import { applyRelease, releaseWorkloads, waitForWorkloads } from '../../deployment/release/release.ts';
 import type { Remote } from '../../base/target.ts';
 import { readTokens } from '../../deployment/kubently/tokens.ts';
+import type { Placed } from '../../deployment/release/placed.ts';
 
 const LONGEST_MS = 600_000;
 

@@ -2,7 +2,7 @@
 import type { Context } from '../../context.ts';
 import { BadInput } from '../../base/failure.ts';
 import { fitted } from '../../deployment/release/fitted.ts';
-import { gkeRelease, remoteRelease, type Placed } from '../../deployment/release/release.ts';
+import { gkeRelease, remoteRelease } from '../../deployment/release/release.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { tokenName } from '../../deployment/kubently/tokens.ts';
 import { rotateApiKey } from './api-key.ts';
@@ -10,6 +10,7 @@ import { DNS_KEY, isDnsKeyUnfinished, rotateDnsKey } from './dns-key.ts';
 import { rotateExecutor } from './executor.ts';
 import { begin, isUnfinished } from './marks.ts';
 import { rotateRedis } from './redis.ts';
+import type { Placed } from '../../deployment/release/placed.ts';
 
 export type Subject = 'api-key' | 'redis' | 'dns-key' | `executor:${string}`;
 

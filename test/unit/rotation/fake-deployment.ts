@@ -5,13 +5,13 @@ import { parse } from 'yaml';
 import type { Around } from '../../../lib/chart/around.ts';
 import type { Command } from '../../../lib/base/command.ts';
 import type { HttpAnswer, HttpRequest } from '../../../lib/base/http.ts';
-import type { KubeObject } from '../../../lib/clients/kubectl.ts';
 import { Secret } from '../../../lib/base/secret.ts';
 import type { Settings } from '../../../lib/settings/settings.ts';
 import { writeTokens } from '../../../lib/deployment/kubently/tokens.ts';
 import { FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { IP } from '../fake-google.ts';
 import { inputOf, json, type World } from '../outside.ts';
+import type { KubeObject } from '../../../lib/base/kubernetes.ts';
 
 export const FIRST = {
   API_KEY: 'first-api-key-0001',

@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
 import { pasteable } from '../../../lib/base/command.ts';
-import type { KubeObject } from '../../../lib/clients/kubectl.ts';
 import { step } from '../../../scripts/1.2-dns01-service-account.ts';
 import { deployment, FakeCluster } from '../fake-cluster.ts';
 import { EMAIL, FakeGoogle } from '../fake-google.ts';
 import { contextOf, fakeOutside, inputOf, json, settings, type World } from '../outside.ts';
+import type { KubeObject } from '../../../lib/base/kubernetes.ts';
 
 const OURS = 'kubently-runbook unit-api.kubently.io';
 const NAMESPACE = 'cert-manager';

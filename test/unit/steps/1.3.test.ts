@@ -1,10 +1,10 @@
 import { beforeEach, expect, test } from 'vitest';
 import { ingressObjects } from '../../../lib/deployment/cluster/infrastructure.ts';
-import type { KubeObject } from '../../../lib/clients/kubectl.ts';
 import { step } from '../../../scripts/1.3-ingress-controller.ts';
 import { FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { FakeGoogle, IP } from '../fake-google.ts';
 import { contextOf, fakeOutside, settings } from '../outside.ts';
+import type { KubeObject } from '../../../lib/base/kubernetes.ts';
 
 const given = settings();
 let cluster: FakeCluster;

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
-import type { KubeObject } from '../../../lib/clients/kubectl.ts';
 import type { Settings } from '../../../lib/settings/settings.ts';
 import { step } from '../../../scripts/2.1-tokens.ts';
 import { FakeCluster } from '../fake-cluster.ts';
 import { FakeGoogle, IP } from '../fake-google.ts';
 import { contextOf, fakeOutside, settings } from '../outside.ts';
+import type { KubeObject } from '../../../lib/base/kubernetes.ts';
 
 const NAMES = ['API_KEY', 'REDIS_PASSWORD', 'GKE_EXECUTOR_TOKEN', 'KIND_REMOTE_EXECUTOR_TOKEN'];
 let gke: FakeCluster;

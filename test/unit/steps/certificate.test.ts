@@ -1,6 +1,5 @@
 /** Steps 2.6 and 2.7: one Certificate, whose issuer is what the live object says. */
 import { beforeEach, expect, test } from 'vitest';
-import type { KubeObject } from '../../../lib/clients/kubectl.ts';
 import type { Issuer, Settings } from '../../../lib/settings/settings.ts';
 import type { Served } from '../../../lib/clients/tls.ts';
 import { step as issued } from '../../../scripts/2.6-tls-certificate.ts';
@@ -8,6 +7,7 @@ import { step as production } from '../../../scripts/2.7-production-certificate.
 import { FakeCluster, ready } from '../fake-cluster.ts';
 import { FakeGoogle } from '../fake-google.ts';
 import { contextOf, fakeOutside, settings, type Row, type World } from '../outside.ts';
+import type { KubeObject } from '../../../lib/base/kubernetes.ts';
 
 const HOST = 'unit-api.kubently.io';
 const ISSUERS = { staging: 'letsencrypt-staging', production: 'letsencrypt-prod' };

@@ -3,7 +3,6 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Finding } from '../../../lib/chart/finding.ts';
 import { chartPath } from '../../../lib/deployment/kubently/checkout.ts';
-import type { KubeObject } from '../../../lib/clients/kubectl.ts';
 import type { Command } from '../../../lib/base/command.ts';
 import { objectsOf } from '../../../lib/clients/helm.ts';
 import { valuesPath } from '../../../lib/deployment/release/fitted.ts';
@@ -17,6 +16,7 @@ import { FakeGoogle, IP } from '../fake-google.ts';
 import { deployment, FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, type Row } from '../outside.ts';
 import { AROUND, checkedOut, checkoutRows, postRendered, VALUES } from '../released.ts';
+import type { KubeObject } from '../../../lib/base/kubernetes.ts';
 
 const fit = vi.hoisted(() => ({ findings: [] as Finding[], calls: 0 }));
 vi.mock('../../../lib/chart/fit.ts', () => ({
