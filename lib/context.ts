@@ -35,7 +35,7 @@ export interface Context extends Outside {
   /** The namespace of another part in the GKE cluster. */
   inGke: (namespace: string) => Kubectl;
   /** While planning: releases fitted in memory, so that what an earlier step would fit is seen now. */
-  foreseen?: Map<string, Promise<Fitted>>;
+  plannedFits?: Map<string, Promise<Fitted>>;
   /** Tells what the step does or waits for now. */
   note: (text: string) => void;
   /** Tells something that the journal keeps, too. */
@@ -75,15 +75,15 @@ export function makeContext(settings: Settings, outside: Outside, looking: boole
 }
 
 /** The context for a look that is over in a moment: each object is read once, however many steps ask for it. */
-export function ofOneMoment(ctx: Context): Context {
+export function withReadCache(ctx: Context): Context {
   return { ...ctx, ...kubectls(ctx.run, ctx.settings, true) };
 }
 
-function kubectls(run: Run, settings: Settings, moment: boolean): Pick<Context, 'kube' | 'inGke'> {
+function kubectls(run: Run, settings: Settings, cached: boolean): Pick<Context, 'kube' | 'inGke'> {
   const made = new Map<string, Kubectl>();
   const kube = ({ context, namespace }: Target): Kubectl => {
     const key = `${context}/${namespace}`;
-    const known = made.get(key) ?? new Kubectl(run, { context, namespace }, moment);
+    const known = made.get(key) ?? new Kubectl(run, { context, namespace }, cached);
     made.set(key, known);
     return known;
   };

@@ -22,7 +22,7 @@ export type Keep = (typeof KEEPABLE)[number];
 export type Part = 'record' | 'address' | 'certificates' | 'data' | 'cert-manager' | 'issuers' | 'ingress';
 
 /** Why each part that is left alone is. */
-export type Spared = ReadonlyMap<Part, string>;
+export type Retained = ReadonlyMap<Part, string>;
 
 interface StepBase {
   id: StepId;
@@ -44,7 +44,7 @@ export interface ChangeStep extends StepBase {
   /** Proves the effect from outside; the evidence in words. @throws Failure */
   verify: (ctx: Context) => Promise<string>;
   /** The inverse of apply, less what is spared; tolerant of what is already gone. */
-  undo: (ctx: Context, spared: Spared) => Promise<void>;
+  undo: (ctx: Context, retained: Retained) => Promise<void>;
   /** What undo leaves on purpose, and why. */
   keeps?: string;
 }
@@ -83,8 +83,8 @@ export function unknownBefore(after: StepId, reason: string): Check {
 }
 
 /** A drift as a check: the objects are there and equal, missing, or different. */
-export function checkOf(drift: Drift, asMeant: string): Check {
-  if (isNone(drift)) return done(asMeant);
+export function checkOf(drift: Drift, matchesSpec: string): Check {
+  if (isNone(drift)) return done(matchesSpec);
   if (drift.changed.length === 0) return absent(`missing: ${drift.absent.join(', ')}`);
   const lines = [...differenceLines(drift.changed), ...drift.absent.map((o) => `${o}: nothing → created`)];
   return differs(`${lines[0] ?? ''}${lines.length > 1 ? ` (and ${lines.length - 1} more)` : ''}`, lines);

@@ -67,17 +67,17 @@ export const step: ChangeStep = {
 
   verify: recordServed,
 
-  async undo(ctx, spared) {
+  async undo(ctx, retained) {
     const { google, settings } = ctx;
     const { host, dnsZone, staticIpName, region } = settings;
     const drop = async (name: string, type: string): Promise<void> => {
       if (await google.record(dnsZone, name, type))
         await google.remove(['dns', 'record-sets', 'delete', name, `--zone=${dnsZone}`, `--type=${type}`]);
     };
-    if (!spared.has('record')) await drop(`${host}.`, 'A');
+    if (!retained.has('record')) await drop(`${host}.`, 'A');
     // What a challenge left that was cut off.
     await drop(`_acme-challenge.${host}.`, 'TXT');
-    if (spared.has('address') || !(await google.address(staticIpName))) return;
+    if (retained.has('address') || !(await google.address(staticIpName))) return;
     await balancerGone(ctx);
     await google.remove(['compute', 'addresses', 'delete', staticIpName, `--region=${region}`]);
   },

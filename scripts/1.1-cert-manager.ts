@@ -7,7 +7,7 @@ import {
   ensureNamespace,
   valuesFile,
 } from '../lib/deployment/cluster/infrastructure.ts';
-import { clear } from '../lib/deployment/ownership/clear.ts';
+import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { placeOf } from '../lib/deployment/ownership/ownership.ts';
 import { webhookAnswers } from '../lib/deployment/certificates/cert-manager-webhook.ts';
 import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
@@ -59,12 +59,12 @@ export const step: ChangeStep = {
 
   verify: webhookAnswers,
 
-  async undo(ctx, spared) {
-    if (spared.has('cert-manager')) return;
+  async undo(ctx, retained) {
+    if (retained.has('cert-manager')) return;
     const place = placeOf(ctx.settings, 'cert-manager');
     await ctx.helm(place.target).uninstall(CERT_MANAGER_RELEASE);
     // The CRDs stay behind on purpose (values/cert-manager.yaml); nobody else needs them, or it would be spared.
-    await clear(ctx, place, spared);
+    await removeObjects(ctx, place, retained);
   },
 };
 

@@ -48,8 +48,8 @@ export const step: ChangeStep = {
     return key ? keyLetIn(ctx, key) : `${dns01Email(ctx.settings)} has ${DNS01_ROLE}; step 2.6 proves the rest`;
   },
 
-  async undo(ctx, spared) {
-    if (spared.has('issuers')) return;
+  async undo(ctx, retained) {
+    if (retained.has('issuers')) return;
     await ctx.inGke(CERT_MANAGER_NAMESPACE).delete('Secret', DNS01_SECRET.name);
     await removeAccount(ctx, dns01Email(ctx.settings));
   },

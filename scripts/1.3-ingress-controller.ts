@@ -1,6 +1,6 @@
 /** Plan step 1.3: an ingress controller serves class nginx at the static IP. */
 import { absent, checkOf, type ChangeStep, type Check } from '../lib/step.ts';
-import { clear } from '../lib/deployment/ownership/clear.ts';
+import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { drift } from '../lib/clients/drift.ts';
 import { Failure } from '../lib/base/failure.ts';
 import { INGRESS_CLASS, INGRESS_NAMESPACE } from '../lib/deployment/cluster/infrastructure.ts';
@@ -67,11 +67,11 @@ export const step: ChangeStep = {
     );
   },
 
-  async undo(ctx, spared) {
-    if (ctx.settings.ingressController === 'existing' || spared.has('ingress')) return;
+  async undo(ctx, retained) {
+    if (ctx.settings.ingressController === 'existing' || retained.has('ingress')) return;
     // The Service first: its load balancer must be gone before its address can be released.
     await ctx.inGke(INGRESS_NAMESPACE).delete('Service', 'traefik', 300_000);
-    await clear(ctx, placeOf(ctx.settings, 'ingress'), spared);
+    await removeObjects(ctx, placeOf(ctx.settings, 'ingress'), retained);
   },
 };
 

@@ -75,12 +75,12 @@ export const step: ChangeStep = {
     return `${ISSUERS.map((i) => ISSUER_NAMES[i]).join(' and ')} are registered with their ACME servers`;
   },
 
-  async undo(ctx, spared) {
-    if (spared.has('issuers')) return;
+  async undo(ctx, retained) {
+    if (retained.has('issuers')) return;
     const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
     for (const issuer of ISSUERS) {
       await kube.delete(KIND, ISSUER_NAMES[issuer]);
-      if (!spared.has('certificates')) await kube.delete('Secret', ISSUER_NAMES[issuer]);
+      if (!retained.has('certificates')) await kube.delete('Secret', ISSUER_NAMES[issuer]);
     }
   },
 };

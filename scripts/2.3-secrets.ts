@@ -1,7 +1,7 @@
 /** Plan step 2.3: the namespace and every Secret that the release reads. */
 import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { gkeSecrets } from '../lib/deployment/kubently/secrets.ts';
-import { clear } from '../lib/deployment/ownership/clear.ts';
+import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { newNamespace } from '../lib/deployment/cluster/infrastructure.ts';
 import { placeOf } from '../lib/deployment/ownership/ownership.ts';
 import { readTokens, tokenNames } from '../lib/deployment/kubently/tokens.ts';
@@ -41,8 +41,8 @@ export const step: ChangeStep = {
     return found.reason;
   },
 
-  async undo(ctx, spared) {
-    await clear(ctx, placeOf(ctx.settings, 'release'), spared);
+  async undo(ctx, retained) {
+    await removeObjects(ctx, placeOf(ctx.settings, 'release'), retained);
   },
 };
 

@@ -12,10 +12,10 @@ export const step: ChangeStep = {
   needs: [],
 
   async check(ctx) {
-    const placed = await gkeRelease(ctx);
-    const kept = await keptFit(ctx, placed);
+    const targeted = await gkeRelease(ctx);
+    const kept = await keptFit(ctx, targeted);
     return kept
-      ? done(`${valuesPath(ctx, placed)} fits this chart and these settings`)
+      ? done(`${valuesPath(ctx, targeted)} fits this chart and these settings`)
       : absent('not fitted to this chart and these settings yet');
   },
 
@@ -24,9 +24,9 @@ export const step: ChangeStep = {
   },
 
   async verify(ctx) {
-    const placed = await gkeRelease(ctx);
-    const { findings } = await fitted(ctx, placed);
-    return `${valuesPath(ctx, placed)}: complete, ${count(findings.length, 'warning')} (make lint-chart)`;
+    const targeted = await gkeRelease(ctx);
+    const { findings } = await fitted(ctx, targeted);
+    return `${valuesPath(ctx, targeted)}: complete, ${count(findings.length, 'warning')} (make lint-chart)`;
   },
 
   async undo(ctx) {

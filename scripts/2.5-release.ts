@@ -24,9 +24,9 @@ export const step: ChangeStep = {
   async verify(ctx) {
     const { settings } = ctx;
     const kube = ctx.kube(settings.gke);
-    const placed = await gkeRelease(ctx);
-    const workloads = await releaseWorkloads(ctx, placed);
-    await waitForWorkloads(ctx, placed, workloads, 600_000);
+    const targeted = await gkeRelease(ctx);
+    const workloads = await releaseWorkloads(ctx, targeted);
+    await waitForWorkloads(ctx, targeted, workloads, 600_000);
     const api = (
       await kube.list('Service', `app.kubernetes.io/instance=${settings.release},app.kubernetes.io/component=api`)
     ).find((s) => (s['spec'] as { clusterIP?: string }).clusterIP !== 'None');

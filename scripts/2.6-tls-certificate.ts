@@ -1,6 +1,6 @@
 /** Plan step 2.6: the certificate is issued by DNS-01 and served at the public name. */
 import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
-import { applyOwn, checkOwn } from '../lib/deployment/certificates/byo-certificate.ts';
+import { applyOwn, checkOwn } from '../lib/deployment/certificates/own-certificate.ts';
 import {
   certificateObject,
   issue,
@@ -60,11 +60,11 @@ export const step: ChangeStep = {
     return `${evidence}; http answers ${redirect.status} to https`;
   },
 
-  async undo(ctx, spared) {
+  async undo(ctx, retained) {
     const kube = ctx.kube(ctx.settings.gke);
     await kube.delete('Certificate.cert-manager.io', TLS_SECRET);
     await noChallenges(ctx);
-    if (!spared.has('certificates')) await kube.delete('Secret', TLS_SECRET);
+    if (!retained.has('certificates')) await kube.delete('Secret', TLS_SECRET);
   },
 };
 

@@ -4,7 +4,7 @@ import { absent, done, type ChangeStep } from '../lib/step.ts';
 import type { Context } from '../lib/context.ts';
 import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/deployment/release/fitted.ts';
 import { remoteRelease } from '../lib/deployment/release/release.ts';
-import type { Placed } from '../lib/deployment/release/placed.ts';
+import type { TargetedRelease } from '../lib/deployment/release/targeted-release.ts';
 import { runAlone } from './entry.ts';
 
 /** Fits at once: each is some helm processes. */
@@ -19,10 +19,10 @@ export const step: ChangeStep = {
   async check(ctx) {
     const all = await remotes(ctx);
     const kept = await Promise.all(all.map((p) => keptFit(ctx, p)));
-    const missing = all.filter((_, i) => !kept[i]).map((p) => p.meaning.clusterId);
+    const missing = all.filter((_, i) => !kept[i]).map((p) => p.spec.clusterId);
     return missing.length > 0
       ? absent(`not fitted yet: ${missing.join(', ')}`)
-      : done(`the values of ${all.map((p) => p.meaning.clusterId).join(', ')} fit this chart`);
+      : done(`the values of ${all.map((p) => p.spec.clusterId).join(', ')} fit this chart`);
   },
 
   async apply(ctx) {
@@ -45,7 +45,7 @@ export const step: ChangeStep = {
   },
 };
 
-function remotes(ctx: Context): Promise<Placed[]> {
+function remotes(ctx: Context): Promise<TargetedRelease[]> {
   return Promise.all(ctx.settings.remotes.map((r) => remoteRelease(ctx, r)));
 }
 

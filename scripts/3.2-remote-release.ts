@@ -1,6 +1,6 @@
 /** Plan step 3.2: every remote executor is registered, runs, and is connected. */
 import pLimit from 'p-limit';
-import { clear } from '../lib/deployment/ownership/clear.ts';
+import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { places } from '../lib/deployment/ownership/ownership.ts';
 import {
   applyRemote,
@@ -46,7 +46,7 @@ export const step: ChangeStep = {
     return evidence.join('; ');
   },
 
-  async undo(ctx, spared) {
+  async undo(ctx, retained) {
     const { settings } = ctx;
     const ended = await Promise.allSettled(
       settings.remotes.map((remote) =>
@@ -57,7 +57,7 @@ export const step: ChangeStep = {
       ),
     );
     const remotePlaces = places(settings).filter((p) => p.part === 'remote');
-    const cleared = await Promise.allSettled(remotePlaces.map((p) => atOnce(() => clear(ctx, p, spared))));
+    const cleared = await Promise.allSettled(remotePlaces.map((p) => atOnce(() => removeObjects(ctx, p, retained))));
     const failed = [...ended, ...cleared].find((e) => e.status === 'rejected');
     if (failed) throw failed.reason;
   },

@@ -1,17 +1,17 @@
 /** Fits a release to the chart at hand: offers every spelling, keeps those that the chart reads, and inspects what comes out. */
-import { adapted } from './adapt.ts';
+import { withWorkarounds } from './chart-workarounds.ts';
 import { chartFileFindings, valuesFile } from './chart-files.ts';
-import type { Around } from './around.ts';
+import type { ReleaseExtra } from './release-extras.ts';
 import { ChartRefused, sorted, type Finding } from './finding.ts';
 import { ignoredFinding, inspectText, refused, type Inspection } from './inspect.ts';
-import type { Meaning, SecretMeaning } from './meaning.ts';
+import type { ReleaseSpec, SecretPurpose } from './release-spec.ts';
 import { ignoredValues } from './read-values.ts';
 import { readManifests, rendererOf, type Render, type Rendered, type RenderValues } from './render.ts';
-import { spellings, type Spelling } from './spellings.ts';
+import { valueAliases, type ValueAlias } from './value-aliases.ts';
 import { at, leaves, merged, withLeaf, type Values } from './value-tree.ts';
 import { envOf, rolesOf } from './workloads.ts';
 
-export type { Around } from './around.ts';
+export type { ReleaseExtra } from './release-extras.ts';
 export type { WantedSecret } from './rules/secrets.ts';
 export { ChartRefused, type Finding } from './finding.ts';
 export type { Render } from './render.ts';
@@ -31,14 +31,14 @@ const SCHEMA_REFUSAL = "values don't meet the specifications of the schema";
  * @param like values fitted for another release of the same side: what this chart ignored there it ignores here
  * @throws ChartRefused when the chart makes the key or token Secret itself, so that neither could be referenced (shape A)
  */
-export async function fitRelease(meaning: Meaning, chart: string, render: Render, like?: Values): Promise<Fit> {
-  const renderValues = rendererOf(meaning, chart, render);
-  const [file, fileFindings] = await Promise.all([valuesFile(meaning.side), chartFileFindings(chart)]);
-  const offered = await acceptable(file, spellings(meaning), renderValues);
+export async function fitRelease(spec: ReleaseSpec, chart: string, render: Render, like?: Values): Promise<Fit> {
+  const renderValues = rendererOf(spec, chart, render);
+  const [file, fileFindings] = await Promise.all([valuesFile(spec.side), chartFileFindings(chart)]);
+  const offered = await acceptable(file, valueAliases(spec), renderValues);
   if (!offered.rendered.ok) return refused(offered.values, offered.rendered.error, fileFindings);
-  refuseOwnSecrets(meaning, chart, offered.rendered.text);
+  refuseOwnSecrets(spec, chart, offered.rendered.text);
 
-  const values = await adapted(meaning, offered.values, offered.rendered.text, renderValues);
+  const values = await withWorkarounds(spec, offered.values, offered.rendered.text, renderValues);
   const whole = await renderValues(values);
   if (!whole.ok) return refused(values, whole.error, fileFindings);
   const ignored = like
@@ -47,7 +47,7 @@ export async function fitRelease(meaning: Meaning, chart: string, render: Render
   const isFile = (path: (typeof ignored)[number]['path']): boolean => at(file, path) !== undefined;
   const kept = ignored.filter((l) => !isFile(l.path)).reduce((v, l) => withLeaf(v, l.path, undefined), values);
 
-  const inspection = await inspectText(meaning, kept, whole.text, renderValues);
+  const inspection = await inspectText(spec, kept, whole.text, renderValues);
   const findings = [
     ...fileFindings,
     ...inspection.findings,
@@ -59,7 +59,7 @@ export async function fitRelease(meaning: Meaning, chart: string, render: Render
 /** The union of all spellings; where a values schema refuses unknown keys, without those whose absence shortens the refusal. */
 async function acceptable(
   file: Values,
-  all: readonly Spelling[],
+  all: readonly ValueAlias[],
   render: RenderValues,
 ): Promise<{ values: Values; rendered: Rendered }> {
   let kept = all;
@@ -80,17 +80,17 @@ async function acceptable(
 }
 
 /** Throws where the chart renders the Secret behind the API keys or the executor's token although an existing one was named. */
-function refuseOwnSecrets(meaning: Meaning, chart: string, text: string): void {
+function refuseOwnSecrets(spec: ReleaseSpec, chart: string, text: string): void {
   const { objects } = readManifests(text);
-  const { api, executor } = rolesOf(objects, meaning.namespace);
+  const { api, executor } = rolesOf(objects, spec.namespace);
   const made = (containers: Parameters<typeof envOf>[0] | undefined, env: string): string[] => {
     const name = envOf(containers ?? [], env)?.valueFrom?.secretKeyRef?.name;
     return objects.some((o) => o.kind === 'Secret' && o.metadata.name === name) ? [name ?? ''] : [];
   };
-  const key = meaning.side === 'gke' ? made(api?.containers, 'API_KEYS') : [];
+  const key = spec.side === 'gke' ? made(api?.containers, 'API_KEYS') : [];
   const token = made(executor?.containers, 'KUBENTLY_TOKEN');
   if (key.length === 0 && token.length === 0) return;
-  const what: Record<SecretMeaning & ('api-keys' | 'executor-token'), string[]> = {
+  const what: Record<SecretPurpose & ('api-keys' | 'executor-token'), string[]> = {
     'api-keys': key,
     'executor-token': token,
   };
@@ -107,6 +107,6 @@ export interface Fitted {
   /** Of everything that fitting reads: chart, meaning, values/ and the fitting's own code. */
   key: string;
   values: Record<string, unknown>;
-  around: Around[];
+  extras: ReleaseExtra[];
   findings: Finding[];
 }

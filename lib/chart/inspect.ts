@@ -1,14 +1,14 @@
 /** A release with given values, rendered and inspected: what lint-chart and step 2.4 say about it. */
-import { aroundOf, type Around } from './around.ts';
+import { extrasOf, type ReleaseExtra } from './release-extras.ts';
 import { chartFileFindings } from './chart-files.ts';
 import { sorted, type Finding } from './finding.ts';
-import type { Meaning } from './meaning.ts';
+import type { ReleaseSpec } from './release-spec.ts';
 import { ignoredValues } from './read-values.ts';
 import { readManifests, refusal, rendererOf, type Render, type RenderValues } from './render.ts';
-import { asMeant } from './rules/as-meant.ts';
+import { matchesSpec } from './rules/matches-spec.ts';
 import { nothingExposed } from './rules/exposure.ts';
 import { imagesImmutable } from './rules/images.ts';
-import { ingressAsMeant } from './rules/ingress.ts';
+import { ingressMatchesSpec } from './rules/ingress.ts';
 import type { Release } from './rules/rule.ts';
 import { validObjects } from './rules/schema.ts';
 import { llmKeyFindings, secretsOf, type WantedSecret } from './rules/secrets.ts';
@@ -24,29 +24,29 @@ export interface Inspection {
   objects: KubeObject[];
   secrets: WantedSecret[];
   findings: Finding[];
-  around: Around[];
+  extras: ReleaseExtra[];
 }
 
 /** Renders a release with values that somebody else chose, and says everything that is wrong with it. */
 export async function inspectRelease(
-  meaning: Meaning,
+  spec: ReleaseSpec,
   values: Values,
   chart: string,
   render: Render,
 ): Promise<Inspection> {
-  const renderValues = rendererOf(meaning, chart, render);
+  const renderValues = rendererOf(spec, chart, render);
   const [rendered, fileFindings] = await Promise.all([renderValues(values), chartFileFindings(chart)]);
   if (!rendered.ok) return refused(values, rendered.error, fileFindings);
   const [ignored, inspection] = await Promise.all([
     ignoredValues(values, rendered.text, renderValues),
-    inspectText(meaning, values, rendered.text, renderValues),
+    inspectText(spec, values, rendered.text, renderValues),
   ]);
   return { ...inspection, findings: sorted([...fileFindings, ...inspection.findings, ...ignored.map(ignoredFinding)]) };
 }
 
 /** What the objects of a rendered text say; of the values only what they render to is judged. */
 export async function inspectText(
-  meaning: Meaning,
+  spec: ReleaseSpec,
   values: Values,
   text: string,
   render: RenderValues,
@@ -55,15 +55,15 @@ export async function inspectText(
   const [{ valid, findings: schemaFindings }, again] = await Promise.all([validObjects(objects), render(values)]);
   const all = workloads(valid);
   const release: Release = {
-    meaning,
+    spec,
     text,
     objects: valid,
     workloads: all,
     running: all.filter((w) => w.replicas > 0),
-    roles: rolesOf(valid, meaning.namespace),
+    roles: rolesOf(valid, spec.namespace),
   };
   const { secrets, findings: secretFindings } = secretsOf(release);
-  const rules = [asMeant, ingressAsMeant, selectorsMatch, imagesImmutable, nothingExposed, llmKeyFindings];
+  const rules = [matchesSpec, ingressMatchesSpec, selectorsMatch, imagesImmutable, nothingExposed, llmKeyFindings];
   const findings = sorted([
     ...yamlFindings,
     ...schemaFindings,
@@ -71,7 +71,7 @@ export async function inspectText(
     ...rules.flatMap((rule) => rule(release)),
     ...unsteady(text, again.ok ? again.text : text),
   ]);
-  return { values, text, objects, secrets, findings, around: aroundOf(release, secrets) };
+  return { values, text, objects, secrets, findings, extras: extrasOf(release, secrets) };
 }
 
 /** The inspection of values that the chart refuses. */
@@ -81,9 +81,9 @@ export function refused(values: Values, error: string, findings: readonly Findin
     id: 'chart-refuses',
     message: refusal(error),
     remedy:
-      'the chart wants a value that the runbook does not know: set it in values/, or teach lib/chart/spellings.ts',
+      'the chart wants a value that the runbook does not know: set it in values/, or teach lib/chart/value-aliases.ts',
   };
-  return { values, text: '', objects: [], secrets: [], findings: sorted([finding, ...findings]), around: [] };
+  return { values, text: '', objects: [], secrets: [], findings: sorted([finding, ...findings]), extras: [] };
 }
 
 /** A value that the chart does not read. */

@@ -2,7 +2,7 @@
 import pLimit from 'p-limit';
 import { parseAllDocuments, type YAMLError } from 'yaml';
 import type { Finding } from './finding.ts';
-import type { Meaning } from './meaning.ts';
+import type { ReleaseSpec } from './release-spec.ts';
 import type { Values } from './value-tree.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
 
@@ -18,9 +18,9 @@ export type RenderValues = (values: Values) => Promise<Rendered>;
 const AT_ONCE = 4;
 
 /** Renders of the meaning's release from the chart directory. */
-export function rendererOf(meaning: Meaning, chart: string, render: Render): RenderValues {
+export function rendererOf(spec: ReleaseSpec, chart: string, render: Render): RenderValues {
   const limit = pLimit(AT_ONCE);
-  const { release, namespace } = meaning;
+  const { release, namespace } = spec;
   return (values) => limit(() => render({ release, namespace, chart, values }));
 }
 

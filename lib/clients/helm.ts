@@ -142,7 +142,7 @@ export class Helm {
 const PLUGINS = { HELM_PLUGINS: join(import.meta.dirname, 'plugins') };
 
 function postRenderer(kustomization: string | undefined): string[] {
-  return kustomization ? ['--post-renderer', 'around', '--post-renderer-args', kustomization] : [];
+  return kustomization ? ['--post-renderer', 'extras', '--post-renderer-args', kustomization] : [];
 }
 
 /** helm's spelling of the target. */

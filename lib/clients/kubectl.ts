@@ -28,11 +28,11 @@ export class Kubectl {
   readonly #reads: DataLoader<Wanted, KubeObject | undefined, string>;
 
   /** @param moment true where all reads are of one moment: an object is read once */
-  constructor(run: Run, target: Target, moment = false) {
+  constructor(run: Run, target: Target, cached = false) {
     this.target = target;
     this.#run = run;
     this.#reads = new DataLoader((wanted) => this.#getAll(wanted), {
-      cache: moment,
+      cache: cached,
       cacheKeyFn: ({ kind, name }) => `${kind}/${name}`,
       batchScheduleFn: (send) => setTimeout(send, GATHER_MS),
     });

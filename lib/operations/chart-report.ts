@@ -7,9 +7,9 @@ import type { Finding } from '../chart/finding.ts';
 export function report(releases: readonly FittedRelease[]): string {
   const told = new Set<string>();
   return releases
-    .flatMap(({ name, meaning, fit }) => {
+    .flatMap(({ name, spec, fit }) => {
       const of = (grade: Finding['grade']): number => fit.findings.filter((f) => f.grade === grade).length;
-      const title = `${name}: release ${meaning.release} in namespace ${meaning.namespace}: ${count(of('error'), 'error')}, ${count(of('warning'), 'warning')}`;
+      const title = `${name}: release ${spec.release} in namespace ${spec.namespace}: ${count(of('error'), 'error')}, ${count(of('warning'), 'warning')}`;
       const news = fit.findings.filter((f) => !told.has(line(f)));
       for (const finding of news) told.add(line(finding));
       return [title, ...news.map((f) => `${line(f)}\n          ${f.remedy}`)];

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { scrub } from '../base/secret.ts';
 import { RUNBOOK_FOLDER } from '../base/paths.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
-import type { Placed } from '../deployment/release/placed.ts';
+import type { TargetedRelease } from '../deployment/release/targeted-release.ts';
 
 const LOG_LINES = 500;
 
@@ -15,19 +15,19 @@ const LOG_LINES = 500;
  * that holds a Secret's value is asked for, and known ones are scrubbed.
  * @returns the folder, .runbook/<host>/evidence-<time> (0700, files 0600)
  */
-export async function saveEvidence(ctx: Context, releases: readonly Placed[]): Promise<string> {
+export async function saveEvidence(ctx: Context, releases: readonly TargetedRelease[]): Promise<string> {
   const time = new Date(ctx.clock.now()).toISOString().replaceAll(':', '').slice(0, 17);
   const folder = join(RUNBOOK_FOLDER, ctx.settings.host, `evidence-${time}Z`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  for (const placed of releases) {
-    const files = await evidenceOf(ctx, placed);
+  for (const targeted of releases) {
+    const files = await evidenceOf(ctx, targeted);
     for (const [name, text] of files)
-      await writeFile(join(folder, `${placed.meaning.clusterId}.${name}`), scrub(text), { mode: 0o600 });
+      await writeFile(join(folder, `${targeted.spec.clusterId}.${name}`), scrub(text), { mode: 0o600 });
   }
   return folder;
 }
 
-async function evidenceOf(ctx: Context, { meaning: { release }, target }: Placed): Promise<[string, string][]> {
+async function evidenceOf(ctx: Context, { spec: { release }, target }: TargetedRelease): Promise<[string, string][]> {
   const kube = ctx.kube(target);
   const helm = ctx.helm(target);
   const selector = `app.kubernetes.io/instance=${release}`;
@@ -48,7 +48,7 @@ async function evidenceOf(ctx: Context, { meaning: { release }, target }: Placed
   ];
 }
 
-async function logsOf(ctx: Context, target: Placed['target'], pod: KubeObject): Promise<[string, string][]> {
+async function logsOf(ctx: Context, target: TargetedRelease['target'], pod: KubeObject): Promise<[string, string][]> {
   const { name } = pod.metadata;
   const status = pod['status'] as { containerStatuses?: { restartCount: number }[] };
   const crashed = (status.containerStatuses ?? []).some((c) => c.restartCount > 0);

@@ -7,7 +7,7 @@ import type { Revision } from '../clients/helm.ts';
 import { releaseWorkloads, waitForWorkloads } from '../deployment/release/release.ts';
 import { waitFor } from '../base/wait.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
-import type { Placed } from '../deployment/release/placed.ts';
+import type { TargetedRelease } from '../deployment/release/targeted-release.ts';
 
 export interface Past extends Revision {
   /** Tags of Kubently's images, the API's first: `8a9e1bd`. */
@@ -15,7 +15,7 @@ export interface Past extends Revision {
 }
 
 export interface Move {
-  placed: Placed;
+  targeted: TargetedRelease;
   from: Past;
   /** Undefined: it stays, for the reason in words. */
   to: Past | undefined;
@@ -34,7 +34,7 @@ export const NOT_UNDONE = [
 const ROLLED_BACK_TO = new Set(['superseded', 'deployed']);
 
 /** The revisions of a release, oldest first, each with the tags of its images; none where there is no release. */
-export async function past(ctx: Context, { meaning: { release }, target }: Placed): Promise<Past[]> {
+export async function past(ctx: Context, { spec: { release }, target }: TargetedRelease): Promise<Past[]> {
   const helm = ctx.helm(target);
   const revisions = await helm.history(release);
   return Promise.all(revisions.map(async (r) => ({ ...r, tags: tagsOf(await helm.manifest(release, r.revision)) })));
@@ -46,8 +46,8 @@ export async function past(ctx: Context, { meaning: { release }, target }: Place
  * @throws BadInput where there is no such revision
  */
 export function planMoves(
-  gke: { placed: Placed; past: Past[] },
-  remotes: { placed: Placed; past: Past[] }[],
+  gke: { targeted: TargetedRelease; past: Past[] },
+  remotes: { targeted: TargetedRelease; past: Past[] }[],
   wanted?: number,
 ): Move[] {
   const from = gke.past.at(-1);
@@ -55,7 +55,7 @@ export function planMoves(
     new BadInput([
       { about: 'TO', message, remedy: `the revisions: ${gke.past.map((r) => r.revision).join(', ') || 'none'}` },
     ]);
-  if (!from) throw refuse(`there is no release ${gke.placed.meaning.release} to roll back`);
+  if (!from) throw refuse(`there is no release ${gke.targeted.spec.release} to roll back`);
   const to =
     wanted === undefined
       ? gke.past.findLast((r) => r.revision < from.revision && ROLLED_BACK_TO.has(r.status))
@@ -65,18 +65,18 @@ export function planMoves(
       wanted === undefined ? 'no earlier revision is left that ever worked' : `there is no revision ${wanted}`,
     );
   if (to === from) throw refuse(`revision ${from.revision} is the present one`);
-  const moves: Move[] = [{ placed: gke.placed, from, to, reason: '' }];
+  const moves: Move[] = [{ targeted: gke.targeted, from, to, reason: '' }];
   const tag = to.tags.at(-1) ?? '';
   for (const remote of remotes) {
     const now = remote.past.at(-1);
     if (!now) continue;
-    const stays = (reason: string): Move => ({ placed: remote.placed, from: now, to: undefined, reason });
+    const stays = (reason: string): Move => ({ targeted: remote.targeted, from: now, to: undefined, reason });
     const match = remote.past.findLast((r) => ROLLED_BACK_TO.has(r.status) && r.tags.includes(tag));
     moves.push(
       now.status === 'deployed' && now.tags.includes(tag)
         ? stays(`it has image ${tag} already`)
         : match
-          ? { placed: remote.placed, from: now, to: match, reason: '' }
+          ? { targeted: remote.targeted, from: now, to: match, reason: '' }
           : stays(`it never had image ${tag}`),
     );
   }
@@ -85,14 +85,14 @@ export function planMoves(
 
 /** Rolls back and waits until every workload runs. @throws Failure with pods, events and log tail */
 export async function rollBack(ctx: Context, moves: readonly Move[], note: (text: string) => void): Promise<void> {
-  for (const { placed, to } of moves) {
+  for (const { targeted, to } of moves) {
     if (!to) continue;
-    const { release, clusterId } = placed.meaning;
+    const { release, clusterId } = targeted.spec;
     note(`${clusterId}: helm rollback ${release} ${to.revision}`);
-    await ctx.helm(placed.target).rollback(release, to.revision);
-    const workloads = await releaseWorkloads(ctx, placed);
+    await ctx.helm(targeted.target).rollback(release, to.revision);
+    const workloads = await releaseWorkloads(ctx, targeted);
     note(`${clusterId}: waits for ${workloads.map(([, name]) => name).join(', ')}`);
-    await waitForWorkloads(ctx, placed, workloads);
+    await waitForWorkloads(ctx, targeted, workloads);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Looks at every step at once and changes nothing: what a run would create, change or leave alone, each with its reason. */
 import { deployedFacts, type Fact } from '../deployment/kubently/deployed.ts';
-import { ofOneMoment, type Context } from '../context.ts';
+import { withReadCache, type Context } from '../context.ts';
 import { explain } from '../base/failure.ts';
 import { knownFit } from '../deployment/release/fitted.ts';
 import { gkeRelease, remoteRelease } from '../deployment/release/release.ts';
@@ -23,7 +23,7 @@ export interface Looked {
 }
 
 /** What the runbook does beside a step's release, a line each. */
-export interface AroundLine {
+export interface ExtraLine {
   step: StepId;
   says: string;
 }
@@ -44,18 +44,18 @@ export async function look(
   { ctx, out, journal }: Pick<Session, 'ctx' | 'out' | 'journal'>,
   { kind, steps, catalogue, json }: View,
 ): Promise<number> {
-  const moment = ofOneMoment(ctx);
-  const seeing: Context = kind === 'plan' ? { ...moment, foreseen: new Map() } : moment;
-  const [rows, around, facts] = await Promise.all([
+  const cached = withReadCache(ctx);
+  const seeing: Context = kind === 'plan' ? { ...cached, plannedFits: new Map() } : cached;
+  const [rows, extras, facts] = await Promise.all([
     lookAtSteps(steps, catalogue, seeing),
-    kind === 'plan' ? aroundLines(steps, seeing) : [],
-    kind === 'status' ? deployedFacts(moment) : [],
+    kind === 'plan' ? extraLines(steps, seeing) : [],
+    kind === 'status' ? deployedFacts(cached) : [],
   ]);
   for (const { id, state, reason } of rows) journal({ event: kind, step: id, state, reason });
   const status = statusOf(rows);
   const verdict = kind === 'plan' ? planVerdict(rows) : statusVerdict(rows);
   if (json) {
-    const facts_ = kind === 'status' ? { deployed: facts } : { around };
+    const facts_ = kind === 'status' ? { deployed: facts } : { extras };
     process.stdout.write(`${JSON.stringify({ kind, status, verdict, steps: rows, ...facts_ }, null, 2)}\n`);
     return status;
   }
@@ -67,7 +67,7 @@ export async function look(
     for (const line of lines.slice(0, SHOWN_LINES)) out.line(chalk.gray(`        ${line}`));
     if (lines.length > SHOWN_LINES) out.line(chalk.gray(`        and ${lines.length - SHOWN_LINES} more (--json)`));
     if (row.stops !== undefined) out.line(`        the run would stop here; ${row.stops}`);
-    for (const { says } of around.filter((a) => a.step === row.id))
+    for (const { says } of extras.filter((a) => a.step === row.id))
       out.line(chalk.gray(`        around the chart: ${says}`));
   }
   for (const fact of facts) out.line(factLine(fact, chalk));
@@ -109,18 +109,18 @@ export async function lookAtSteps(steps: readonly Step[], catalogue: readonly St
 }
 
 /** What the runbook does around the chart of each release among the steps; none where the chart cannot be fitted. */
-export async function aroundLines(steps: readonly Step[], ctx: Context): Promise<AroundLine[]> {
+export async function extraLines(steps: readonly Step[], ctx: Context): Promise<ExtraLine[]> {
   const has = (id: StepId): boolean => steps.some((s) => s.id === id);
-  const placed = [
+  const targeted = [
     ...(has('2.5') ? [gkeRelease(ctx).then((p) => ({ step: '2.5' as const, p }))] : []),
     ...(has('3.2')
       ? ctx.settings.remotes.map((r) => remoteRelease(ctx, r).then((p) => ({ step: '3.2' as const, p })))
       : []),
   ];
   const lines = await Promise.all(
-    placed.map(async (made): Promise<AroundLine[]> => {
+    targeted.map(async (made): Promise<ExtraLine[]> => {
       const { step, p } = await made;
-      return ((await knownFit(ctx, p))?.around ?? []).map(({ says }) => ({ step, says }));
+      return ((await knownFit(ctx, p))?.extras ?? []).map(({ says }) => ({ step, says }));
     }),
     // Why it cannot be fitted is told by the step itself.
   ).catch(() => []);

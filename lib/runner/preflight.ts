@@ -1,5 +1,5 @@
 /** The preflight: everything that must be there before the first change, all problems at once (design.md rule 6). */
-import { ownCertificateProblems } from '../deployment/certificates/byo-certificate.ts';
+import { ownCertificateProblems } from '../deployment/certificates/own-certificate.ts';
 import { changedPaths, missingFiles } from '../deployment/kubently/checkout.ts';
 import type { Context } from '../context.ts';
 import { explain, type Problem } from '../base/failure.ts';

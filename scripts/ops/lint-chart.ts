@@ -20,7 +20,7 @@ export async function lintChart(json: boolean): Promise<number> {
   try {
     const { chart, releases } = await fitAll(process.env);
     const bad = hasErrors(releases);
-    const list = releases.map(({ name, meaning: { release, namespace }, fit: { findings } }) => ({
+    const list = releases.map(({ name, spec: { release, namespace }, fit: { findings } }) => ({
       name,
       release,
       namespace,

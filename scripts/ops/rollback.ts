@@ -22,7 +22,7 @@ import {
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { elapsed } from '../../lib/runner/show.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import type { Placed } from '../../lib/deployment/release/placed.ts';
+import type { TargetedRelease } from '../../lib/deployment/release/targeted-release.ts';
 
 const program = new Command('rollback')
   .description('Rolls the release in GKE back, and the remote ones to the same version.')
@@ -33,17 +33,17 @@ const program = new Command('rollback')
 export async function rollback(session: Session, to: number | undefined, yes: string | undefined): Promise<number> {
   const { ctx, out, journal } = session;
   const { chalk, line } = out;
-  const known = async (placed: Placed): Promise<{ placed: Placed; past: Past[] }> => ({
-    placed,
-    past: await past(ctx, placed),
+  const known = async (targeted: TargetedRelease): Promise<{ targeted: TargetedRelease; past: Past[] }> => ({
+    targeted,
+    past: await past(ctx, targeted),
   });
   const [gke, certificate, ...remotes] = await Promise.all([
     gkeRelease(ctx).then(known),
     liveCertificate(ctx),
     ...ctx.settings.remotes.map((r) => remoteRelease(ctx, r).then(known)),
   ]);
-  for (const { placed, past: revisions } of [gke, ...remotes]) {
-    line(chalk.bold(`${placed.meaning.clusterId}: release ${placed.meaning.release} in ${placed.target.context}`));
+  for (const { targeted, past: revisions } of [gke, ...remotes]) {
+    line(chalk.bold(`${targeted.spec.clusterId}: release ${targeted.spec.release} in ${targeted.target.context}`));
     revisions.forEach((r) => line(`  ${row(r)}`));
   }
   line(`TLS issuer in use: ${certificate.issuer ? ISSUER_NAMES[certificate.issuer] : 'none'}\n`);
@@ -56,12 +56,12 @@ export async function rollback(session: Session, to: number | undefined, yes: st
 
   const started = Date.now();
   const moved = moves
-    .map((m) => `${m.placed.meaning.clusterId} ${m.from.revision}→${m.to?.revision ?? 'stays'}`)
+    .map((m) => `${m.targeted.spec.clusterId} ${m.from.revision}→${m.to?.revision ?? 'stays'}`)
     .join(', ');
   journal({ event: 'rollback', reason: moved });
   const folder = await saveEvidence(
     ctx,
-    [gke, ...remotes].filter((r) => r.past.length > 0).map((r) => r.placed),
+    [gke, ...remotes].filter((r) => r.past.length > 0).map((r) => r.targeted),
   );
   line(`evidence saved in ${relative(process.cwd(), folder)}`);
   try {
@@ -84,8 +84,8 @@ function row({ revision, updated, status, tags, description }: Past): string {
   return `${String(revision).padStart(3)}  ${at}  ${status.padEnd(11)} images ${(tags.join(', ') || 'none').padEnd(10)} ${description}`;
 }
 
-function moveLine({ placed, from, to, reason }: Move): string {
-  const { clusterId } = placed.meaning;
+function moveLine({ targeted, from, to, reason }: Move): string {
+  const { clusterId } = targeted.spec;
   return to
     ? `${clusterId}: revision ${from.revision} → ${to.revision} (image ${to.tags.join(', ')})`
     : `${clusterId}: stays at revision ${from.revision}: ${reason}`;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ChartRefused, fitRelease, type Fit } from '../../lib/chart/fit.ts';
 import { isMoving } from '../../lib/chart/rules/images.ts';
-import { CA_FILE, type Meaning } from '../../lib/chart/meaning.ts';
+import { CA_FILE, type ReleaseSpec } from '../../lib/chart/release-spec.ts';
 import { inspectRelease } from '../../lib/chart/inspect.ts';
 import { at, merged } from '../../lib/chart/value-tree.ts';
 import { envOf, workloads } from '../../lib/chart/workloads.ts';
@@ -50,13 +50,13 @@ test.each(COMPLETE)('remote side on %s: an executor and nothing else that runs',
   ]);
   const running = workloads(fit.objects).filter((w) => w.replicas > 0);
   expect(running.map((w) => w.name)).toEqual(['Deployment/kubently-remote-executor']);
-  expect(fit.around.map((a) => a.kind)).toEqual(['register-token', 'restart-on-secret-change', 'hpa-remove']);
+  expect(fit.extras.map((a) => a.kind)).toEqual(['register-token', 'restart-on-secret-change', 'hpa-remove']);
 });
 
 test.each(COMPLETE)(
   'another remote on %s, fitted like the first: the same values as by itself, in few renders',
   async (shape) => {
-    const other: Meaning = { ...remote, release: 'kubently-other', namespace: 'other', clusterId: 'other' };
+    const other: ReleaseSpec = { ...remote, release: 'kubently-other', namespace: 'other', clusterId: 'other' };
     const [first, alone] = await Promise.all([remote, other].map((m) => fitRelease(m, fixture(shape), render)));
     let renders = 0;
     const counted: typeof render = (r) => render(r).finally(() => renders++);
@@ -67,15 +67,15 @@ test.each(COMPLETE)(
   },
 );
 
-test.each<[string, Meaning]>([
+test.each<[string, ReleaseSpec]>([
   ['GKE', gke],
   ['remote', remote],
-])('%s side on A: refused, since no Secret can be referenced', async (_, meaning) => {
-  const refusal = await fitRelease(meaning, fixture('A'), render).catch((e: unknown) => e);
+])('%s side on A: refused, since no Secret can be referenced', async (_, spec) => {
+  const refusal = await fitRelease(spec, fixture('A'), render).catch((e: unknown) => e);
   expect(refusal).toBeInstanceOf(ChartRefused);
   const { reason, firstChart } = refusal as ChartRefused;
-  expect(reason).toContain(`${meaning.release}-executor-token (executor-token)`);
-  if (meaning.side === 'gke') expect(reason).toContain('kubently-api-keys (api-keys)');
+  expect(reason).toContain(`${spec.release}-executor-token (executor-token)`);
+  if (spec.side === 'gke') expect(reason).toContain('kubently-api-keys (api-keys)');
   expect(firstChart).toContain('5d13e03');
 });
 
@@ -100,7 +100,7 @@ test('a private CA: by value where the chart takes the env entry, else by the pa
     fitRelease(withCa, fixture('B'), render),
     fitRelease(withCa, fixture('H'), render),
   ]);
-  const patchOf = (fit: Fit) => JSON.stringify(fit.around.find((a) => a.kind === 'executor-ca'));
+  const patchOf = (fit: Fit) => JSON.stringify(fit.extras.find((a) => a.kind === 'executor-ca'));
   expect(at(h.values, ['executor', 'env', 'KUBENTLY_CA_CERT'])).toBe(CA_FILE);
   expect(patchOf(h)).not.toContain('"env"');
   expect(at(b.values, ['executor', 'env', 'KUBENTLY_CA_CERT'])).toBeUndefined();
@@ -115,11 +115,11 @@ test('a release name without kubently: the Redis host is brought together by ful
 });
 
 test('around the GKE release: what values cannot do, with the names of the render', async () => {
-  const { around } = await fitRelease({ ...gke, replicas: 3 }, fixture('H'), render);
-  expect(around).toContainEqual(
+  const { extras } = await fitRelease({ ...gke, replicas: 3 }, fixture('H'), render);
+  expect(extras).toContainEqual(
     expect.objectContaining({ kind: 'certificate', name: 'kubently-api-tls', host: gke.host }),
   );
-  expect(around).toContainEqual(
+  expect(extras).toContainEqual(
     expect.objectContaining({ kind: 'hpa-adopt', name: 'kubently-api', minReplicas: 3, maxReplicas: 10 }),
   );
   const labels = (component: string) => ({
@@ -127,11 +127,11 @@ test('around the GKE release: what values cannot do, with the names of the rende
     'app.kubernetes.io/instance': 'kubently',
     'app.kubernetes.io/component': component,
   });
-  expect(around).toContainEqual(
+  expect(extras).toContainEqual(
     expect.objectContaining({ kind: 'network-policy', redis: labels('redis'), api: labels('api'), port: 6379 }),
   );
-  expect(around).toContainEqual(expect.objectContaining({ kind: 'pod-disruption-budget', selector: labels('api') }));
-  const drained = around.find((a) => a.kind === 'drained-first');
+  expect(extras).toContainEqual(expect.objectContaining({ kind: 'pod-disruption-budget', selector: labels('api') }));
+  const drained = extras.find((a) => a.kind === 'drained-first');
   expect(drained).toMatchObject({ deployment: 'kubently-api' });
   expect(JSON.stringify(drained?.patch)).toContain('{"name":"api","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}');
 });

@@ -1,7 +1,7 @@
 /** A chart that changed since: each change is either adapted to or reported by name, and none passes in silence. */
 import { expect, test } from 'vitest';
 import { fitRelease, type Finding, type Fit } from '../../lib/chart/fit.ts';
-import type { Meaning } from '../../lib/chart/meaning.ts';
+import type { ReleaseSpec } from '../../lib/chart/release-spec.ts';
 import { at } from '../../lib/chart/value-tree.ts';
 import { gke, mutated, remote, render } from './releases.ts';
 
@@ -10,10 +10,10 @@ const inExecutor = 'templates/executor-deployment.yaml';
 const swap = (from: string | RegExp, to: string) => (text: string) => text.replaceAll(from, to);
 const insert = (before: string, lines: string) => (text: string) => text.replace(before, lines + before);
 
-async function fitMutated(changes: Record<string, (text: string) => string>, meaning: Meaning = gke): Promise<Fit> {
+async function fitMutated(changes: Record<string, (text: string) => string>, spec: ReleaseSpec = gke): Promise<Fit> {
   let fit: Fit | undefined;
   await mutated('H', changes, async (chart) => {
-    fit = await fitRelease(meaning, chart, render);
+    fit = await fitRelease(spec, chart, render);
   });
   if (!fit) throw new Error('not fitted');
   return fit;
@@ -51,7 +51,7 @@ test('a component label changed throughout: the policies around the chart follow
   const label = swap('app.kubernetes.io/component: api', 'app.kubernetes.io/component: server');
   const fit = await fitMutated({ [inApi]: label, 'templates/api-service.yaml': label });
   expect(errors(fit)).toEqual([]);
-  const policy = fit.around.find((a) => a.kind === 'network-policy');
+  const policy = fit.extras.find((a) => a.kind === 'network-policy');
   expect(policy?.api['app.kubernetes.io/component']).toBe('server');
 });
 
@@ -60,7 +60,7 @@ test('an API that drains by itself is not patched for it', async () => {
     [inApi]: insert('readinessProbe:', 'lifecycle: { preStop: { exec: { command: [sleep, "9"] } } }\n          '),
   });
   expect(errors(fit)).toEqual([]);
-  expect(fit.around.map((a) => a.kind)).not.toContain('drained-first');
+  expect(fit.extras.map((a) => a.kind)).not.toContain('drained-first');
 });
 
 test('a label changed on the pods only: the broken selectors are named', async () => {

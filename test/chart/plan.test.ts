@@ -14,10 +14,10 @@ async function planFile(name: 'gke' | 'remote'): Promise<Values> {
 }
 
 /** The plan lets the executor in GKE ask the Service. */
-const meanings = { gke: { ...gke, executorApiUrl: 'http://kubently-api:8080' }, remote };
+const specs = { gke: { ...gke, executorApiUrl: 'http://kubently-api:8080' }, remote };
 
 async function inspectPlan(shape: Shape, side: 'gke' | 'remote', more: Values = {}): Promise<Inspection> {
-  return inspectRelease(meanings[side], merged(await planFile(side), more), fixture(shape), render);
+  return inspectRelease(specs[side], merged(await planFile(side), more), fixture(shape), render);
 }
 
 const ids = (inspection: Inspection) => inspection.findings.map((f) => f.id);

@@ -5,7 +5,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import type { GkeMeaning, RemoteMeaning } from '../../lib/chart/meaning.ts';
+import type { GkeReleaseSpec, RemoteReleaseSpec } from '../../lib/chart/release-spec.ts';
 import type { Render } from '../../lib/chart/render.ts';
 
 export type Shape = 'A' | 'B' | 'C' | 'H';
@@ -60,7 +60,7 @@ export async function mutated(
   }
 }
 
-export const gke: GkeMeaning = {
+export const gke: GkeReleaseSpec = {
   side: 'gke',
   release: 'kubently',
   namespace: 'kubently',
@@ -80,7 +80,7 @@ export const gke: GkeMeaning = {
   caFile: false,
 };
 
-export const remote: RemoteMeaning = {
+export const remote: RemoteReleaseSpec = {
   side: 'remote',
   release: 'kubently-remote',
   namespace: 'kubently-remote',

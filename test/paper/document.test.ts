@@ -147,11 +147,11 @@ function expected(asked: Asked): { argv: string[]; input: unknown } {
   if (asked.kind !== 'command') throw new Error(`${asked.kind} is no change`);
   const { command } = asked;
   const there = (word: string): string => recorded.moved.reduce((w, [from, to]) => w.replaceAll(from, to), word);
-  return { argv: [command.binary, ...command.args.map(there)], input: meaningOf(textOf(command)) };
+  return { argv: [command.binary, ...command.args.map(there)], input: releaseSpecOf(textOf(command)) };
 }
 
 /** An input by what it says, so that JSON and YAML compare. */
-function meaningOf(input: string): unknown {
+function releaseSpecOf(input: string): unknown {
   if (!input.includes('\n') && !input.startsWith('{')) return input;
   // As helm and kubectl read it.
   const documents = parseAllDocuments(input, { version: '1.1' }).map(
@@ -162,7 +162,7 @@ function meaningOf(input: string): unknown {
 }
 
 function seen({ argv, input }: Ran): { argv: string[]; input: unknown } {
-  if (argv[0] !== 'curl') return { argv, input: meaningOf(input) };
+  if (argv[0] !== 'curl') return { argv, input: releaseSpecOf(input) };
   const after = (flag: string): string => argv[argv.indexOf(flag) + 1] ?? '';
   const body: unknown = argv.includes('--data') ? parse(after('--data').replace(/^@/, '')) : undefined;
   return { argv: ['curl', after('--request'), argv.find((a) => a.startsWith('https:')) ?? ''], input: body };

@@ -28,7 +28,7 @@ export function answerToHello(host: string, hello: Hello): Promise<string> {
       received = Buffer.concat([received, chunk]);
       if (received.length < 5 || received.length < 5 + received.readUInt16BE(3)) return;
       socket.destroy();
-      resolve(meaning(received));
+      resolve(spec(received));
     });
     socket.on('end', () => reject(new Error('closed without an answer')));
     socket.on('timeout', () => socket.destroy(new Error('no answer within 10 s')));
@@ -36,7 +36,7 @@ export function answerToHello(host: string, hello: Hello): Promise<string> {
   });
 }
 
-function meaning(answer: Buffer): string {
+function spec(answer: Buffer): string {
   const [type] = answer;
   if (type === 21) return `refused: ${ALERTS[answer[6] ?? 0] ?? `alert ${answer[6] ?? '?'}`}`;
   if (type !== 22 || answer[5] !== 2) return `not TLS: ${answer.subarray(0, 20).toString('latin1')}`;

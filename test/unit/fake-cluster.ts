@@ -143,7 +143,7 @@ export class FakeCluster implements World {
     if (own[0] === 'rollback' && own[3] === '--force-conflicts' && own.length === 4) return '';
     if (
       own[0] === 'upgrade' &&
-      /--create-namespace --force-conflicts( --post-renderer around --post-renderer-args \S+)? --values -$/.test(line)
+      /--create-namespace --force-conflicts( --post-renderer extras --post-renderer-args \S+)? --values -$/.test(line)
     ) {
       this.helmUpgrade(command);
       return '';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ofOneMoment } from '../../lib/context.ts';
+import { withReadCache } from '../../lib/context.ts';
 import { Kubectl, secretObject, secretValue } from '../../lib/clients/kubectl.ts';
 import { Helm } from '../../lib/clients/helm.ts';
 import { Secret } from '../../lib/base/secret.ts';
@@ -135,7 +135,7 @@ test('Secrets: made from boxes, read into boxes, never half', () => {
 test('in a look of one moment an object is read once', async () => {
   const cluster = new FakeCluster('gke-context', [object('ConfigMap', 'a')]);
   const outside = fakeOutside({ worlds: [cluster] });
-  const kube = ofOneMoment(contextOf(outside)).kube(AT);
+  const kube = withReadCache(contextOf(outside)).kube(AT);
   expect(await kube.get('ConfigMap', 'a')).toBeDefined();
   expect(await kube.get('ConfigMap', 'a')).toBeDefined();
   expect(outside.commands).toHaveLength(1);

@@ -3,7 +3,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import type { Context } from '../../lib/context.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import type { JournalEntry } from '../../lib/runner/journal.ts';
-import { aroundLines, look, lookAtSteps, type View } from '../../lib/runner/look.ts';
+import { extraLines, look, lookAtSteps, type View } from '../../lib/runner/look.ts';
 import { screen } from '../../lib/runner/show.ts';
 import { absent, conflict, differs, done, type Check, type Step, type StepId } from '../../lib/step.ts';
 import { STEPS } from '../../scripts/steps.ts';
@@ -16,7 +16,7 @@ vi.mock('../../lib/chart/fit.ts', () => ({
   fitRelease: ({ release }: { release: string }) =>
     Promise.resolve({
       values: VALUES,
-      around: AROUND.map((a) => ({ ...a, says: `${a.kind} of ${release}` })),
+      extras: AROUND.map((a) => ({ ...a, says: `${a.kind} of ${release}` })),
       findings: [],
     }),
 }));
@@ -57,7 +57,7 @@ const states = (rows: readonly { id: StepId; state: string; after?: StepId }[]):
 
 test('on a first run every step is looked at: nothing fails, nothing is guessed, nothing is changed', async () => {
   const { outside, ctx } = nothingThere();
-  const rows = await lookAtSteps(STEPS, STEPS, { ...ctx, foreseen: new Map() });
+  const rows = await lookAtSteps(STEPS, STEPS, { ...ctx, plannedFits: new Map() });
   expect(states(rows)).toEqual({
     '1.0': 'absent',
     '1.1': 'absent',
@@ -92,13 +92,13 @@ test('status does not fit charts: what only a fit tells is known after 2.4', asy
 
 test('what is done around each chart is told, by release, also before anything is kept', async () => {
   const { ctx } = nothingThere();
-  const lines = await aroundLines(STEPS, { ...ctx, foreseen: new Map() });
+  const lines = await extraLines(STEPS, { ...ctx, plannedFits: new Map() });
   expect(lines).toContainEqual({ step: '2.5', says: 'network-policy of kubently' });
   expect(lines).toContainEqual({ step: '3.2', says: 'hpa-remove of kubently-remote' });
   const [only25] = STEPS.filter((s) => s.id === '2.5');
-  expect((await aroundLines(only25 ? [only25] : [], { ...ctx, foreseen: new Map() })).map((l) => l.step)).not.toContain(
-    '3.2',
-  );
+  expect(
+    (await extraLines(only25 ? [only25] : [], { ...ctx, plannedFits: new Map() })).map((l) => l.step),
+  ).not.toContain('3.2');
 });
 
 test('a check that cannot read before what it needs is there is unknown, through several needs', async () => {
@@ -189,7 +189,7 @@ test('--json is one document: state, reason, lines, after; the status in it', as
         after: '1.0',
       },
     ],
-    around: [],
+    extras: [],
   });
   expect(status).toBe(3);
 });

@@ -1,7 +1,7 @@
 /** A checkout with a chart of two files, and its fit: what the steps after 2.4 start from. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Around } from '../../lib/chart/around.ts';
+import type { ReleaseExtra } from '../../lib/chart/release-extras.ts';
 import { chartPath } from '../../lib/deployment/kubently/checkout.ts';
 import type { Settings } from '../../lib/settings/settings.ts';
 import { settings, type Row } from './outside.ts';
@@ -20,7 +20,7 @@ export const MANIFEST = [
 ].join('\n');
 
 const place = { namespace: 'kubently', says: '' };
-export const AROUND: Around[] = [
+export const AROUND: ReleaseExtra[] = [
   { kind: 'pod-disruption-budget', name: 'kubently-api', selector: { part: 'api' }, minAvailable: 1, ...place },
   {
     kind: 'network-policy',

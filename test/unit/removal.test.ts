@@ -1,14 +1,14 @@
 /** Removal: what is the deployment's own, what is spared and why, in which order it goes, and what is said in the end. */
 import { beforeEach, expect, test, vi } from 'vitest';
 import { Chalk } from 'chalk';
-import { clear } from '../../lib/deployment/ownership/clear.ts';
+import { removeObjects } from '../../lib/deployment/ownership/remove-objects.ts';
 import type { Context } from '../../lib/context.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { inventory, itemLines, leftLines } from '../../lib/operations/removal/inventory.ts';
 import { placeOf } from '../../lib/deployment/ownership/ownership.ts';
 import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import { Secret } from '../../lib/base/secret.ts';
-import { sparedBy } from '../../lib/deployment/ownership/spared.ts';
+import { retainedBy } from '../../lib/deployment/ownership/retained.ts';
 import { absent, type ChangeStep, type StepId } from '../../lib/step.ts';
 import { writeTokens } from '../../lib/deployment/kubently/tokens.ts';
 import { keepOf, remove } from '../../scripts/ops/remove.ts';
@@ -192,12 +192,12 @@ test('KEEP names only what there is to keep', () => {
 test('another Certificate keeps cert-manager, and by its issuer all that the issuer needs', async () => {
   gke.objects.push(certificate('theirs', 'other', 'letsencrypt-prod'));
   const { ctx } = await make();
-  const spared = await sparedBy(ctx, NOTHING);
-  expect(Object.fromEntries(spared)).toEqual({
+  const retained = await retainedBy(ctx, NOTHING);
+  expect(Object.fromEntries(retained)).toEqual({
     'cert-manager': 'Certificate other/theirs needs it',
     issuers: 'Certificate other/theirs is issued by them',
   });
-  const kept = (await inventory(ctx, spared)).filter((i) => i.kept !== undefined).map((i) => `${i.kind} ${i.name}`);
+  const kept = (await inventory(ctx, retained)).filter((i) => i.kept !== undefined).map((i) => `${i.kind} ${i.name}`);
   expect(kept).toEqual(
     expect.arrayContaining([
       `Service account ${EMAIL}`,
@@ -206,7 +206,7 @@ test('another Certificate keeps cert-manager, and by its issuer all that the iss
       'CustomResourceDefinition certificates.cert-manager.io',
     ]),
   );
-  expect(leftLines(await inventory(ctx, spared)).join('\n')).toContain('Certificate other/theirs needs it');
+  expect(leftLines(await inventory(ctx, retained)).join('\n')).toContain('Certificate other/theirs needs it');
 });
 
 test('a cert-manager that was there before stays; the runbook’s issuers and account go', async () => {
@@ -225,26 +225,26 @@ test('another Ingress of the class keeps controller and address; an existing con
   gke.objects.push({ ...object('Ingress', 'shop', 'shop'), spec: { ingressClassName: 'nginx' } });
   Object.assign(google.address ?? {}, { status: 'IN_USE' });
   const { ctx } = await make();
-  const spared = await sparedBy(ctx, NOTHING);
-  expect(spared.get('ingress')).toBe('Ingress shop/shop is served by it');
-  expect(spared.get('address')).toContain('the ingress controller stays at it');
+  const retained = await retainedBy(ctx, NOTHING);
+  expect(retained.get('ingress')).toBe('Ingress shop/shop is served by it');
+  expect(retained.get('address')).toContain('the ingress controller stays at it');
   ctx.settings.ingressController = 'existing';
-  expect((await sparedBy(ctx, NOTHING)).get('ingress')).toContain('existing');
+  expect((await retainedBy(ctx, NOTHING)).get('ingress')).toContain('existing');
 });
 
 test('an address that somebody else reserved and a record that points elsewhere stay', async () => {
   Object.assign(google.address ?? {}, { description: 'by hand' });
   google.record = { name: 'x', type: 'A', ttl: 300, rrdatas: ['198.51.100.1'] };
-  const spared = await sparedBy((await make()).ctx, NOTHING);
-  expect(spared.get('address')).toContain('did not reserve it');
-  expect(spared.get('record')).toContain('points to 198.51.100.1');
+  const retained = await retainedBy((await make()).ctx, NOTHING);
+  expect(retained.get('address')).toContain('did not reserve it');
+  expect(retained.get('record')).toContain('points to 198.51.100.1');
 });
 
 test('a namespace that holds something of others stays, and only the deployment’s own goes out of it', async () => {
   gke.objects.push(object('ConfigMap', 'theirs', 'kubently'));
   const { outside, ctx } = await make();
   const place = placeOf(ctx.settings, 'release');
-  await clear(ctx, place, new Map());
+  await removeObjects(ctx, place, new Map());
   expect(outside.changes.some((c) => c.includes('Namespace/'))).toBe(false);
   const left = gke.objects.filter((o) => o.metadata.namespace === 'kubently').map((o) => o.metadata.name);
   expect(left).toEqual(['kubently-api-x', 'kube-root-ca.crt', 'theirs']);

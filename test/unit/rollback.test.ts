@@ -4,15 +4,15 @@ import { deployment, FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, json, type World } from './outside.ts';
 import { FakeKubently, withTokens } from './remote.ts';
 import { checkedOut, checkoutRows, MANIFEST } from './released.ts';
-import type { Placed } from '../../lib/deployment/release/placed.ts';
+import type { TargetedRelease } from '../../lib/deployment/release/targeted-release.ts';
 
-const placed = (clusterId: string, release: string): Placed =>
+const targeted = (clusterId: string, release: string): TargetedRelease =>
   ({
-    meaning: { side: 'gke', clusterId, release, namespace: 'kubently' },
+    spec: { side: 'gke', clusterId, release, namespace: 'kubently' },
     target: { context: 'gke-context', namespace: 'kubently' },
-  }) as Placed;
-const GKE = placed('gke', 'kubently');
-const REMOTE = placed('kind-remote', 'kubently-remote');
+  }) as TargetedRelease;
+const GKE = targeted('gke', 'kubently');
+const REMOTE = targeted('kind-remote', 'kubently-remote');
 
 function revision(n: number, status: string, tag: string): Past {
   return { revision: n, status, updated: '2026-11-23T12:55:07Z', description: '', tags: [tag] };
@@ -25,20 +25,20 @@ const HISTORY = [
 ];
 
 test('without TO: the last revision that worked; a failed one is passed over', () => {
-  const [move] = planMoves({ placed: GKE, past: HISTORY }, []);
+  const [move] = planMoves({ targeted: GKE, past: HISTORY }, []);
   expect([move?.from.revision, move?.to?.revision]).toEqual([3, 1]);
 });
 
 test('TO names a revision; one that is not there, or the present one, is refused with the list', () => {
-  expect(planMoves({ placed: GKE, past: HISTORY }, [], 2)[0]?.to?.revision).toBe(2);
-  expect(() => planMoves({ placed: GKE, past: HISTORY }, [], 9)).toThrow('there is no revision 9');
-  expect(() => planMoves({ placed: GKE, past: HISTORY }, [], 3)).toThrow('is the present one');
-  expect(() => planMoves({ placed: GKE, past: HISTORY.slice(2) }, [])).toThrow('no earlier revision');
-  expect(() => planMoves({ placed: GKE, past: [] }, [])).toThrow('there is no release kubently');
+  expect(planMoves({ targeted: GKE, past: HISTORY }, [], 2)[0]?.to?.revision).toBe(2);
+  expect(() => planMoves({ targeted: GKE, past: HISTORY }, [], 9)).toThrow('there is no revision 9');
+  expect(() => planMoves({ targeted: GKE, past: HISTORY }, [], 3)).toThrow('is the present one');
+  expect(() => planMoves({ targeted: GKE, past: HISTORY.slice(2) }, [])).toThrow('no earlier revision');
+  expect(() => planMoves({ targeted: GKE, past: [] }, [])).toThrow('there is no release kubently');
 });
 
 test('a remote goes to its newest revision with the same image, or stays and says why', () => {
-  const to = (history: Past[]) => planMoves({ placed: GKE, past: HISTORY }, [{ placed: REMOTE, past: history }])[1];
+  const to = (history: Past[]) => planMoves({ targeted: GKE, past: HISTORY }, [{ targeted: REMOTE, past: history }])[1];
   expect(
     to([revision(4, 'superseded', 'aaa1111'), revision(5, 'superseded', 'aaa1111'), revision(6, 'deployed', 'ccc3333')])
       ?.to?.revision,
@@ -106,8 +106,8 @@ test('rolls back those that move, by helm, and waits for what they run; the othe
   const [one, two] = await past(contextOf(outside, given), GKE);
   if (!one || !two) throw new Error('no history');
   const moves = [
-    { placed: GKE, from: two, to: one, reason: '' },
-    { placed: REMOTE, from: two, to: undefined, reason: 'it stays' },
+    { targeted: GKE, from: two, to: one, reason: '' },
+    { targeted: REMOTE, from: two, to: undefined, reason: 'it stays' },
   ];
   await rollBack(contextOf(outside, given), moves, (text) => void notes.push(text));
   expect(outside.changes).toEqual([

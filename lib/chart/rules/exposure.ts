@@ -1,7 +1,7 @@
 /** What a release would give away: secret values in its text, passwords on command lines, roles that read Secrets, debug flags. */
 import type { IContainer } from 'kubernetes-models/v1/Container';
 import type { Finding } from '../finding.ts';
-import { LLM_ENV } from '../meaning.ts';
+import { LLM_ENV } from '../release-spec.ts';
 import { nameOf } from '../render.ts';
 import { isRetired } from '../retired-models.ts';
 import { envOf, everyContainer, type Workload } from '../workloads.ts';
@@ -153,9 +153,9 @@ export function rolesThatReadSecrets(objects: readonly KubeObject[]): Finding[] 
     }));
 }
 
-function retiredModel({ meaning, roles: { api } }: Release): Finding[] {
-  if (meaning.side !== 'gke' || !api) return [];
-  const name = LLM_ENV[meaning.llmProvider].model;
+function retiredModel({ spec, roles: { api } }: Release): Finding[] {
+  if (spec.side !== 'gke' || !api) return [];
+  const name = LLM_ENV[spec.llmProvider].model;
   const model = envOf(api.containers, name)?.value ?? '';
   const finding = (grade: Finding['grade'], id: string, message: string): Finding[] => [
     {

@@ -1,6 +1,6 @@
 /** Images by an immutable tag. */
 import type { Finding } from '../finding.ts';
-import { executorImage } from '../meaning.ts';
+import { executorImage } from '../release-spec.ts';
 import { everyContainer } from '../workloads.ts';
 import type { Release, Rule } from './rule.ts';
 
@@ -36,6 +36,6 @@ export const imagesImmutable: Rule = (release) => {
   );
 };
 
-function ownRepositories({ meaning }: Release): string[] {
-  return [executorImage(meaning).repository, ...(meaning.side === 'gke' ? [meaning.images.api.repository] : [])];
+function ownRepositories({ spec }: Release): string[] {
+  return [executorImage(spec).repository, ...(spec.side === 'gke' ? [spec.images.api.repository] : [])];
 }

@@ -2,7 +2,7 @@
 import type { IIngressSpec } from 'kubernetes-models/networking.k8s.io/v1/IngressSpec';
 import { HONOURED_BY_TRAEFIK, NGINX_PREFIX } from '../ingress-annotations.ts';
 import type { Finding } from '../finding.ts';
-import type { GkeMeaning } from '../meaning.ts';
+import type { GkeReleaseSpec } from '../release-spec.ts';
 import { nameOf } from '../render.ts';
 import type { Release, Rule } from './rule.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
@@ -13,21 +13,21 @@ export const ISSUER_ANNOTATION = /^(cert-manager\.io\/(cluster-)?issuer(-kind|-g
 /** Annotations whose text becomes the controller's own configuration: who may write an Ingress commands the controller (CVE-2021-25742). */
 export const SNIPPET_ANNOTATION = /^nginx\.(ingress\.kubernetes\.io|org)\/(.*-)?snippets?$/;
 
-export const ingressAsMeant: Rule = (release) => {
-  const { meaning, objects } = release;
+export const ingressMatchesSpec: Rule = (release) => {
+  const { spec, objects } = release;
   const ingresses = objects.filter((o) => o.kind === 'Ingress');
-  if (meaning.side !== 'gke') return [];
+  if (spec.side !== 'gke') return [];
   if (ingresses.length === 0)
     return [
       finding(
         'no-ingress',
         undefined,
-        `the release has no Ingress for ${meaning.host}`,
+        `the release has no Ingress for ${spec.host}`,
         'see the values that the chart ignores',
       ),
     ];
   return [
-    ...ingresses.flatMap((i) => [...specFindings(i, meaning, release), ...annotationFindings(i, meaning)]),
+    ...ingresses.flatMap((i) => [...specFindings(i, spec, release), ...annotationFindings(i, spec)]),
     ...objects.filter((o) => o.apiVersion.startsWith('cert-manager.io/')).map(chartsOwnTls),
   ];
 };
@@ -41,32 +41,32 @@ function chartsOwnTls(object: KubeObject): Finding {
     'chart-tls',
     nameOf(object),
     `the chart makes a ${object.kind} of its own, beside the runbook's Certificate (two owners)`,
-    "turn the chart's TLS off by its values; lib/chart/spellings.ts knows tls.enabled",
+    "turn the chart's TLS off by its values; lib/chart/value-aliases.ts knows tls.enabled",
   );
 }
 
-function specFindings(ingress: KubeObject, meaning: GkeMeaning, { objects }: Release): Finding[] {
+function specFindings(ingress: KubeObject, wanted: GkeReleaseSpec, { objects }: Release): Finding[] {
   const object = nameOf(ingress);
   const spec = ingress['spec'] as IIngressSpec;
   const found: Finding[] = [];
   const remedy = 'see the values that the chart ignores; it may spell the Ingress in another way';
   const hosts = (spec.rules ?? []).map((r) => r.host ?? '(any)');
-  if (hosts.length !== 1 || hosts[0] !== meaning.host)
+  if (hosts.length !== 1 || hosts[0] !== wanted.host)
     found.push(
-      finding('ingress-host', object, `serves ${hosts.join(', ') || 'no host'} instead of ${meaning.host}`, remedy),
+      finding('ingress-host', object, `serves ${hosts.join(', ') || 'no host'} instead of ${wanted.host}`, remedy),
     );
   const className = spec.ingressClassName ?? ingress.metadata.annotations?.['kubernetes.io/ingress.class'] ?? 'none';
-  if (className !== meaning.ingressClass)
-    found.push(finding('ingress-class', object, `has class ${className} instead of ${meaning.ingressClass}`, remedy));
+  if (className !== wanted.ingressClass)
+    found.push(finding('ingress-class', object, `has class ${className} instead of ${wanted.ingressClass}`, remedy));
   const tls = spec.tls ?? [];
-  const covered = tls.some((t) => t.secretName === meaning.tlsSecret && t.hosts?.includes(meaning.host));
+  const covered = tls.some((t) => t.secretName === wanted.tlsSecret && t.hosts?.includes(wanted.host));
   if (tls.length !== 1 || !covered) {
     const shown = tls.map((t) => `${t.secretName ?? 'no Secret'} for ${t.hosts?.join(', ') ?? 'no host'}`).join('; ');
     found.push(
       finding(
         'ingress-tls',
         object,
-        `has TLS ${shown || 'off'} instead of ${meaning.tlsSecret} for ${meaning.host}`,
+        `has TLS ${shown || 'off'} instead of ${wanted.tlsSecret} for ${wanted.host}`,
         remedy,
       ),
     );
@@ -98,7 +98,7 @@ function backendFindings(
   ];
 }
 
-function annotationFindings(ingress: KubeObject, meaning: GkeMeaning): Finding[] {
+function annotationFindings(ingress: KubeObject, spec: GkeReleaseSpec): Finding[] {
   const object = nameOf(ingress);
   return Object.keys(ingress.metadata.annotations ?? {}).flatMap((key): Finding[] => {
     if (ISSUER_ANNOTATION.test(key))
@@ -122,7 +122,7 @@ function annotationFindings(ingress: KubeObject, meaning: GkeMeaning): Finding[]
         ),
       ];
     const name = key.startsWith(NGINX_PREFIX) ? key.slice(NGINX_PREFIX.length) : undefined;
-    if (name === undefined || meaning.ingressController === 'existing' || HONOURED_BY_TRAEFIK.has(name)) return [];
+    if (name === undefined || spec.ingressController === 'existing' || HONOURED_BY_TRAEFIK.has(name)) return [];
     return [
       {
         grade: 'warning',

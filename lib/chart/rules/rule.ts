@@ -1,11 +1,11 @@
 /** What every rule of the inspection is given. */
 import type { Finding } from '../finding.ts';
-import type { Meaning } from '../meaning.ts';
+import type { ReleaseSpec } from '../release-spec.ts';
 import type { Roles, Workload } from '../workloads.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
 
 export interface Release {
-  meaning: Meaning;
+  spec: ReleaseSpec;
   text: string;
   /** Objects that fit their schema. */
   objects: readonly KubeObject[];

@@ -1,6 +1,6 @@
 /** Every Secret and ConfigMap key that a pod reads: rendered with content, created by the runbook, or a finding. */
 import type { Finding } from '../finding.ts';
-import { LLM_ENV, meaningOfEnv, meantSecret } from '../meaning.ts';
+import { LLM_ENV, secretPurposeOf, secretRef } from '../release-spec.ts';
 import { nameOf } from '../render.ts';
 import { everyContainer, type Workload } from '../workloads.ts';
 import type { Release } from './rule.ts';
@@ -31,7 +31,7 @@ interface Reference {
 
 /** The Secrets to create, and what is wrong with those that are read. */
 export function secretsOf(release: Release): { secrets: WantedSecret[]; findings: Finding[] } {
-  const { meaning, objects } = release;
+  const { spec, objects } = release;
   const findings: Finding[] = [];
   const wanted = new Map<string, WantedSecret>();
   for (const reference of release.running.flatMap(references)) {
@@ -41,7 +41,7 @@ export function secretsOf(release: Release): { secrets: WantedSecret[]; findings
       findings.push(...rendered.flatMap((o) => contentFindings(reference, o, holds)));
     } else if (reference.kind === 'Secret' && holds !== undefined && reference.key !== undefined) {
       const secret = wanted.get(reference.name) ?? {
-        namespace: meaning.namespace,
+        namespace: spec.namespace,
         name: reference.name,
         keys: [],
         holds: {},
@@ -51,7 +51,7 @@ export function secretsOf(release: Release): { secrets: WantedSecret[]; findings
       if (!secret.keys.includes(reference.key)) secret.keys.push(reference.key);
       secret.holds[reference.key] = holds;
       secret.optional &&= reference.optional;
-      findings.push(...renamed(reference, holds, meaning.release));
+      findings.push(...renamed(reference, holds, spec.release));
     } else if (!reference.optional) {
       findings.push(unknown(reference));
     }
@@ -61,12 +61,12 @@ export function secretsOf(release: Release): { secrets: WantedSecret[]; findings
 
 /** What an env entry's Secret is to hold: LLM keys are told apart by their env name. */
 function secretHeldBy(env: string): string | undefined {
-  const meaning = meaningOfEnv(env);
-  return meaning === 'llm-key' ? env : meaning;
+  const spec = secretPurposeOf(env);
+  return spec === 'llm-key' ? env : spec;
 }
 
 function renamed({ name, key, workload, where }: Reference, holds: string, release: string): Finding[] {
-  const meant = meantSecret(holds, release);
+  const meant = secretRef(holds, release);
   if (name === meant.name && key === meant.key) return [];
   return [
     {
@@ -76,7 +76,7 @@ function renamed({ name, key, workload, where }: Reference, holds: string, relea
       path: where,
       message: `the chart reads the ${holds} from key ${key ?? ''} of Secret ${name}; the runbook creates key ${meant.key} of ${meant.name}`,
       remedy:
-        'name the usual Secret by the values of the chart, or teach meantSecret in lib/chart/meaning.ts the new name',
+        'name the usual Secret by the values of the chart, or teach secretRef in lib/chart/release-spec.ts the new name',
     },
   ];
 }
@@ -174,16 +174,16 @@ function references(workload: Workload): Reference[] {
 }
 
 /** A finding where the API reads no key of the provider it is told to use. */
-export function llmKeyFindings({ meaning, roles }: Release): Finding[] {
-  if (meaning.side !== 'gke' || !roles.api) return [];
-  const name = LLM_ENV[meaning.llmProvider].key;
+export function llmKeyFindings({ spec, roles }: Release): Finding[] {
+  if (spec.side !== 'gke' || !roles.api) return [];
+  const name = LLM_ENV[spec.llmProvider].key;
   if (roles.api.containers.some((c) => c.env?.some((e) => e.name === name) ?? c.envFrom)) return [];
   return [
     {
       grade: 'error',
       id: 'llm-key-unread',
       object: roles.api.name,
-      message: `no container reads ${name}, so the agent cannot ask ${meaning.llmProvider}`,
+      message: `no container reads ${name}, so the agent cannot ask ${spec.llmProvider}`,
       remedy: 'choose another LLM_PROVIDER, or a chart that hands this key to the API',
     },
   ];

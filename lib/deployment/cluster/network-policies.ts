@@ -1,5 +1,5 @@
 /** The NetworkPolicies of the GKE side: nothing comes in but what is needed, and Redis calls nobody. */
-import type { Around } from '../../chart/around.ts';
+import type { ReleaseExtra } from '../../chart/release-extras.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
 import { INGRESS_NAMESPACE } from './infrastructure.ts';
@@ -8,11 +8,11 @@ import type { KubeObject } from '../../base/kubernetes.ts';
 import type { Fitted } from '../../chart/fit.ts';
 
 /** The selectors and ports that the render shows. */
-export type PolicyFacts = Extract<Around, { kind: 'network-policy' }>;
+export type PolicyFacts = Extract<ReleaseExtra, { kind: 'network-policy' }>;
 
 /** @throws Failure where the chart renders no Redis of its own */
-export function policyFacts({ around }: Fitted): PolicyFacts {
-  const facts = around.find((a) => a.kind === 'network-policy');
+export function policyFacts({ extras }: Fitted): PolicyFacts {
+  const facts = extras.find((a) => a.kind === 'network-policy');
   if (facts) return facts;
   throw new Failure({
     what: 'the chart renders no Redis of its own, so there is nothing to protect',

@@ -3,7 +3,7 @@ import { condition } from '../../clients/conditions.ts';
 import type { Context } from '../../context.ts';
 import { eventsOf, warningLines, type KubeEvent } from '../../clients/events.ts';
 import type { Kubectl } from '../../clients/kubectl.ts';
-import { crashedContainer, podSuspects } from './stuck-pod.ts';
+import { crashedContainer, podSuspects } from './pod-failure.ts';
 import { patience, waitFor, type Probe, type Suspect } from '../../base/wait.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
 

@@ -3,7 +3,7 @@ import { kubentlyApi } from './api.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
 import { selector } from './redis.ts';
-import { podSuspects } from '../cluster/stuck-pod.ts';
+import { podSuspects } from '../cluster/pod-failure.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Remote } from '../../base/target.ts';
 import { patience, waitFor, type Suspect } from '../../base/wait.ts';

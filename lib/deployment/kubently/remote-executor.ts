@@ -1,7 +1,7 @@
 /** One remote cluster's executor: registered, released, connected (plan step 3.2). */
 import { ensureRegistered, kubentlyApi } from './api.ts';
 import type { Context } from '../../context.ts';
-import { CA_CONFIG_MAP } from '../../chart/meaning.ts';
+import { CA_CONFIG_MAP } from '../../chart/release-spec.ts';
 import { remoteSecret, tokenOf } from './secrets.ts';
 import { drift, isNone } from '../../clients/drift.ts';
 import { newExecutorAnswers } from './executor-connection.ts';
@@ -53,7 +53,10 @@ export async function checkRemote(
   if (!tokens[tokenName(remote.id)] || !tokens['REDIS_PASSWORD'])
     return unknownBefore('2.1', 'its token is known after 2.1');
   // Asked at once; what the Secret says comes first.
-  const rest = Promise.all([registration(), remoteRelease(ctx, remote).then((placed) => checkRelease(ctx, placed))]);
+  const rest = Promise.all([
+    registration(),
+    remoteRelease(ctx, remote).then((targeted) => checkRelease(ctx, targeted)),
+  ]);
   rest.catch(() => undefined);
   const secret = await drift(ctx.kube(remote), [remoteSecret(remote, tokens)]);
   if (secret.absent.length > 0) return absent('no token Secret');
@@ -105,6 +108,6 @@ export async function verifyRemote(ctx: Context, remote: Remote): Promise<string
 }
 
 async function rolledOut(ctx: Context, remote: Remote): Promise<void> {
-  const placed = await remoteRelease(ctx, remote);
-  await waitForWorkloads(ctx, placed, await releaseWorkloads(ctx, placed));
+  const targeted = await remoteRelease(ctx, remote);
+  await waitForWorkloads(ctx, targeted, await releaseWorkloads(ctx, targeted));
 }

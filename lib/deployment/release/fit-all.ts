@@ -9,12 +9,12 @@ import { helmTemplate } from '../../clients/helm.ts';
 import { gkeRelease, remoteRelease } from './release.ts';
 import { loadSettings } from '../../settings/settings.ts';
 import { fitRelease, type Fit } from '../../chart/fit.ts';
-import type { Meaning } from '../../chart/meaning.ts';
+import type { ReleaseSpec } from '../../chart/release-spec.ts';
 
 export interface FittedRelease {
   /** gke, or remote; remote-ID where there are several. */
   name: string;
-  meaning: Meaning;
+  spec: ReleaseSpec;
   fit: Fit;
 }
 
@@ -33,18 +33,18 @@ export async function fitAll(env: NodeJS.ProcessEnv): Promise<{ chart: string; r
     throw new BadInput([{ about: 'KUBENTLY_REPO', message, remedy: 'name the folder of a Kubently checkout' }]);
   }
   const several = settings.remotes.length > 1;
-  const placed = await Promise.all([
-    gkeRelease(ctx).then(({ meaning }) => ({ name: 'gke', meaning })),
+  const targeted = await Promise.all([
+    gkeRelease(ctx).then(({ spec }) => ({ name: 'gke', spec })),
     ...settings.remotes.map(async (remote) => {
-      const { meaning } = await remoteRelease(ctx, remote);
-      return { name: several ? `remote-${remote.id}` : 'remote', meaning };
+      const { spec } = await remoteRelease(ctx, remote);
+      return { name: several ? `remote-${remote.id}` : 'remote', spec };
     }),
   ]);
   const releases = await Promise.all(
-    placed.map(async ({ name, meaning }) => ({
+    targeted.map(async ({ name, spec }) => ({
       name,
-      meaning,
-      fit: await fitRelease(meaning, chart, (r) => helmTemplate(run, r)),
+      spec,
+      fit: await fitRelease(spec, chart, (r) => helmTemplate(run, r)),
     })),
   );
   return { chart, releases };

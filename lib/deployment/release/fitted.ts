@@ -11,32 +11,32 @@ import { Failure } from '../../base/failure.ts';
 import { helmTemplate } from '../../clients/helm.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { underway } from '../../base/underway.ts';
-import type { Placed } from './placed.ts';
+import type { TargetedRelease } from './targeted-release.ts';
 
 /** helm reads YAML 1.1, where a bare `on` is a boolean. */
 export const YAML_1_1 = { version: '1.1' } as const;
 
 /** Path of a release's values file: <deployment>/<cluster id>.values.yaml in .runbook. */
-export function valuesPath({ settings }: Context, { meaning }: Placed): string {
-  return join(settings.folder, `${meaning.clusterId}.values.yaml`);
+export function valuesPath({ settings }: Context, { spec }: TargetedRelease): string {
+  return join(settings.folder, `${spec.clusterId}.values.yaml`);
 }
 
 /** Fits the release to the chart; nothing is written. @throws Failure with the findings that are errors */
-async function fit(ctx: Context, placed: Placed, like?: Fitted): Promise<Fitted> {
+async function fit(ctx: Context, targeted: TargetedRelease, like?: Fitted): Promise<Fitted> {
   const { fitRelease } = await import('../../chart/fit.ts');
   const render: Render = (r) => helmTemplate(ctx.run, r);
-  const found = await fitRelease(placed.meaning, chartPath(ctx.settings.repo), render, like?.values);
+  const found = await fitRelease(targeted.spec, chartPath(ctx.settings.repo), render, like?.values);
   const errors = found.findings.filter((f) => f.grade === 'error');
   if (errors.length > 0) {
     const detail = errors.map((f) => `${f.id} ${f.object ?? f.path ?? ''}: ${f.message}\n  ${f.remedy}`).join('\n');
     throw new Failure({
-      what: `the chart does not give a complete release ${placed.meaning.release}: ${errors[0]?.message ?? ''}`,
+      what: `the chart does not give a complete release ${targeted.spec.release}: ${errors[0]?.message ?? ''}`,
       detail,
       next: 'make lint-chart',
     });
   }
-  const { values, around, findings } = found;
-  return { key: await fitKey(ctx, placed), values, around, findings };
+  const { values, extras, findings } = found;
+  return { key: await fitKey(ctx, targeted), values, extras, findings };
 }
 
 /**
@@ -44,43 +44,43 @@ async function fit(ctx: Context, placed: Placed, like?: Fitted): Promise<Fitted>
  * @param like another remote's: of the same chart, it saves most of the renders
  * @throws Failure with the findings that are errors
  */
-export async function fitAndKeep(ctx: Context, placed: Placed, like?: Fitted): Promise<Fitted> {
-  const fitted = await fit(ctx, placed, like);
-  const path = valuesPath(ctx, placed);
+export async function fitAndKeep(ctx: Context, targeted: TargetedRelease, like?: Fitted): Promise<Fitted> {
+  const fitted = await fit(ctx, targeted, like);
+  const path = valuesPath(ctx, targeted);
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   await writeFile(
     path,
-    `# Values of release ${placed.meaning.release}, fitted to the chart by the runbook. Changes are lost.\n${stringify(fitted.values, YAML_1_1)}`,
+    `# Values of release ${targeted.spec.release}, fitted to the chart by the runbook. Changes are lost.\n${stringify(fitted.values, YAML_1_1)}`,
   );
   await writeFile(fittedPath(path), JSON.stringify(fitted));
   return fitted;
 }
 
 /** The kept outcome, or undefined where there is none or it is of another chart, meaning or runbook. */
-export async function keptFit(ctx: Context, placed: Placed): Promise<Fitted | undefined> {
-  const path = fittedPath(valuesPath(ctx, placed));
+export async function keptFit(ctx: Context, targeted: TargetedRelease): Promise<Fitted | undefined> {
+  const path = fittedPath(valuesPath(ctx, targeted));
   if (!existsSync(path)) return undefined;
   const kept = JSON.parse(readFileSync(path, 'utf8')) as Fitted;
-  return kept.key === (await fitKey(ctx, placed)) ? kept : undefined;
+  return kept.key === (await fitKey(ctx, targeted)) ? kept : undefined;
 }
 
 /** The kept outcome, or while planning the one that an earlier step would keep. @throws Failure with the findings that are errors */
-export async function knownFit(ctx: Context, placed: Placed): Promise<Fitted | undefined> {
-  const kept = await keptFit(ctx, placed);
-  if (kept || !ctx.foreseen) return kept;
-  const name = `${placed.target.context}/${placed.meaning.release}`;
-  const foreseen = ctx.foreseen.get(name) ?? fit(ctx, placed);
-  ctx.foreseen.set(name, foreseen);
-  return foreseen;
+export async function knownFit(ctx: Context, targeted: TargetedRelease): Promise<Fitted | undefined> {
+  const kept = await keptFit(ctx, targeted);
+  if (kept || !ctx.plannedFits) return kept;
+  const name = `${targeted.target.context}/${targeted.spec.release}`;
+  const plannedFits = ctx.plannedFits.get(name) ?? fit(ctx, targeted);
+  ctx.plannedFits.set(name, plannedFits);
+  return plannedFits;
 }
 
 /** The kept outcome. @throws Failure naming the step that makes it */
-export async function fitted(ctx: Context, placed: Placed): Promise<Fitted> {
-  const kept = await keptFit(ctx, placed);
+export async function fitted(ctx: Context, targeted: TargetedRelease): Promise<Fitted> {
+  const kept = await keptFit(ctx, targeted);
   if (kept) return kept;
   throw new Failure({
-    what: `the values of ${placed.meaning.release} are not fitted to this checkout`,
-    next: `./runbook ${placed.meaning.side === 'gke' ? '2.4' : '3.1'}`,
+    what: `the values of ${targeted.spec.release} are not fitted to this checkout`,
+    next: `./runbook ${targeted.spec.side === 'gke' ? '2.4' : '3.1'}`,
   });
 }
 
@@ -100,10 +100,10 @@ function fittedPath(values: string): string {
   return values.replace(/\.values\.yaml$/, '.fit.json');
 }
 
-async function fitKey({ settings }: Context, { meaning }: Placed): Promise<string> {
+async function fitKey({ settings }: Context, { spec }: TargetedRelease): Promise<string> {
   const chart = chartPath(settings.repo);
   const files = await underway(reading, chart, () => hashOfFiles(chart));
-  return createHash('sha256').update(JSON.stringify(meaning)).update(files).digest('hex');
+  return createHash('sha256').update(JSON.stringify(spec)).update(files).digest('hex');
 }
 
 /** Every release of a look asks at the same moment. */

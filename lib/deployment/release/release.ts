@@ -3,13 +3,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { aroundObjects, isScaled, kustomization } from './around.ts';
-import type { Meaning } from '../../chart/meaning.ts';
+import { extraObjects, isScaled, kustomization } from './extra-objects.ts';
+import type { ReleaseSpec } from '../../chart/release-spec.ts';
 import { chartPath, headCommit } from '../kubently/checkout.ts';
 import type { Context } from '../../context.ts';
 import { drift } from '../../clients/drift.ts';
 import { differenceLines, fieldDifferences, objectLines } from '../../clients/field-differences.ts';
-import type { Placed } from './placed.ts';
+import type { TargetedRelease } from './targeted-release.ts';
 import { fitted, knownFit, valuesPath } from './fitted.ts';
 import { helmTemplate, objectsOf } from '../../clients/helm.ts';
 import { INGRESS_CLASS } from '../cluster/infrastructure.ts';
@@ -21,10 +21,10 @@ import { TLS_SECRET } from '../../chart/secret-names.ts';
 import type { Fitted } from '../../chart/fit.ts';
 
 /** The GKE release as it is meant at the checkout's commit (plan step 2.4). */
-export async function gkeRelease({ settings, run }: Context): Promise<Placed> {
+export async function gkeRelease({ settings, run }: Context): Promise<TargetedRelease> {
   const { short: tag } = await headCommit(run, settings.repo);
   const { registry } = settings.images;
-  const meaning: Meaning = {
+  const spec: ReleaseSpec = {
     side: 'gke',
     release: settings.release,
     namespace: settings.gke.namespace,
@@ -41,13 +41,13 @@ export async function gkeRelease({ settings, run }: Context): Promise<Placed> {
     llmProvider: settings.llm.provider,
     model: settings.llm.model,
   };
-  return { meaning, target: settings.gke };
+  return { spec, target: settings.gke };
 }
 
 /** A remote cluster's executor-only release (plan step 3.1). */
-export async function remoteRelease({ settings, run }: Context, remote: Remote): Promise<Placed> {
+export async function remoteRelease({ settings, run }: Context, remote: Remote): Promise<TargetedRelease> {
   const { short: tag } = await headCommit(run, settings.repo);
-  const meaning: Meaning = {
+  const spec: ReleaseSpec = {
     side: 'remote',
     release: remote.release,
     namespace: remote.namespace,
@@ -57,29 +57,29 @@ export async function remoteRelease({ settings, run }: Context, remote: Remote):
     apiUrl: `https://${settings.host}`,
     image: { repository: `${settings.images.registry}/executor`, tag },
   };
-  return { meaning, target: remote };
+  return { spec, target: remote };
 }
 
 /** Live truth of a release against what is meant: Helm's record, the objects around it, and its pods. */
-export async function checkRelease(ctx: Context, placed: Placed): Promise<Check> {
-  const { meaning, target } = placed;
-  const kept = await knownFit(ctx, placed);
-  const after = meaning.side === 'gke' ? '2.4' : '3.1';
+export async function checkRelease(ctx: Context, targeted: TargetedRelease): Promise<Check> {
+  const { spec, target } = targeted;
+  const kept = await knownFit(ctx, targeted);
+  const after = spec.side === 'gke' ? '2.4' : '3.1';
   if (!kept) return unknownBefore(after, `the values are known after ${after}`);
-  const release = await ctx.helm(target).release(meaning.release);
-  if (!release) return absent(`no release ${meaning.release} in ${target.namespace}`);
-  if (release.status !== 'deployed') return differs(`release ${meaning.release} is ${release.status}`);
-  const rendered = await render(ctx, placed, kept);
+  const release = await ctx.helm(target).release(spec.release);
+  if (!release) return absent(`no release ${spec.release} in ${target.namespace}`);
+  if (release.status !== 'deployed') return differs(`release ${spec.release} is ${release.status}`);
+  const rendered = await render(ctx, targeted, kept);
   const valueLines = differenceLines(fieldDifferences('values', kept.values, release.values));
   const manifest = objectsOf(release.manifest);
   const meant = rendered.ok ? rendered.objects : [];
   const lines = [...valueLines, ...(rendered.ok ? objectLines(meant, manifest) : [])];
-  if (valueLines.length > 0) return differs(`release ${meaning.release} was installed with other values`, lines);
+  if (valueLines.length > 0) return differs(`release ${spec.release} was installed with other values`, lines);
   if (!rendered.ok || lines.length > 0)
-    return differs(`release ${meaning.release} was rendered by another chart, or before a Secret changed`, lines);
+    return differs(`release ${spec.release} was rendered by another chart, or before a Secret changed`, lines);
   const kube = ctx.kube(target);
   const [live, workloads] = await Promise.all([
-    drift(kube, [...aroundObjects(ctx, placed, kept), ...meant.map((o) => withoutReplicas(meant, o))]),
+    drift(kube, [...extraObjects(ctx, targeted, kept), ...meant.map((o) => withoutReplicas(meant, o))]),
     Promise.all(workloadsOf(manifest).map((w) => kube.get(...w))),
   ]);
   const found = checkOf(live, '');
@@ -87,7 +87,7 @@ export async function checkRelease(ctx: Context, placed: Placed): Promise<Check>
   const gap = workloads.map(rolloutGap).find((g) => g !== undefined);
   return gap
     ? differs(`a workload ${gap}`)
-    : done(`release ${meaning.release}, revision ${release.revision}, is as meant and complete`);
+    : done(`release ${spec.release}, revision ${release.revision}, is as meant and complete`);
 }
 
 type RenderedObjects = { ok: true; objects: KubeObject[] } | { ok: false };
@@ -96,22 +96,22 @@ type RenderedObjects = { ok: true; objects: KubeObject[] } | { ok: false };
  * The objects that this chart gives with the fitted values and the patches around it. They follow from their inputs
  * alone, so an earlier outcome of the same inputs is taken in place of another helm and kubectl kustomize.
  */
-async function render(ctx: Context, placed: Placed, kept: Fitted): Promise<RenderedObjects> {
-  const { meaning } = placed;
-  const postRender = await keepKustomization(ctx, placed, kept);
+async function render(ctx: Context, targeted: TargetedRelease, kept: Fitted): Promise<RenderedObjects> {
+  const { spec } = targeted;
+  const postRender = await keepKustomization(ctx, targeted, kept);
   const key = createHash('sha256')
     .update(kept.key)
     .update(JSON.stringify(kept.values))
     .update(await readFile(postRender))
     .digest('hex');
-  const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.render.json');
+  const path = valuesPath(ctx, targeted).replace(/\.values\.yaml$/, '.render.json');
   const known = existsSync(path)
     ? (JSON.parse(readFileSync(path, 'utf8')) as { key: string; objects: KubeObject[] })
     : undefined;
   if (known?.key === key) return { ok: true, objects: known.objects };
   const rendered = await helmTemplate(ctx.run, {
-    release: meaning.release,
-    namespace: meaning.namespace,
+    release: spec.release,
+    namespace: spec.namespace,
     chart: chartPath(ctx.settings.repo),
     values: kept.values,
     postRender,
@@ -130,20 +130,20 @@ function withoutReplicas(manifest: readonly KubeObject[], object: KubeObject): K
 }
 
 /** Installs or upgrades, with what values cannot say. Returns before the pods run. */
-export async function applyRelease(ctx: Context, placed: Placed): Promise<void> {
-  const { meaning, target } = placed;
-  const kept = await fitted(ctx, placed);
-  const beside = aroundObjects(ctx, placed, kept);
+export async function applyRelease(ctx: Context, targeted: TargetedRelease): Promise<void> {
+  const { spec, target } = targeted;
+  const kept = await fitted(ctx, targeted);
+  const beside = extraObjects(ctx, targeted, kept);
   if (beside.length > 0) await ctx.kube(target).apply(beside);
   const chart = chartPath(ctx.settings.repo);
-  const postRender = await keepKustomization(ctx, placed, kept);
-  await ctx.helm(target).upgrade({ release: meaning.release, chart, values: kept.values, postRender }, ctx);
+  const postRender = await keepKustomization(ctx, targeted, kept);
+  await ctx.helm(target).upgrade({ release: spec.release, chart, values: kept.values, postRender }, ctx);
 }
 
 /** Writes the kustomization of the release beside its values. @returns its path */
-async function keepKustomization(ctx: Context, placed: Placed, kept: Fitted): Promise<string> {
-  const path = valuesPath(ctx, placed).replace(/\.values\.yaml$/, '.kustomization.yaml');
-  await writeWhole(path, await kustomization(ctx, placed, kept));
+async function keepKustomization(ctx: Context, targeted: TargetedRelease, kept: Fitted): Promise<string> {
+  const path = valuesPath(ctx, targeted).replace(/\.values\.yaml$/, '.kustomization.yaml');
+  await writeWhole(path, await kustomization(ctx, targeted, kept));
   return path;
 }
 
@@ -160,7 +160,7 @@ async function writeWhole(path: string, text: string): Promise<void> {
 /** Waits until every one of the release's workloads is complete, all at once. @throws Failure with pods, events and log tail */
 export async function waitForWorkloads(
   ctx: Context,
-  { target }: Placed,
+  { target }: TargetedRelease,
   workloads: readonly (readonly [string, string])[],
   timeoutMs?: number,
 ): Promise<void> {
@@ -171,8 +171,8 @@ export async function waitForWorkloads(
 }
 
 /** Kind and name of the release's Deployments and StatefulSets. */
-export async function releaseWorkloads(ctx: Context, { meaning, target }: Placed): Promise<[string, string][]> {
-  const release = await ctx.helm(target).release(meaning.release);
+export async function releaseWorkloads(ctx: Context, { spec, target }: TargetedRelease): Promise<[string, string][]> {
+  const release = await ctx.helm(target).release(spec.release);
   return workloadsOf(objectsOf(release?.manifest ?? ''));
 }
 

@@ -3,17 +3,17 @@ import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { clusterIds } from '../../deployment/kubently/api.ts';
 import { IMAGES } from '../../deployment/kubently/checkout.ts';
-import { namespaceKept } from '../../deployment/ownership/clear.ts';
+import { namespaceKept } from '../../deployment/ownership/remove-objects.ts';
 import type { Context } from '../../context.ts';
 import { explain } from '../../base/failure.ts';
 import { dns01Members } from '../../deployment/dns/dns01-account.ts';
 import { deploymentName, dns01Email } from '../../deployment/cluster/infrastructure.ts';
 import { isOurNamespace, owned, places, type Place } from '../../deployment/ownership/ownership.ts';
 import { fitFiles } from '../../deployment/release/fitted.ts';
-import { keptBecause } from '../../deployment/ownership/spared.ts';
+import { keptBecause } from '../../deployment/ownership/retained.ts';
 import type { StepId } from '../../step.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
-import type { Spared } from '../../step.ts';
+import type { Retained } from '../../step.ts';
 
 export interface Item {
   /** The step whose undo removes it. */
@@ -29,7 +29,7 @@ export interface Item {
 }
 
 /** Everything that is there. A remote cluster that does not answer is an item that is stuck. */
-export async function inventory(ctx: Context, spared: Spared): Promise<Item[]> {
+export async function inventory(ctx: Context, retained: Retained): Promise<Item[]> {
   const all = places(ctx.settings);
   const contexts = [...new Set(all.map((p) => p.target.context))];
   // One read for all places of a cluster.
@@ -38,7 +38,7 @@ export async function inventory(ctx: Context, spared: Spared): Promise<Item[]> {
   );
   const found = await Promise.all([
     ...all.map((place) =>
-      inPlace(ctx, place, spared, clusterWide.get(place.target.context)).catch((error: unknown): Item[] => {
+      inPlace(ctx, place, retained, clusterWide.get(place.target.context)).catch((error: unknown): Item[] => {
         if (place.part !== 'remote') throw error;
         const stuck = `the cluster does not answer: ${explain(error).split('\n')[0] ?? ''}; is it gone for good, take it out of REMOTE_CLUSTERS`;
         return [
@@ -53,7 +53,7 @@ export async function inventory(ctx: Context, spared: Spared): Promise<Item[]> {
         ];
       }),
     ),
-    inGoogle(ctx, spared),
+    inGoogle(ctx, retained),
     Promise.resolve(here(ctx)),
   ]);
   return found.flat();
@@ -62,7 +62,7 @@ export async function inventory(ctx: Context, spared: Spared): Promise<Item[]> {
 async function inPlace(
   ctx: Context,
   place: Place,
-  spared: Spared,
+  retained: Retained,
   clusterWide: Promise<KubeObject[]> | undefined,
 ): Promise<Item[]> {
   const found = await owned(ctx, place, clusterWide);
@@ -73,7 +73,7 @@ async function inPlace(
       where: whereIs(place),
       kind: isRelease ? 'Helm release' : o.kind,
       name: isRelease ? (o.metadata.labels?.['name'] ?? '') : o.metadata.name,
-      kept: keptBecause(o, place.part, spared),
+      kept: keptBecause(o, place.part, retained),
     };
   };
   const own = [...found.inside, ...found.beside].map(item);
@@ -81,7 +81,7 @@ async function inPlace(
   if (!found.namespace) return once;
   // A namespace that is not the runbook's and holds nothing of it is none of its business.
   if (!isOurNamespace(found.namespace) && found.inside.length === 0) return once;
-  const kept = namespaceKept(found, place, spared);
+  const kept = namespaceKept(found, place, retained);
   return [...once, { ...item(found.namespace), kept, stuck: terminating(found.namespace) }];
 }
 
@@ -93,7 +93,7 @@ function terminating(namespace: KubeObject): string | undefined {
   return `it is being deleted${saying.length > 0 ? `: ${saying.join('; ')}` : ''}`;
 }
 
-async function inGoogle({ google, settings }: Context, spared: Spared): Promise<Item[]> {
+async function inGoogle({ google, settings }: Context, retained: Retained): Promise<Item[]> {
   const { host, dnsZone, staticIpName } = settings;
   const email = dns01Email(settings);
   const challenge = `_acme-challenge.${host}`;
@@ -113,10 +113,10 @@ async function inGoogle({ google, settings }: Context, spared: Spared): Promise<
   });
   const ours = account?.description === deploymentName(settings);
   const costs =
-    address && spared.has('address') && address.status !== 'IN_USE' ? ' (it costs money while nothing uses it)' : '';
-  const addressKept = spared.get('address');
+    address && retained.has('address') && address.status !== 'IN_USE' ? ' (it costs money while nothing uses it)' : '';
+  const addressKept = retained.get('address');
   return [
-    ...(record ? [item('1.0', 'A record', `${host} → ${record.rrdatas.join(', ')}`, spared.get('record'))] : []),
+    ...(record ? [item('1.0', 'A record', `${host} → ${record.rrdatas.join(', ')}`, retained.get('record'))] : []),
     ...(text ? [item('1.0', 'TXT record', challenge)] : []),
     ...(address
       ? [item('1.0', 'Address', `${staticIpName} (${address.address})`, addressKept && addressKept + costs)]
@@ -127,11 +127,11 @@ async function inGoogle({ google, settings }: Context, spared: Spared): Promise<
             '1.2',
             'Service account',
             email,
-            ours ? spared.get('issuers') : 'another deployment made it (its description says so)',
+            ours ? retained.get('issuers') : 'another deployment made it (its description says so)',
           ),
         ]
       : []),
-    ...dns01Members(settings, bindings, ours).map((m) => item('1.2', 'IAM binding', m, spared.get('issuers'))),
+    ...dns01Members(settings, bindings, ours).map((m) => item('1.2', 'IAM binding', m, retained.get('issuers'))),
   ];
 }
 

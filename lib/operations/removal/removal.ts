@@ -4,7 +4,7 @@ import { explain } from '../../base/failure.ts';
 import type { Journal } from '../../runner/journal.ts';
 import { ENDED, type Progress, type State, type Watcher } from '../../runner/run.ts';
 import { byId, type ChangeStep, type StepId } from '../../step.ts';
-import type { Spared } from '../../step.ts';
+import type { Retained } from '../../step.ts';
 
 /**
  * Undoes all the steps. What a failed one builds on is left alone: an address is not released under a load balancer.
@@ -14,7 +14,7 @@ import type { Spared } from '../../step.ts';
 export async function undoSteps(
   steps: readonly ChangeStep[],
   ctx: Context,
-  spared: Spared,
+  retained: Retained,
   journal: Journal,
   watcher: Watcher,
 ): Promise<Progress[]> {
@@ -66,7 +66,7 @@ export async function undoSteps(
             watcher.changed(row, rows);
           },
         },
-        spared,
+        retained,
       );
       set('removed');
       return true;

@@ -12,18 +12,18 @@ const NAME = 'API_KEY';
 /** Finishes the key's rotation from wherever it stands. @returns the evidence */
 export async function rotateApiKey(ctx: Context): Promise<string> {
   const { tokensFile } = ctx.settings;
-  const placed = await gkeRelease(ctx);
+  const targeted = await gkeRelease(ctx);
   const coming = readTokens(tokensFile)[nextOf(NAME)];
   if (coming) {
     ctx.note('the new key beside the old one');
     await applyGkeSecrets(ctx);
-    await restartReaders(ctx, placed);
+    await restartReaders(ctx, targeted);
     await apiKeyIs(ctx, 'taken', coming);
     await promote(ctx, NAME);
   }
   ctx.note('the old key out');
   await applyGkeSecrets(ctx);
-  await restartReaders(ctx, placed);
+  await restartReaders(ctx, targeted);
   const tokens = readTokens(tokensFile);
   await apiKeyIs(ctx, 'taken', tokenOf(tokens, NAME));
   await apiKeyIs(ctx, 'refused', tokenOf(tokens, previousOf(NAME)));

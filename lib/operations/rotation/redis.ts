@@ -16,7 +16,7 @@ const NAME = 'REDIS_PASSWORD';
 /** Finishes the password's rotation from wherever it stands. @returns the evidence */
 export async function rotateRedis(ctx: Context): Promise<string> {
   const { tokensFile } = ctx.settings;
-  const placed = await gkeRelease(ctx);
+  const targeted = await gkeRelease(ctx);
   const coming = readTokens(tokensFile)[nextOf(NAME)];
   if (coming) {
     await takeAlso(ctx, coming, tokenOf(readTokens(tokensFile), NAME));
@@ -29,11 +29,11 @@ export async function rotateRedis(ctx: Context): Promise<string> {
   await takeAlso(ctx, fresh, old);
   await applyGkeSecrets(ctx);
   ctx.note('the API moves to the new password');
-  await restartSome(ctx, placed, (kind) => kind !== 'StatefulSet');
+  await restartSome(ctx, targeted, (kind) => kind !== 'StatefulSet');
   // Not left to the signal at its end: where a shell is the container's first process, Redis never sees it.
   await redisCli(ctx, ['SAVE']);
   ctx.note('Redis restarts with the new password');
-  await restartReaders(ctx, placed);
+  await restartReaders(ctx, targeted);
   if (!(await redisTakes(ctx, fresh)))
     throw new Failure({ what: 'Redis does not take the new password', next: './runbook 2.3 && ./runbook 2.5' });
   if (await redisTakes(ctx, old))

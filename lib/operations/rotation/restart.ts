@@ -1,12 +1,12 @@
 /** Puts the tokens of TOKENS_FILE into the clusters' Secrets and restarts what reads them. */
 import type { Context } from '../../context.ts';
 import { gkeSecrets, remoteSecret } from '../../deployment/kubently/secrets.ts';
-import { secretStamps } from '../../deployment/release/around.ts';
+import { secretStamps } from '../../deployment/release/extra-objects.ts';
 import { fitted } from '../../deployment/release/fitted.ts';
 import { applyRelease, releaseWorkloads, waitForWorkloads } from '../../deployment/release/release.ts';
 import type { Remote } from '../../base/target.ts';
 import { readTokens } from '../../deployment/kubently/tokens.ts';
-import type { Placed } from '../../deployment/release/placed.ts';
+import type { TargetedRelease } from '../../deployment/release/targeted-release.ts';
 
 const LONGEST_MS = 600_000;
 
@@ -22,22 +22,22 @@ export async function applyRemoteSecret(ctx: Context, remote: Remote): Promise<v
 }
 
 /** Upgrades the release, which restarts the workloads whose Secrets have changed, and waits. */
-export async function restartReaders(ctx: Context, placed: Placed): Promise<void> {
-  await applyRelease(ctx, placed);
-  const workloads = await releaseWorkloads(ctx, placed);
-  await waitForWorkloads(ctx, placed, workloads, LONGEST_MS);
+export async function restartReaders(ctx: Context, targeted: TargetedRelease): Promise<void> {
+  await applyRelease(ctx, targeted);
+  const workloads = await releaseWorkloads(ctx, targeted);
+  await waitForWorkloads(ctx, targeted, workloads, LONGEST_MS);
 }
 
 /** As restartReaders, for some of the workloads only: the rest keeps what it has until the release is upgraded. */
 export async function restartSome(
   ctx: Context,
-  placed: Placed,
+  targeted: TargetedRelease,
   which: (kind: 'Deployment' | 'StatefulSet') => boolean,
 ): Promise<void> {
-  const kube = ctx.kube(placed.target);
-  const stamps = (await secretStamps(ctx, placed, await fitted(ctx, placed))).filter(({ kind }) => which(kind));
+  const kube = ctx.kube(targeted.target);
+  const stamps = (await secretStamps(ctx, targeted, await fitted(ctx, targeted))).filter(({ kind }) => which(kind));
   for (const { kind, name, body } of stamps)
     await kube.change(['patch', `${kind}.apps/${name}`, '--patch', JSON.stringify(body)]);
   const restarted = stamps.map(({ kind, name }) => [`${kind}.apps`, name] as const);
-  await waitForWorkloads(ctx, placed, restarted, LONGEST_MS);
+  await waitForWorkloads(ctx, targeted, restarted, LONGEST_MS);
 }

@@ -10,7 +10,7 @@ import { DNS_KEY, isDnsKeyUnfinished, rotateDnsKey } from './dns-key.ts';
 import { rotateExecutor } from './executor.ts';
 import { begin, isUnfinished } from './marks.ts';
 import { rotateRedis } from './redis.ts';
-import type { Placed } from '../../deployment/release/placed.ts';
+import type { TargetedRelease } from '../../deployment/release/targeted-release.ts';
 
 export type Subject = 'api-key' | 'redis' | 'dns-key' | `executor:${string}`;
 
@@ -38,7 +38,7 @@ export function subjectsOf(what: string | undefined, settings: Settings): Subjec
  * values are not known
  */
 export async function beginAll(ctx: Context, subjects: readonly Subject[]): Promise<Subject[]> {
-  for (const placed of await releasesOf(ctx, subjects)) await fitted(ctx, placed);
+  for (const targeted of await releasesOf(ctx, subjects)) await fitted(ctx, targeted);
   const unfinished = await Promise.all(
     subjects.map(async (s) => isUnfinished(ctx, nameOf(s)) || (s === 'dns-key' && (await isDnsKeyUnfinished(ctx)))),
   );
@@ -63,7 +63,7 @@ export function rotate(ctx: Context, subject: Subject): Promise<string> {
 }
 
 /** The releases whose pods restart. */
-async function releasesOf(ctx: Context, subjects: readonly Subject[]): Promise<Placed[]> {
+async function releasesOf(ctx: Context, subjects: readonly Subject[]): Promise<TargetedRelease[]> {
   if (subjects.every((s) => s === 'dns-key')) return [];
   const remotes = ctx.settings.remotes.filter((r) => subjects.includes(`executor:${r.id}`));
   return Promise.all([gkeRelease(ctx), ...remotes.map((r) => remoteRelease(ctx, r))]);

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import type { Around } from '../../../lib/chart/around.ts';
+import type { ReleaseExtra } from '../../../lib/chart/release-extras.ts';
 import type { Command } from '../../../lib/base/command.ts';
 import type { HttpAnswer, HttpRequest } from '../../../lib/base/http.ts';
 import { Secret } from '../../../lib/base/secret.ts';
@@ -20,7 +20,7 @@ export const FIRST = {
   KIND_REMOTE_EXECUTOR_TOKEN: 'first-kind-token-0001',
 };
 
-const restart = (workload: string, namespace: string, secrets: string[]): Around => ({
+const restart = (workload: string, namespace: string, secrets: string[]): ReleaseExtra => ({
   kind: 'restart-on-secret-change',
   namespace,
   workload,
@@ -28,7 +28,7 @@ const restart = (workload: string, namespace: string, secrets: string[]): Around
   says: '',
 });
 
-export const AROUND: Record<'gke' | 'remote', Around[]> = {
+export const AROUND: Record<'gke' | 'remote', ReleaseExtra[]> = {
   gke: [
     restart('Deployment/kubently-api', 'kubently', [
       'kubently-api-keys',
@@ -63,13 +63,13 @@ export class FakeDeployment implements World {
 
   constructor(settings: Settings) {
     this.settings = settings;
-    const release = (name: string, namespace: string, around: Around[]) => ({
+    const release = (name: string, namespace: string, extras: ReleaseExtra[]) => ({
       name,
       namespace,
       status: 'deployed',
       revision: 1,
       chart: 'kubently-1',
-      manifest: manifest(around.flatMap((a) => (a.kind === 'restart-on-secret-change' ? [a.workload] : []))),
+      manifest: manifest(extras.flatMap((a) => (a.kind === 'restart-on-secret-change' ? [a.workload] : []))),
     });
     this.gke.releases = [release('kubently', 'kubently', AROUND.gke)];
     this.remote.releases = [release('kubently-remote', 'kubently-remote', AROUND.remote)];

@@ -5,7 +5,7 @@ import type { Command } from '../../../lib/base/command.ts';
 import type { Context } from '../../../lib/context.ts';
 import { BadInput } from '../../../lib/base/failure.ts';
 import type { HttpAnswer, HttpRequest } from '../../../lib/base/http.ts';
-import type { Meaning } from '../../../lib/chart/meaning.ts';
+import type { ReleaseSpec } from '../../../lib/chart/release-spec.ts';
 import { fitAndKeep } from '../../../lib/deployment/release/fitted.ts';
 import { gkeRelease, remoteRelease } from '../../../lib/deployment/release/release.ts';
 import { applyGkeSecrets, applyRemoteSecret, restartReaders } from '../../../lib/operations/rotation/restart.ts';
@@ -19,7 +19,7 @@ import { checkedOut, checkoutRows, VALUES } from '../released.ts';
 import { AROUND, FakeDeployment, FIRST } from './fake-deployment.ts';
 
 vi.mock('../../../lib/chart/fit.ts', () => ({
-  fitRelease: (meaning: Meaning) => Promise.resolve({ values: VALUES, around: AROUND[meaning.side], findings: [] }),
+  fitRelease: (spec: ReleaseSpec) => Promise.resolve({ values: VALUES, extras: AROUND[spec.side], findings: [] }),
 }));
 
 const PEM = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' });

@@ -9,7 +9,7 @@ import { checkedOut, COMMIT } from '../released.ts';
 import { FakeKubently, REDIS_POD, withTokens } from '../remote.ts';
 
 vi.mock('../../../lib/chart/fit.ts', () => ({
-  fitRelease: () => Promise.resolve({ values: { executor: { enabled: true } }, around: [], findings: [] }),
+  fitRelease: () => Promise.resolve({ values: { executor: { enabled: true } }, extras: [], findings: [] }),
 }));
 
 const MANIFEST =

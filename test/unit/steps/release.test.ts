@@ -22,7 +22,7 @@ const fit = vi.hoisted(() => ({ findings: [] as Finding[], calls: 0 }));
 vi.mock('../../../lib/chart/fit.ts', () => ({
   fitRelease: () => {
     fit.calls++;
-    return Promise.resolve({ values: VALUES, around: AROUND, findings: fit.findings });
+    return Promise.resolve({ values: VALUES, extras: AROUND, findings: fit.findings });
   },
 }));
 

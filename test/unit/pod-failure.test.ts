@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { eventsOf } from '../../lib/clients/events.ts';
-import { crashedContainer, podSuspects } from '../../lib/deployment/cluster/stuck-pod.ts';
+import { crashedContainer, podSuspects } from '../../lib/deployment/cluster/pod-failure.ts';
 import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 function pod(status: object, metadata: object = {}, spec: object = {}): KubeObject {

@@ -1,5 +1,5 @@
 /** What values cannot do and the runbook does around the chart, with the names that the render shows. */
-import { CA_CONFIG_MAP, CA_FILE, CA_FOLDER, type Meaning } from './meaning.ts';
+import { CA_CONFIG_MAP, CA_FILE, CA_FOLDER, type ReleaseSpec } from './release-spec.ts';
 import type { Release } from './rules/rule.ts';
 import type { WantedSecret } from './rules/secrets.ts';
 import { envOf, type Labels, type Workload } from './workloads.ts';
@@ -8,7 +8,7 @@ import { envOf, type Labels, type Workload } from './workloads.ts';
 const DRAIN_S = 5;
 
 /** One thing the runbook does beside the release. `says` is its line in `make plan`. */
-export type Around = { says: string; namespace: string } & (
+export type ReleaseExtra = { says: string; namespace: string } & (
   | { kind: 'certificate'; name: string; host: string }
   | {
       kind: 'executor-ca';
@@ -43,33 +43,33 @@ export type Around = { says: string; namespace: string } & (
 );
 
 /** Everything around the release; empty names never occur, since each entry is made from a rendered object. */
-export function aroundOf(release: Release, secrets: readonly WantedSecret[]): Around[] {
-  const { meaning, roles, running } = release;
-  const { namespace } = meaning;
+export function extrasOf(release: Release, secrets: readonly WantedSecret[]): ReleaseExtra[] {
+  const { spec, roles, running } = release;
+  const { namespace } = spec;
   return [
-    ...(meaning.side === 'gke' ? gkeSide(release) : registration(meaning, secrets)),
-    ...(meaning.caFile && roles.executor ? [executorCa(roles.executor, namespace)] : []),
+    ...(spec.side === 'gke' ? gkeSide(release) : registration(spec, secrets)),
+    ...(spec.caFile && roles.executor ? [executorCa(roles.executor, namespace)] : []),
     ...running.flatMap((w) => restart(w, secrets, namespace)),
     ...autoscalers(release),
   ];
 }
 
-function gkeSide({ meaning, roles: { api, redis, executor } }: Release): Around[] {
-  if (meaning.side !== 'gke') return [];
-  const { namespace, release } = meaning;
-  const around: Around[] = [
+function gkeSide({ spec, roles: { api, redis, executor } }: Release): ReleaseExtra[] {
+  if (spec.side !== 'gke') return [];
+  const { namespace, release } = spec;
+  const extras: ReleaseExtra[] = [
     {
       kind: 'certificate',
       namespace,
-      name: meaning.tlsSecret,
-      host: meaning.host,
-      says: `Certificate ${meaning.tlsSecret} for ${meaning.host} (the runbook's own)`,
+      name: spec.tlsSecret,
+      host: spec.host,
+      says: `Certificate ${spec.tlsSecret} for ${spec.host} (the runbook's own)`,
     },
   ];
-  if (api) around.push(...drainedFirst(api, namespace));
+  if (api) extras.push(...drainedFirst(api, namespace));
   // With one replica a budget would only block the drain of its node.
   if (api && api.replicas > 1)
-    around.push({
+    extras.push({
       kind: 'pod-disruption-budget',
       namespace,
       name: `${release}-api`,
@@ -78,7 +78,7 @@ function gkeSide({ meaning, roles: { api, redis, executor } }: Release): Around[
       says: `PodDisruptionBudget ${release}-api: at least 1 pod of ${api.name}`,
     });
   if (api && redis)
-    around.push({
+    extras.push({
       kind: 'network-policy',
       namespace,
       name: `${release}-redis`,
@@ -89,11 +89,11 @@ function gkeSide({ meaning, roles: { api, redis, executor } }: Release): Around[
       ...(executor ? { executor: executor.selector } : {}),
       says: `NetworkPolicies: ${namespace} takes no connection but those of ${api.name} to ${redis.name}, and of ingress and executor to ${api.name}`,
     });
-  return around;
+  return extras;
 }
 
 /** What is sent to a pod that has just ended is lost, and who sent it waits for minutes. Nothing where the chart sees to it. */
-function drainedFirst({ name, object, containers }: Workload, namespace: string): Around[] {
+function drainedFirst({ name, object, containers }: Workload, namespace: string): ReleaseExtra[] {
   const serving = containers.find((c) => c.ports && c.ports.length > 0) ?? containers[0];
   if (!serving || serving.lifecycle?.preStop) return [];
   const lifecycle = { preStop: { sleep: { seconds: DRAIN_S } } };
@@ -117,11 +117,11 @@ function httpPort({ containers }: Workload): number {
   return (ports.find((p) => p.name === 'http') ?? ports[0])?.containerPort ?? 8080;
 }
 
-function registration(meaning: Meaning, secrets: readonly WantedSecret[]): Around[] {
-  return secrets.flatMap((secret): Around[] => {
+function registration(spec: ReleaseSpec, secrets: readonly WantedSecret[]): ReleaseExtra[] {
+  return secrets.flatMap((secret): ReleaseExtra[] => {
     const key = secret.keys.find((k) => secret.holds[k] === 'executor-token');
     if (key === undefined) return [];
-    const { clusterId, namespace } = meaning;
+    const { clusterId, namespace } = spec;
     return [
       {
         kind: 'register-token',
@@ -135,7 +135,7 @@ function registration(meaning: Meaning, secrets: readonly WantedSecret[]): Aroun
   });
 }
 
-function executorCa(executor: Workload, namespace: string): Around {
+function executorCa(executor: Workload, namespace: string): ReleaseExtra {
   const { object, containers } = executor;
   const container = containers.find((c) => c.env?.some((e) => e.name === 'KUBENTLY_API_URL'))?.name ?? 'executor';
   const named = envOf(containers, 'KUBENTLY_CA_CERT')?.value === CA_FILE;
@@ -161,7 +161,7 @@ function executorCa(executor: Workload, namespace: string): Around {
 }
 
 /** A changed Secret restarts no pod by itself (contract 1.5). */
-function restart(workload: Workload, secrets: readonly WantedSecret[], namespace: string): Around[] {
+function restart(workload: Workload, secrets: readonly WantedSecret[], namespace: string): ReleaseExtra[] {
   const text = JSON.stringify(workload.pod);
   const read = secrets.map((s) => s.name).filter((name) => new RegExp(`"(name|secretName)":"${name}"`).test(text));
   if (read.length === 0) return [];
@@ -176,11 +176,11 @@ function restart(workload: Workload, secrets: readonly WantedSecret[], namespace
   ];
 }
 
-function autoscalers({ meaning, objects, workloads }: Release): Around[] {
-  const { namespace } = meaning;
+function autoscalers({ spec, objects, workloads }: Release): ReleaseExtra[] {
+  const { namespace } = spec;
   return objects
     .filter((o) => o.kind === 'HorizontalPodAutoscaler')
-    .map(({ metadata: { name }, ...object }): Around => {
+    .map(({ metadata: { name }, ...object }): ReleaseExtra => {
       const spec = object['spec'] as { scaleTargetRef: { kind: string; name: string }; maxReplicas: number };
       const target = workloads.find((w) => w.name === `${spec.scaleTargetRef.kind}/${spec.scaleTargetRef.name}`);
       if (!target || target.replicas === 0)

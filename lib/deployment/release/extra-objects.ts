@@ -1,4 +1,4 @@
-/** What the runbook does around a chart (lib/chart/around.ts says what): objects of its own beside the release, patches to what the chart renders. */
+/** What the runbook does around a chart (lib/chart/release-extras.ts says what): objects of its own beside the release, patches to what the chart renders. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
@@ -6,7 +6,7 @@ import type { Context } from '../../context.ts';
 import { OURS } from '../../clients/kubectl.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
 import type { Fitted } from '../../chart/fit.ts';
-import type { Placed } from './placed.ts';
+import type { TargetedRelease } from './targeted-release.ts';
 
 /** On a pod template: changes when a Secret that the pod reads does, and so restarts it. */
 const SECRETS_ANNOTATION = 'kubently-runbook/secrets';
@@ -14,8 +14,12 @@ const SECRETS_ANNOTATION = 'kubently-runbook/secrets';
 const CA_ANNOTATION = 'kubently-runbook/ca';
 
 /** What is applied beside the release, before it: pods of the release mount the ConfigMap. */
-export function aroundObjects(ctx: Context, { target: { namespace } }: Placed, { around }: Fitted): KubeObject[] {
-  return around.flatMap((a): KubeObject[] => {
+export function extraObjects(
+  ctx: Context,
+  { target: { namespace } }: TargetedRelease,
+  { extras }: Fitted,
+): KubeObject[] {
+  return extras.flatMap((a): KubeObject[] => {
     switch (a.kind) {
       case 'executor-ca':
         return [
@@ -48,10 +52,10 @@ export function aroundObjects(ctx: Context, { target: { namespace } }: Placed, {
   });
 }
 
-/** The kustomization that helm's post-renderer applies (lib/helm/plugins/around), as YAML. */
-export async function kustomization(ctx: Context, placed: Placed, fit: Fitted): Promise<string> {
+/** The kustomization that helm's post-renderer applies (lib/clients/plugins/extras), as YAML. */
+export async function kustomization(ctx: Context, targeted: TargetedRelease, fit: Fitted): Promise<string> {
   const patches: Patch[] = [];
-  for (const a of fit.around) {
+  for (const a of fit.extras) {
     switch (a.kind) {
       case 'executor-ca':
         patches.push(patch('apps/v1', 'Deployment', a.deployment, { spec: a.patch.spec }));
@@ -78,7 +82,7 @@ export async function kustomization(ctx: Context, placed: Placed, fit: Fitted): 
         break;
     }
   }
-  for (const { kind, name, body } of await secretStamps(ctx, placed, fit))
+  for (const { kind, name, body } of await secretStamps(ctx, targeted, fit))
     patches.push(patch('apps/v1', kind, name, body));
   return stringify({ resources: ['rendered.yaml'], patches });
 }
@@ -86,10 +90,10 @@ export async function kustomization(ctx: Context, placed: Placed, fit: Fitted): 
 /** What stamps each workload with the Secrets that its pods read: a changed stamp restarts them. */
 export async function secretStamps(
   ctx: Context,
-  { target }: Placed,
-  { around }: Fitted,
+  { target }: TargetedRelease,
+  { extras }: Fitted,
 ): Promise<{ kind: 'Deployment' | 'StatefulSet'; name: string; body: object }[]> {
-  const readers = around.flatMap((a) => (a.kind === 'restart-on-secret-change' ? [a] : []));
+  const readers = extras.flatMap((a) => (a.kind === 'restart-on-secret-change' ? [a] : []));
   return Promise.all(
     readers.map(async ({ workload, secrets }) => {
       const [kind, name = ''] = workload.split('/');
@@ -129,7 +133,11 @@ function trustFile({ settings }: Context): string {
 }
 
 /** A hash of the Secrets' data as it is in the cluster; of random tokens it gives nothing away. */
-async function hashOfSecrets(ctx: Context, target: Placed['target'], names: readonly string[]): Promise<string> {
+async function hashOfSecrets(
+  ctx: Context,
+  target: TargetedRelease['target'],
+  names: readonly string[],
+): Promise<string> {
   const kube = ctx.kube(target);
   const secrets = await Promise.all([...names].sort().map((name) => kube.get('Secret', name)));
   return shortHash(JSON.stringify(secrets.map((s) => s?.['data'] ?? null)));

@@ -1,6 +1,6 @@
 /** What a chart's own defaults bring in against the meaning, and the values that take it out again. */
 import { valuesFile } from './chart-files.ts';
-import { apiUrl, type Meaning } from './meaning.ts';
+import { apiUrl, type ReleaseSpec } from './release-spec.ts';
 import { readManifests, type RenderValues } from './render.ts';
 import { rolesThatReadSecrets } from './rules/exposure.ts';
 import { ISSUER_ANNOTATION, SNIPPET_ANNOTATION } from './rules/ingress.ts';
@@ -8,14 +8,14 @@ import { merged, type Values } from './value-tree.ts';
 import { rolesOf, selects, serviceOfHost, serviceSelector } from './workloads.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
 
-interface Adaptation {
+interface ChartWorkaround {
   /** True when the rendered objects show the trouble. */
-  trouble: (objects: readonly KubeObject[], meaning: Meaning) => boolean;
+  trouble: (objects: readonly KubeObject[], spec: ReleaseSpec) => boolean;
   /** Values that may take it out. */
-  values: (objects: readonly KubeObject[], meaning: Meaning) => Values | Promise<Values>;
+  values: (objects: readonly KubeObject[], spec: ReleaseSpec) => Values | Promise<Values>;
 }
 
-const ADAPTATIONS: readonly Adaptation[] = [
+const WORKAROUNDS: readonly ChartWorkaround[] = [
   withoutAnnotations(ISSUER_ANNOTATION),
   withoutAnnotations(SNIPPET_ANNOTATION),
   { trouble: redisHostUnknown, values: (_, { release }) => ({ fullnameOverride: release }) },
@@ -24,22 +24,27 @@ const ADAPTATIONS: readonly Adaptation[] = [
 ];
 
 /** The values with every adaptation that takes its trouble out; the others are left for the findings to tell. */
-export async function adapted(meaning: Meaning, start: Values, text: string, render: RenderValues): Promise<Values> {
+export async function withWorkarounds(
+  spec: ReleaseSpec,
+  start: Values,
+  text: string,
+  render: RenderValues,
+): Promise<Values> {
   let values = start;
   let objects = readManifests(text).objects;
-  for (const { trouble, values: patch } of ADAPTATIONS) {
-    if (!trouble(objects, meaning)) continue;
-    const candidate = merged(values, await patch(objects, meaning));
+  for (const { trouble, values: patch } of WORKAROUNDS) {
+    if (!trouble(objects, spec)) continue;
+    const candidate = merged(values, await patch(objects, spec));
     const rendered = await render(candidate);
     const after = rendered.ok ? readManifests(rendered.text).objects : objects;
-    if (trouble(after, meaning)) continue;
+    if (trouble(after, spec)) continue;
     values = candidate;
     objects = after;
   }
   return values;
 }
 
-function withoutAnnotations(unwanted: RegExp): Adaptation {
+function withoutAnnotations(unwanted: RegExp): ChartWorkaround {
   const found = (objects: readonly KubeObject[]): string[] =>
     objects
       .filter((o) => o.kind === 'Ingress')
@@ -52,28 +57,28 @@ function withoutAnnotations(unwanted: RegExp): Adaptation {
 }
 
 /** A release name without "kubently" makes the chart name another Redis host than its Service (contract 1.1). */
-function redisHostUnknown(objects: readonly KubeObject[], { namespace }: Meaning): boolean {
+function redisHostUnknown(objects: readonly KubeObject[], { namespace }: ReleaseSpec): boolean {
   const name = serviceOfHost(rolesOf(objects, namespace).redisHost, namespace);
   return name !== undefined && !objects.some((o) => o.kind === 'Service' && o.metadata.name === name);
 }
 
-function inClusterService(meaning: Meaning): string | undefined {
-  return meaning.side === 'gke' ? serviceOfHost(new URL(apiUrl(meaning)).hostname, meaning.namespace) : undefined;
+function inClusterService(spec: ReleaseSpec): string | undefined {
+  return spec.side === 'gke' ? serviceOfHost(new URL(apiUrl(spec)).hostname, spec.namespace) : undefined;
 }
 
-function apiServiceRenamed(objects: readonly KubeObject[], meaning: Meaning): boolean {
-  const executor = rolesOf(objects, meaning.namespace).executor;
+function apiServiceRenamed(objects: readonly KubeObject[], spec: ReleaseSpec): boolean {
+  const executor = rolesOf(objects, spec.namespace).executor;
   const url = executor?.containers.flatMap((c) => c.env ?? []).find((e) => e.name === 'KUBENTLY_API_URL')?.value ?? '';
-  const name = URL.canParse(url) ? serviceOfHost(new URL(url).hostname, meaning.namespace) : undefined;
+  const name = URL.canParse(url) ? serviceOfHost(new URL(url).hostname, spec.namespace) : undefined;
   return (
-    inClusterService(meaning) !== undefined &&
+    inClusterService(spec) !== undefined &&
     name !== undefined &&
     !objects.some((o) => o.kind === 'Service' && o.metadata.name === name)
   );
 }
 
-function renamedApiUrl(objects: readonly KubeObject[], meaning: Meaning): Values {
-  const { api } = rolesOf(objects, meaning.namespace);
+function renamedApiUrl(objects: readonly KubeObject[], spec: ReleaseSpec): Values {
+  const { api } = rolesOf(objects, spec.namespace);
   const service = objects.find(
     (o) =>
       o.kind === 'Service' &&

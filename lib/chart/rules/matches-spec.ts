@@ -1,6 +1,6 @@
 /** The rendered objects show what the runbook means: API, executor, images, cluster id, URLs, mode, Redis. */
 import type { Finding } from '../finding.ts';
-import { apiUrl, executorImage, LLM_ENV, type GkeMeaning, type Image, type Meaning } from '../meaning.ts';
+import { apiUrl, executorImage, LLM_ENV, type GkeReleaseSpec, type Image, type ReleaseSpec } from '../release-spec.ts';
 import { envOf, serviceOfHost, type Workload } from '../workloads.ts';
 import { contentOf } from './secrets.ts';
 import type { Release, Rule } from './rule.ts';
@@ -16,24 +16,24 @@ const unmeant = (
   ...at,
   message,
   remedy:
-    'the chart spells this in a way that the runbook does not know: compare its values.yaml with lib/chart/spellings.ts',
+    'the chart spells this in a way that the runbook does not know: compare its values.yaml with lib/chart/value-aliases.ts',
 });
 
-export const asMeant: Rule = (release) => [
-  ...(release.meaning.side === 'gke' ? gkeFindings(release, release.meaning) : remoteFindings(release)),
+export const matchesSpec: Rule = (release) => [
+  ...(release.spec.side === 'gke' ? gkeFindings(release, release.spec) : remoteFindings(release)),
   ...executorFindings(release),
 ];
 
-function gkeFindings({ roles: { api, redis, redisHost }, objects }: Release, meaning: GkeMeaning): Finding[] {
+function gkeFindings({ roles: { api, redis, redisHost }, objects }: Release, spec: GkeReleaseSpec): Finding[] {
   if (!api) return [unmeant('no-api', 'the release has no API: no container reads API_KEYS')];
   const at = { object: api.name };
-  const found = imageFindings(api, meaning.images.api);
-  if (api.replicas !== meaning.replicas)
-    found.push(unmeant('replicas', `${api.replicas} replicas instead of ${meaning.replicas}`, at));
+  const found = imageFindings(api, spec.images.api);
+  if (api.replicas !== spec.replicas)
+    found.push(unmeant('replicas', `${api.replicas} replicas instead of ${spec.replicas}`, at));
   const env: Record<string, string> = {
-    LLM_PROVIDER: meaning.llmProvider,
-    A2A_EXTERNAL_URL: `https://${meaning.host}/a2a/`,
-    ...(meaning.model === undefined ? {} : { [LLM_ENV[meaning.llmProvider].model]: meaning.model }),
+    LLM_PROVIDER: spec.llmProvider,
+    A2A_EXTERNAL_URL: `https://${spec.host}/a2a/`,
+    ...(spec.model === undefined ? {} : { [LLM_ENV[spec.llmProvider].model]: spec.model }),
   };
   for (const [name, value] of Object.entries(env)) found.push(...envFindings(api, name, value));
   if (!envOf(api.containers, 'REDIS_PASSWORD')?.valueFrom?.secretKeyRef)
@@ -41,7 +41,7 @@ function gkeFindings({ roles: { api, redis, redisHost }, objects }: Release, mea
       unmeant('redis-no-password', 'the API reads no REDIS_PASSWORD from a Secret: Redis would run without one', at),
     );
   if (!redis) found.push(unmeant('no-redis', 'the release has no Redis', at));
-  const service = serviceOfHost(redisHost, meaning.namespace);
+  const service = serviceOfHost(redisHost, spec.namespace);
   if (service !== undefined && !objects.some((o) => o.kind === 'Service' && o.metadata.name === service))
     found.push({
       ...unmeant('redis-host', `REDIS_HOST is ${redisHost ?? ''}, and no Service of the release has that name`, at),
@@ -75,14 +75,14 @@ function remoteFindings({ roles, objects }: Release): Finding[] {
   return found;
 }
 
-function executorFindings({ meaning, roles: { executor }, objects }: Release): Finding[] {
+function executorFindings({ spec, roles: { executor }, objects }: Release): Finding[] {
   if (!executor)
     return [unmeant('no-executor', 'the release has no executor: no container reads KUBENTLY_API_URL and CLUSTER_ID')];
   const url = envOf(executor.containers, 'KUBENTLY_API_URL')?.value ?? '';
   const found = [
-    ...imageFindings(executor, executorImage(meaning)),
-    ...envFindings(executor, 'CLUSTER_ID', meaning.clusterId),
-    ...urlFindings(meaning, executor),
+    ...imageFindings(executor, executorImage(spec)),
+    ...envFindings(executor, 'CLUSTER_ID', spec.clusterId),
+    ...urlFindings(spec, executor),
   ];
   if (!envOf(executor.containers, 'KUBENTLY_TOKEN')?.valueFrom?.secretKeyRef)
     found.push(
@@ -94,33 +94,34 @@ function executorFindings({ meaning, roles: { executor }, objects }: Release): F
     );
   if (url.endsWith('/'))
     found.push(unmeant('api-url-slash', `KUBENTLY_API_URL ends with a slash: ${url}`, { object: executor.name }));
-  return [
-    ...found,
-    ...serviceUrlFindings(meaning, executor, url, objects),
-    ...modeFindings(meaning, executor, objects),
-  ];
+  return [...found, ...serviceUrlFindings(spec, executor, url, objects), ...modeFindings(spec, executor, objects)];
 }
 
 /** Another in-cluster Service than meant is the chart's own name for it, which adapt.ts took; serviceUrlFindings proves that it exists. */
-function urlFindings(meaning: Meaning, executor: Workload): Finding[] {
-  const found = envFindings(executor, 'KUBENTLY_API_URL', apiUrl(meaning));
+function urlFindings(spec: ReleaseSpec, executor: Workload): Finding[] {
+  const found = envFindings(executor, 'KUBENTLY_API_URL', apiUrl(spec));
   const url = envOf(executor.containers, 'KUBENTLY_API_URL')?.value ?? '';
   const local = (text: string): boolean =>
-    URL.canParse(text) && serviceOfHost(new URL(text).hostname, meaning.namespace) !== undefined;
-  if (found.length === 0 || !local(url) || !local(apiUrl(meaning))) return found;
+    URL.canParse(text) && serviceOfHost(new URL(text).hostname, spec.namespace) !== undefined;
+  if (found.length === 0 || !local(url) || !local(apiUrl(spec))) return found;
   return [
     {
       grade: 'warning',
       id: 'executor-url-adapted',
       object: executor.name,
       path: 'KUBENTLY_API_URL',
-      message: `the executor asks ${url}: the chart's API Service is not the one of ${apiUrl(meaning)}`,
+      message: `the executor asks ${url}: the chart's API Service is not the one of ${apiUrl(spec)}`,
       remedy: 'nothing, or set GKE_EXECUTOR_API_URL to this URL',
     },
   ];
 }
 
-function serviceUrlFindings(meaning: Meaning, executor: Workload, url: string, objects: Release['objects']): Finding[] {
+function serviceUrlFindings(
+  spec: ReleaseSpec,
+  executor: Workload,
+  url: string,
+  objects: Release['objects'],
+): Finding[] {
   if (!URL.canParse(url)) return [];
   const { hostname, port, protocol } = new URL(url);
   const found: Finding[] = [];
@@ -133,8 +134,8 @@ function serviceUrlFindings(meaning: Meaning, executor: Workload, url: string, o
       message: `the executor's token and every command's output go to ${url} unencrypted`,
       remedy: 'leave GKE_EXECUTOR_API_URL empty: the executor then takes the public https URL',
     });
-  const name = serviceOfHost(hostname, meaning.namespace);
-  if (name === undefined || meaning.side !== 'gke') return found;
+  const name = serviceOfHost(hostname, spec.namespace);
+  if (name === undefined || spec.side !== 'gke') return found;
   const service = objects.find((o) => o.kind === 'Service' && o.metadata.name === name);
   const ports = (service?.['spec'] as { ports?: { port: number }[] } | undefined)?.ports ?? [];
   const wanted = Number(port || (protocol === 'https:' ? 443 : 80));
@@ -151,17 +152,17 @@ function serviceUrlFindings(meaning: Meaning, executor: Workload, url: string, o
 }
 
 /** The mode stands in the whitelist that the executor mounts. */
-function modeFindings(meaning: Meaning, executor: Workload, objects: Release['objects']): Finding[] {
+function modeFindings(spec: ReleaseSpec, executor: Workload, objects: Release['objects']): Finding[] {
   const mounted = (executor.pod.volumes ?? []).flatMap((v) =>
     v.configMap?.name === undefined ? [] : [v.configMap.name],
   );
   const maps = objects.filter((o) => o.kind === 'ConfigMap' && mounted.includes(o.metadata.name));
   const texts = maps.flatMap((o) => Object.keys(o['data'] ?? {}).map((key) => contentOf(o, key) ?? ''));
   const modes = texts.flatMap((t) => /^\s*(?:mode|securityMode):\s*["']?(\w+)/m.exec(t)?.[1] ?? []);
-  if (modes.includes(meaning.securityMode)) return [];
+  if (modes.includes(spec.securityMode)) return [];
   const shown = modes.length === 0 ? 'no mode at all' : `mode ${modes.join(', ')}`;
   return [
-    unmeant('security-mode', `the executor's whitelist says ${shown} instead of ${meaning.securityMode}`, {
+    unmeant('security-mode', `the executor's whitelist says ${shown} instead of ${spec.securityMode}`, {
       object: executor.name,
     }),
   ];

@@ -132,14 +132,14 @@ function placeSuspects(
 ): Suspect[] {
   const { name } = pod.metadata;
   const found: Suspect[] = [];
-  const unplaced = conditions?.find(
+  const untargeted = conditions?.find(
     (c) => c.type === 'PodScheduled' && c.status === 'False' && c.reason === 'Unschedulable',
   );
-  const message = unplaced?.message ?? '';
+  const message = untargeted?.message ?? '';
   // A node that starts, a volume that is being made, nodes that an autoscaler adds: these pass.
   const passes = /unbound immediate PersistentVolumeClaims|untolerated taint.*not-ready/.test(message);
   const scaling = own.some((e) => e.reason === 'TriggeredScaleUp');
-  if (unplaced && !passes && !scaling)
+  if (untargeted && !passes && !scaling)
     found.push({
       key: `${name}/room`,
       reason: `pod ${name} cannot be scheduled: ${message}`,

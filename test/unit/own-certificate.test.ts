@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
-import { ownCertificateProblems } from '../../lib/deployment/certificates/byo-certificate.ts';
+import { ownCertificateProblems } from '../../lib/deployment/certificates/own-certificate.ts';
 import type { Settings } from '../../lib/settings/settings.ts';
 import { step as issued } from '../../scripts/2.6-tls-certificate.ts';
 import { step as production } from '../../scripts/2.7-production-certificate.ts';

@@ -9,7 +9,7 @@ export interface Image {
 export type LlmProvider = 'anthropic-claude' | 'google-gemini' | 'openai';
 export type SecurityMode = 'readOnly' | 'extendedReadOnly' | 'fullAccess';
 
-interface CommonMeaning {
+interface CommonReleaseSpec {
   release: string;
   namespace: string;
   clusterId: string;
@@ -18,7 +18,7 @@ interface CommonMeaning {
   caFile: boolean;
 }
 
-export interface GkeMeaning extends CommonMeaning {
+export interface GkeReleaseSpec extends CommonReleaseSpec {
   side: 'gke';
   host: string;
   tlsSecret: string;
@@ -32,16 +32,16 @@ export interface GkeMeaning extends CommonMeaning {
   model?: string;
 }
 
-export interface RemoteMeaning extends CommonMeaning {
+export interface RemoteReleaseSpec extends CommonReleaseSpec {
   side: 'remote';
   apiUrl: string;
   image: Image;
 }
 
-export type Meaning = GkeMeaning | RemoteMeaning;
+export type ReleaseSpec = GkeReleaseSpec | RemoteReleaseSpec;
 
 /** What the runbook puts into a Secret's key. */
-export type SecretMeaning = 'redis-password' | 'api-keys' | 'executor-token' | 'llm-key';
+export type SecretPurpose = 'redis-password' | 'api-keys' | 'executor-token' | 'llm-key';
 
 /** Where the executor finds the private CA, mounted from a ConfigMap of the runbook (contract 1.5: no value can mount it). */
 export const CA_FOLDER = '/etc/kubently/ca';
@@ -49,7 +49,7 @@ export const CA_FILE = `${CA_FOLDER}/ca.crt`;
 export const CA_CONFIG_MAP = 'kubently-ca-cert';
 
 /** Names and keys of the Secrets as the runbook means them (contract 1.6); a chart that reads another one gets that. */
-export function meantSecret(holds: string, release: string): { name: string; key: string } {
+export function secretRef(holds: string, release: string): { name: string; key: string } {
   switch (holds) {
     case 'redis-password':
       return { name: REDIS_SECRET, key: 'password' };
@@ -70,7 +70,7 @@ export const LLM_ENV: Record<LlmProvider, { model: string; key: string }> = {
 };
 
 /** Which secret an env entry holds, by its name (contract 1.5); undefined for a name the runbook does not know. */
-export function meaningOfEnv(name: string): SecretMeaning | undefined {
+export function secretPurposeOf(name: string): SecretPurpose | undefined {
   if (name === 'REDIS_PASSWORD') return 'redis-password';
   if (name === 'API_KEYS') return 'api-keys';
   if (name === 'EXECUTOR_TOKEN' || name === 'KUBENTLY_TOKEN') return 'executor-token';
@@ -78,11 +78,11 @@ export function meaningOfEnv(name: string): SecretMeaning | undefined {
 }
 
 /** Image of the executor on either side. */
-export function executorImage(meaning: Meaning): Image {
-  return meaning.side === 'gke' ? meaning.images.executor : meaning.image;
+export function executorImage(spec: ReleaseSpec): Image {
+  return spec.side === 'gke' ? spec.images.executor : spec.image;
 }
 
 /** Where the executor is to find the API. */
-export function apiUrl(meaning: Meaning): string {
-  return meaning.side === 'gke' ? meaning.executorApiUrl : meaning.apiUrl;
+export function apiUrl(spec: ReleaseSpec): string {
+  return spec.side === 'gke' ? spec.executorApiUrl : spec.apiUrl;
 }

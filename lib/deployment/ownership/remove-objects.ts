@@ -2,29 +2,33 @@
 import type { Context } from '../../context.ts';
 import { fullKind } from '../../clients/drift.ts';
 import { id, isOurNamespace, owned, type Owned, type Place } from './ownership.ts';
-import { keptBecause } from './spared.ts';
+import { keptBecause } from './retained.ts';
 import { waitFor } from '../../base/wait.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
-import type { Spared } from '../../step.ts';
+import type { Retained } from '../../step.ts';
 
 const NAMESPACE_TIMEOUT_MS = 300_000;
 
 /** Why the namespace stays; undefined: it goes, with all that is in it. */
-export function namespaceKept({ namespace, inside, foreign }: Owned, place: Place, spared: Spared): string | undefined {
+export function namespaceKept(
+  { namespace, inside, foreign }: Owned,
+  place: Place,
+  retained: Retained,
+): string | undefined {
   if (!isOurNamespace(namespace)) return 'it was there before the runbook';
   const [other] = foreign;
   if (other) {
     const more = foreign.length > 1 ? ` and ${foreign.length - 1} more` : '';
     return `it holds ${id(other)}${more}, which the runbook did not make`;
   }
-  const kept = inside.find((o) => keptBecause(o, place.part, spared));
+  const kept = inside.find((o) => keptBecause(o, place.part, retained));
   return kept && `it holds ${id(kept)}`;
 }
 
 /** Deletes what is the deployment's own in and beside the namespace, less what is spared. Tolerant of what is gone. */
-export async function clear(ctx: Context, place: Place, spared: Spared): Promise<void> {
+export async function removeObjects(ctx: Context, place: Place, retained: Retained): Promise<void> {
   const found = await owned(ctx, place);
-  const goes = (o: KubeObject): boolean => keptBecause(o, place.part, spared) === undefined;
+  const goes = (o: KubeObject): boolean => keptBecause(o, place.part, retained) === undefined;
   const remove = (o: KubeObject): Promise<void> =>
     ctx
       .kube({ context: place.target.context, namespace: o.metadata.namespace ?? place.target.namespace })
@@ -32,7 +36,7 @@ export async function clear(ctx: Context, place: Place, spared: Spared): Promise
   // A volume goes by itself, after its claim.
   const volumes = found.beside.filter((o) => o.kind === 'PersistentVolume' && goes(o));
   for (const o of found.beside) if (goes(o) && !volumes.includes(o)) await remove(o);
-  if (found.namespace && namespaceKept(found, place, spared) === undefined)
+  if (found.namespace && namespaceKept(found, place, retained) === undefined)
     await ctx.kube(place.target).delete('Namespace', place.target.namespace, NAMESPACE_TIMEOUT_MS);
   else for (const o of found.inside) if (goes(o)) await remove(o);
   if (volumes.length > 0) await volumesGone(ctx, place, volumes);
