@@ -4,6 +4,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { systemClock, type Clock } from './base/clock.ts';
 import { readOnly, realFollow, realRun, type Follow, type Run } from './base/command.ts';
 import { lookupBy, realDns, type Dns } from './clients/dns.ts';
+import { Gcloud } from './clients/gcloud.ts';
 import { Google } from './clients/google.ts';
 import { Helm } from './clients/helm.ts';
 import { realHttp, type Http } from './base/http.ts';
@@ -28,7 +29,10 @@ export interface Outside {
 
 export interface Context extends Outside {
   settings: Settings;
+  /** Reads of Google's API. */
   google: Google;
+  /** Changes in Google Cloud. */
+  gcloud: Gcloud;
   /** kubectl for a cluster's namespace; the same object each time, so that reads of one moment go out together. */
   kube: (target: Target) => Kubectl;
   helm: (target: Target) => Helm;
@@ -66,6 +70,7 @@ export function makeContext(settings: Settings, outside: Outside, looking: boole
     ...outside,
     run,
     settings,
+    gcloud: new Gcloud(run, settings.project, outside.clock),
     google: new Google(run, outside.http, settings, settings.childEnvironment, outside.clock),
     ...kubectls(run, settings, false),
     helm: (target) => new Helm(run, { context: target.context, namespace: target.namespace }),

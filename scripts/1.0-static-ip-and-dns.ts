@@ -37,49 +37,33 @@ export const step: ChangeStep = {
     return done(`A record is ${found}, as reserved`);
   },
 
-  async apply({ google, settings }) {
+  async apply({ google, gcloud, settings }) {
     const { host, dnsZone, staticIpName, region } = settings;
     if (!(await google.address(staticIpName)))
-      await google.create([
-        'compute',
-        'addresses',
-        'create',
-        staticIpName,
-        `--region=${region}`,
-        // Removal releases only what this deployment reserved.
-        `--description=${deploymentName(settings)}`,
-      ]);
+      // By the description removal knows what this deployment reserved.
+      await gcloud.create`compute addresses create ${staticIpName} --region=${region} --description=${deploymentName(settings)}`;
     const address = await google.address(staticIpName);
     if (!address)
       throw new Failure({ what: `the address ${staticIpName} was created and cannot be read`, next: './runbook 1.0' });
     if (await google.record(dnsZone, `${host}.`, 'A')) return;
-    await google.create([
-      'dns',
-      'record-sets',
-      'create',
-      `${host}.`,
-      `--zone=${dnsZone}`,
-      '--type=A',
-      `--ttl=${TTL_S}`,
-      `--rrdatas=${address.address}`,
-    ]);
+    await gcloud.create`dns record-sets create ${host}. --zone=${dnsZone} --type=A --ttl=${TTL_S} --rrdatas=${address.address}`;
   },
 
   verify: recordServed,
 
   async undo(ctx, retained) {
-    const { google, settings } = ctx;
+    const { google, gcloud, settings } = ctx;
     const { host, dnsZone, staticIpName, region } = settings;
     const drop = async (name: string, type: string): Promise<void> => {
       if (await google.record(dnsZone, name, type))
-        await google.remove(['dns', 'record-sets', 'delete', name, `--zone=${dnsZone}`, `--type=${type}`]);
+        await gcloud.delete`dns record-sets delete ${name} --zone=${dnsZone} --type=${type}`;
     };
     if (!retained.has('record')) await drop(`${host}.`, 'A');
     // What a challenge left that was cut off.
     await drop(`_acme-challenge.${host}.`, 'TXT');
     if (retained.has('address') || !(await google.address(staticIpName))) return;
     await balancerGone(ctx);
-    await google.remove(['compute', 'addresses', 'delete', staticIpName, `--region=${region}`]);
+    await gcloud.delete`compute addresses delete ${staticIpName} --region=${region}`;
   },
 };
 

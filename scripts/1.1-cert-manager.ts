@@ -45,15 +45,11 @@ export const step: ChangeStep = {
   async apply(ctx) {
     const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
     await ensureNamespace(kube);
-    await ctx.helm(kube.target).upgrade(
-      {
-        release: CERT_MANAGER_RELEASE,
-        chart: ctx.settings.certManagerChart,
-        version: CERT_MANAGER_VERSION,
-        values: valuesFile('cert-manager.yaml', {})[0],
-      },
-      ctx,
-    );
+    const { certManagerChart: chart } = ctx.settings;
+    const version = chart.startsWith('oci:') ? ['--version', CERT_MANAGER_VERSION] : [];
+    const values = valuesFile('cert-manager.yaml', {})[0];
+    await ctx.helm(kube.target).upgrade({ values }, ctx)`
+      upgrade --install ${CERT_MANAGER_RELEASE} ${chart} ${version} --create-namespace --force-conflicts`;
     await Promise.all(DEPLOYMENTS.map((d) => waitForRollout(ctx, kube, `Deployment.apps/${d}`)));
   },
 
@@ -62,7 +58,7 @@ export const step: ChangeStep = {
   async undo(ctx, retained) {
     if (retained.has('cert-manager')) return;
     const place = placeOf(ctx.settings, 'cert-manager');
-    await ctx.helm(place.target).uninstall(CERT_MANAGER_RELEASE);
+    await ctx.helm(place.target).change`uninstall ${CERT_MANAGER_RELEASE} --ignore-not-found --wait --timeout 5m`;
     // The CRDs stay behind on purpose (values/cert-manager.yaml); nobody else needs them, or it would be spared.
     await removeObjects(ctx, place, retained);
   },

@@ -1,12 +1,16 @@
 /** Plan step 1.2: a service account may write the zone; its key lies in a Secret, unless cert-manager signs in by workload identity (1.4). */
 import { absent, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
-import { bindRole, ensureAccount, hasRole, removeAccount } from '../lib/deployment/dns/dns01-account.ts';
-import { ensureKey, keyLetIn, keysInCluster } from '../lib/deployment/dns/dns01-key.ts';
+import { accountVisible, dns01Members, hasRole } from '../lib/deployment/dns/dns01-account.ts';
+import { deleteOrphans, keyLetIn, keysInCluster } from '../lib/deployment/dns/dns01-key.ts';
+import { secretObject } from '../lib/clients/kubectl.ts';
+import type { Context } from '../lib/context.ts';
 import {
   CERT_MANAGER_NAMESPACE,
+  deploymentName,
   DNS01_ROLE,
   DNS01_SECRET,
   dns01Email,
+  ensureNamespace,
 } from '../lib/deployment/cluster/infrastructure.ts';
 import { runAlone } from './entry.ts';
 
@@ -36,10 +40,20 @@ export const step: ChangeStep = {
   },
 
   async apply(ctx) {
-    const { settings } = ctx;
+    const { google, gcloud, settings } = ctx;
+    const { project, dns01Account } = settings;
     const email = dns01Email(settings);
-    await ensureAccount(ctx, email);
-    await bindRole(ctx, email);
+    if (!(await google.serviceAccount(email))) {
+      // By the description removal and rotation know this deployment's own account.
+      await gcloud.create`
+        iam service-accounts create ${dns01Account}
+          --display-name='cert-manager DNS-01 solver' --description=${deploymentName(settings)}`;
+      await accountVisible(ctx, email);
+    }
+    // --condition=None: without it gcloud asks, as soon as anybody has a conditional binding.
+    await gcloud.change`
+      projects add-iam-policy-binding ${project}
+        --member=serviceAccount:${email} --role=${DNS01_ROLE} --condition=None`;
     if (settings.dns01Auth === 'key') await ensureKey(ctx, email);
   },
 
@@ -50,9 +64,33 @@ export const step: ChangeStep = {
 
   async undo(ctx, retained) {
     if (retained.has('issuers')) return;
+    const { google, gcloud, settings } = ctx;
+    const email = dns01Email(settings);
     await ctx.inGke(CERT_MANAGER_NAMESPACE).delete('Secret', DNS01_SECRET.name);
-    await removeAccount(ctx, dns01Email(ctx.settings));
+    const [account, bindings] = await Promise.all([google.serviceAccount(email), google.bindings()]);
+    const ours = account?.description === deploymentName(settings);
+    for (const member of dns01Members(settings, bindings, ours))
+      await gcloud.delete`
+        projects remove-iam-policy-binding ${settings.project}
+          --member=${member} --role=${DNS01_ROLE} --condition=None`;
+    // Its keys go with it.
+    if (ours) await gcloud.delete`iam service-accounts delete ${email}`;
   },
 };
+
+/** The Secret holds a live key of the account, in a namespace that may be new; nothing is changed where it does. */
+async function ensureKey(ctx: Context, email: string): Promise<void> {
+  const [{ current }, live] = await Promise.all([keysInCluster(ctx), ctx.google.keyIds(email)]);
+  if (current && live.includes(current.id)) return;
+  await deleteOrphans(ctx, email, []);
+  const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+  await ensureNamespace(kube);
+  // To stdout: no file to forget.
+  const key = await ctx.gcloud.createSecret`iam service-accounts keys create - --iam-account=${email}`;
+  await kube.apply([secretObject(DNS01_SECRET.name, CERT_MANAGER_NAMESPACE, { [DNS01_SECRET.key]: key })]);
+  // gcloud asks again when an answer is lost: then there are two.
+  const { current: held } = await keysInCluster(ctx);
+  if (held) await deleteOrphans(ctx, email, [held.id]);
+}
 
 void runAlone(import.meta);

@@ -1,5 +1,6 @@
 /** Plan step 1.4: the staging and the production ClusterIssuer are registered, with DNS-01 as their only solver. */
 import { readFileSync } from 'node:fs';
+import { yaml } from '../lib/base/yaml-tag.ts';
 import { checkOf, differs, type ChangeStep } from '../lib/step.ts';
 import { issuerSuspect } from '../lib/deployment/certificates/certificate-chain.ts';
 import { ensureIdentity, identityOf } from '../lib/deployment/dns/dns01-identity.ts';
@@ -94,23 +95,22 @@ async function missingIdentity(ctx: Context): Promise<string | undefined> {
 /** The plan's ClusterIssuer; the key's Secret is left out with workload identity, the CA is a private directory's. */
 function clusterIssuer({ acme, project, dns01Auth }: Settings, issuer: Issuer): KubeObject {
   const name = ISSUER_NAMES[issuer];
-  const cloudDNS = { project, ...(dns01Auth === 'key' ? { serviceAccountSecretRef: { ...DNS01_SECRET } } : {}) };
+  const key = dns01Auth === 'key' ? { serviceAccountSecretRef: { ...DNS01_SECRET } } : {};
   const caBundle = acme.caFile ? { caBundle: readFileSync(acme.caFile).toString('base64') } : {};
-  const server = acme[issuer];
-  return {
-    apiVersion: 'cert-manager.io/v1',
-    kind: 'ClusterIssuer',
-    metadata: { name, labels: OURS },
-    spec: {
-      acme: {
-        server,
+  return yaml`
+    apiVersion: cert-manager.io/v1
+    kind: ClusterIssuer
+    metadata:
+      name: ${name}
+      labels: ${OURS}
+    spec:
+      acme: ${{
+        server: acme[issuer],
         email: acme.email,
         ...caBundle,
         privateKeySecretRef: { name },
-        solvers: [{ dns01: { cloudDNS } }],
-      },
-    },
-  };
+        solvers: [{ dns01: { cloudDNS: { project, ...key } } }],
+      }}`;
 }
 
 void runAlone(import.meta);

@@ -3,7 +3,7 @@ import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
 import { dockerfile, headCommit, IMAGES } from '../lib/deployment/kubently/checkout.ts';
 import { Failure } from '../lib/base/failure.ts';
 import { publishedImage } from '../lib/clients/registry.ts';
-import { signedIn } from '../lib/deployment/kubently/docker-login.ts';
+import { withDocker } from '../lib/clients/docker.ts';
 import type { Context } from '../lib/context.ts';
 import { runAlone } from './entry.ts';
 
@@ -32,15 +32,16 @@ export const step: ChangeStep = {
     const { settings } = ctx;
     const commit = await headCommit(ctx.run, settings.repo);
     const name = (image: string): string => `${settings.images.registry}/${image}:${commit.short}`;
-    await signedIn(ctx, async (docker) => {
+    const { registry, token, user } = settings.images;
+    const platform = process.arch === 'x64' ? [] : ['--platform', 'linux/amd64'];
+    await withDocker(ctx.run, settings.repo, async (docker) => {
+      if (token)
+        await docker.withInput(token)`login ${registry.split('/')[0] ?? ''} --username ${user} --password-stdin`;
       for (const image of IMAGES) {
         ctx.note(`builds ${name(image)}`);
-        const platform = process.arch === 'x64' ? [] : ['--platform', 'linux/amd64'];
-        const label = `${REVISION}=${commit.full}`;
-        const from = ['--label', label, '--tag', name(image), '--file', dockerfile(image), '.'];
-        await docker(['build', ...platform, ...from]);
+        await docker.change`build ${platform} --label ${REVISION}=${commit.full} --tag ${name(image)} --file ${dockerfile(image)} .`;
         ctx.note(`pushes ${name(image)}`);
-        await docker(['push', name(image)]);
+        await docker.change`push ${name(image)}`;
       }
     });
   },

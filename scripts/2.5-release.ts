@@ -2,9 +2,9 @@
 import type { ChangeStep } from '../lib/step.ts';
 import { Failure } from '../lib/base/failure.ts';
 import {
-  applyRelease,
   checkRelease,
   gkeRelease,
+  preparedRelease,
   releaseWorkloads,
   waitForWorkloads,
 } from '../lib/deployment/release/release.ts';
@@ -19,7 +19,12 @@ export const step: ChangeStep = {
 
   check: async (ctx) => checkRelease(ctx, await gkeRelease(ctx)),
 
-  apply: async (ctx) => applyRelease(ctx, await gkeRelease(ctx)),
+  /** Returns before the pods run. */
+  async apply(ctx) {
+    const { chart, release, input } = await preparedRelease(ctx, await gkeRelease(ctx));
+    await ctx.helm(ctx.settings.gke).upgrade(input, ctx)`
+      upgrade --install ${release} ${chart} --create-namespace --force-conflicts`;
+  },
 
   async verify(ctx) {
     const { settings } = ctx;
@@ -53,7 +58,7 @@ export const step: ChangeStep = {
   },
 
   async undo(ctx) {
-    await ctx.helm(ctx.settings.gke).uninstall(ctx.settings.release);
+    await ctx.helm(ctx.settings.gke).change`uninstall ${ctx.settings.release} --ignore-not-found --wait --timeout 5m`;
   },
 };
 

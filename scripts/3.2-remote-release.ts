@@ -3,13 +3,20 @@ import pLimit from 'p-limit';
 import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { places } from '../lib/deployment/ownership/ownership.ts';
 import {
-  applyRemote,
   checkRemote,
   registrations,
+  restartIfBehind,
   unregister,
   verifyRemote,
 } from '../lib/deployment/kubently/remote-executor.ts';
 import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
+import type { Remote } from '../lib/base/target.ts';
+import type { Context } from '../lib/context.ts';
+import { newNamespace } from '../lib/deployment/cluster/infrastructure.ts';
+import { ensureRegistered } from '../lib/deployment/kubently/api.ts';
+import { remoteSecret, tokenOf } from '../lib/deployment/kubently/secrets.ts';
+import { readTokens, tokenName } from '../lib/deployment/kubently/tokens.ts';
+import { preparedRelease, remoteRelease } from '../lib/deployment/release/release.ts';
 import { runAlone } from './entry.ts';
 
 /** Clusters at once: each costs a helm and some kubectl processes. */
@@ -52,7 +59,7 @@ export const step: ChangeStep = {
       settings.remotes.map((remote) =>
         atOnce(async () => {
           await unregister(ctx, remote);
-          await ctx.helm(remote).uninstall(remote.release);
+          await ctx.helm(remote).change`uninstall ${remote.release} --ignore-not-found --wait --timeout 5m`;
         }),
       ),
     );
@@ -62,5 +69,17 @@ export const step: ChangeStep = {
     if (failed) throw failed.reason;
   },
 };
+
+/** Registers the token, then makes Secret and release (contract 4: an executor without a registration is refused). */
+async function applyRemote(ctx: Context, remote: Remote): Promise<void> {
+  const tokens = readTokens(ctx.settings.tokensFile);
+  const kube = ctx.kube(remote);
+  await ensureRegistered(ctx, remote.id, tokenOf(tokens, tokenName(remote.id)));
+  await kube.apply([...(await newNamespace(kube)), remoteSecret(remote, tokens)]);
+  const { chart, release, input } = await preparedRelease(ctx, await remoteRelease(ctx, remote));
+  await ctx.helm(remote).upgrade(input, ctx)`
+    upgrade --install ${release} ${chart} --create-namespace --force-conflicts`;
+  await restartIfBehind(ctx, remote);
+}
 
 void runAlone(import.meta);

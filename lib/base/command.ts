@@ -3,6 +3,7 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_pr
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from './failure.ts';
+import { commandLine } from './tag.ts';
 import { scrub, Secret } from './secret.ts';
 import type { KubeObject } from './kubernetes.ts';
 import type { KubeRead } from './kubernetes.ts';
@@ -89,10 +90,7 @@ export function isTransient(error: unknown): boolean {
 
 /** The command line to paste into a shell; input and secrets are never part of it. */
 export function pasteable(command: Pick<Command, 'binary' | 'args' | 'input'>): string {
-  const words = [command.binary, ...command.args].map((w) =>
-    /^[\w@%+=:,./-]+$/.test(w) ? w : `'${w.replaceAll("'", `'\\''`)}'`,
-  );
-  return scrub(words.join(' ')) + (command.input === undefined ? '' : ' < (stdin)');
+  return commandLine(command.binary, command.args) + (command.input === undefined ? '' : ' < (stdin)');
 }
 
 function lastLines(text: string): string {

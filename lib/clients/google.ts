@@ -1,8 +1,8 @@
-/** Google Cloud: reads over REST with one token (a gcloud start costs a second), changes by the plan's gcloud commands (design.md rule 13). */
+/** Google Cloud's REST API, for reads, with one token: a gcloud start costs a second. Changes are the plan's gcloud commands (gcloud.ts; design.md rule 13). */
 import { createSign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
-import { CommandFailed, type Run } from '../base/command.ts';
+import type { Run } from '../base/command.ts';
 import { Failure } from '../base/failure.ts';
 import type { Http, HttpAnswer, HttpRequest } from '../base/http.ts';
 import { underway } from '../base/underway.ts';
@@ -53,13 +53,6 @@ const BASES: Record<Service, string> = {
 /** Google asks to slow down, or a server of it is ill for a moment: a read is tried again so much later, as gcloud does with its own. */
 const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
 const AGAIN_MS = [1000, 2000, 4000];
-/**
- * The same in gcloud's words, which tell no status: it does not try again after a 429, nor any POST of compute, and
- * after a lost answer of IAM it meets its own change (concurrent policy changes).
- */
-const PASSES_IN_WORDS =
-  /RESOURCE_EXHAUSTED|UNAVAILABLE|currently unavailable|Backend Error|Internal error|rate ?limit ?exceeded|Quota exceeded.* per minute|concurrent policy changes|HTTPError (429|5\d\d)/i;
-
 /** The project's resources. */
 export class Google {
   readonly project: string;
@@ -130,47 +123,6 @@ export class Google {
       { options: { requestedPolicyVersion: 3 } },
     );
     return answer?.bindings ?? [];
-  }
-
-  /** A gcloud command of the plan that changes something; --project is added; what passes is tried again. @returns its stdout */
-  async change(args: readonly string[], options: { sensitive?: 'both' } = {}): Promise<string> {
-    for (const ms of [...AGAIN_MS, undefined]) {
-      try {
-        const { stdout } = await this.#run({
-          binary: 'gcloud',
-          args: [...args, '--project', this.project, '--quiet'],
-          mutates: true,
-          ...options,
-        });
-        return stdout;
-      } catch (error) {
-        if (ms === undefined || !(error instanceof CommandFailed && PASSES_IN_WORDS.test(error.stderr))) throw error;
-        await this.#clock.sleep(ms);
-      }
-    }
-    throw new Error('not reached');
-  }
-
-  /** A create of what was absent a moment ago: where it exists by now, only the answer was lost. */
-  async create(args: readonly string[]): Promise<void> {
-    try {
-      await this.change(args);
-    } catch (error) {
-      if (!(error instanceof CommandFailed && /ALREADY_EXISTS|already exists/i.test(error.stderr))) throw error;
-    }
-  }
-
-  /** A delete that is content when there is nothing to delete. */
-  async remove(args: readonly string[]): Promise<void> {
-    try {
-      await this.change(args);
-    } catch (error) {
-      if (!(
-        error instanceof CommandFailed &&
-        /NOT_FOUND|notFound|not found|does not exist|HTTPError 404/i.test(error.stderr)
-      ))
-        throw error;
-    }
   }
 
   /** Whether a service account's key may read the zone: the effect of key and IAM binding together, by a self-signed token (AIP-4111). */

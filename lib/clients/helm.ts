@@ -5,6 +5,7 @@ import { CommandFailed, type Run } from '../base/command.ts';
 import { recoverPending, type Teller } from './helm-pending.ts';
 import { decode, newestSecret } from './helm-record.ts';
 import { Kubectl } from './kubectl.ts';
+import { commandTag, type Tag } from '../base/tag.ts';
 import { targetFlags, type Target } from '../base/target.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
 
@@ -30,11 +31,8 @@ export interface Revision {
   description: string;
 }
 
-export interface ReleaseSpec {
-  release: string;
-  /** A directory, a packaged chart or an oci:// reference. */
-  chart: string;
-  version?: string;
+/** What goes into a release beside the command line. */
+export interface UpgradeInput {
   values: unknown;
   /** Path of the kustomization that patches the rendered objects. */
   postRender?: string;
@@ -77,60 +75,36 @@ export class Helm {
     return JSON.parse((await this.#read(['history', name, '-o', 'json'])).stdout) as Revision[];
   }
 
-  /** Makes an earlier revision's objects the release again, as a new revision. */
-  async rollback(name: string, revision: number): Promise<void> {
-    await this.#run({
-      binary: 'helm',
-      args: ['rollback', name, String(revision), '--force-conflicts', ...flags(this.target)],
-      mutates: true,
-      timeoutMs: 300_000,
+  /** Any change but an upgrade: the plan's uninstall and rollback. */
+  readonly change = commandTag(async (args) => {
+    await this.#run({ binary: 'helm', args: [...args, ...flags(this.target)], mutates: true, timeoutMs: 330_000 });
+  });
+
+  /**
+   * The tag of `upgrade --install NAME …`; the values go by stdin. It returns when the objects are accepted, not when
+   * they run. A record that a killed helm left pending is recovered first: use it only while holding the lock.
+   */
+  upgrade(given: UpgradeInput, teller: Teller): Tag<Promise<void>> {
+    return commandTag(async (args) => {
+      const [, , release = ''] = args;
+      try {
+        await this.#upgrade(args, given);
+      } catch (error) {
+        if (!(error instanceof CommandFailed && /another operation .* is in progress/.test(error.stderr))) throw error;
+        await recoverPending(this.#run, this.target, release, teller);
+        await this.#upgrade(args, given);
+      }
     });
   }
 
-  /**
-   * Installs or upgrades; returns when the objects are accepted, not when they run. A record that a killed helm left
-   * pending is recovered first: call it only while holding the lock.
-   */
-  async upgrade(spec: ReleaseSpec, teller: Teller): Promise<void> {
-    try {
-      await this.#upgrade(spec);
-    } catch (error) {
-      if (!(error instanceof CommandFailed && /another operation .* is in progress/.test(error.stderr))) throw error;
-      await recoverPending(this.#run, this.target, spec.release, teller);
-      await this.#upgrade(spec);
-    }
-  }
-
-  async #upgrade({ release, chart, version, values, postRender }: ReleaseSpec): Promise<void> {
-    const args = [
-      'upgrade',
-      '--install',
-      release,
-      chart,
-      ...(version && chart.startsWith('oci:') ? ['--version', version] : []),
-      '--create-namespace',
-      '--force-conflicts',
-      ...postRenderer(postRender),
-      '--values',
-      '-',
-    ];
+  async #upgrade(args: readonly string[], { values, postRender }: UpgradeInput): Promise<void> {
     await this.#run({
       binary: 'helm',
       env: PLUGINS,
-      args: [...args, ...flags(this.target)],
+      args: [...args, ...postRenderer(postRender), '--values', '-', ...flags(this.target)],
       mutates: true,
       timeoutMs: 300_000,
       input: JSON.stringify(values),
-    });
-  }
-
-  /** Removes the release and what it made; nothing where it is not there. */
-  async uninstall(name: string): Promise<void> {
-    await this.#run({
-      binary: 'helm',
-      args: ['uninstall', name, '--ignore-not-found', '--wait', '--timeout', '5m', ...flags(this.target)],
-      mutates: true,
-      timeoutMs: 330_000,
     });
   }
 

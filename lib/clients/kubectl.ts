@@ -4,6 +4,7 @@ import { CommandFailed, type Command, type Output, type Run } from '../base/comm
 import type { KubeObject } from '../base/kubernetes.ts';
 import { Failure } from '../base/failure.ts';
 import { Secret } from '../base/secret.ts';
+import { commandTag } from '../base/tag.ts';
 import { targetFlags, type Target } from '../base/target.ts';
 import type { KubeRead } from '../base/kubernetes.ts';
 
@@ -208,9 +209,9 @@ export class Kubectl {
   }
 
   /** Any other change, as the plan's command. */
-  async change(args: readonly string[], timeoutMs = 120_000): Promise<void> {
-    await this.#run({ binary: 'kubectl', args: [...args, ...targetFlags(this.target)], mutates: true, timeoutMs });
-  }
+  readonly change = commandTag(async (args) => {
+    await this.#run({ binary: 'kubectl', args: [...args, ...targetFlags(this.target)], mutates: true });
+  });
 
   /** A command in a container, which only reads unless it is said to mutate; what it is told in confidence goes by stdin. @returns its stdout */
   async exec(

@@ -89,7 +89,7 @@ export async function rollBack(ctx: Context, moves: readonly Move[], note: (text
     if (!to) continue;
     const { release, clusterId } = targeted.spec;
     note(`${clusterId}: helm rollback ${release} ${to.revision}`);
-    await ctx.helm(targeted.target).rollback(release, to.revision);
+    await ctx.helm(targeted.target).change`rollback ${release} ${to.revision} --force-conflicts`;
     const workloads = await releaseWorkloads(ctx, targeted);
     note(`${clusterId}: waits for ${workloads.map(([, name]) => name).join(', ')}`);
     await waitForWorkloads(ctx, targeted, workloads);

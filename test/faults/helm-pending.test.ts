@@ -49,10 +49,16 @@ test(
   async () => {
     const release = 'tiny-upgrade';
     const told = teller();
-    await helm.upgrade({ release, chart, values: { n: 1 } }, told);
+    await helm.upgrade(
+      { values: { n: 1 } },
+      told,
+    )`upgrade --install ${release} ${chart} --create-namespace --force-conflicts`;
     expect(told.remarks).toEqual([]);
     await killHalfWay(release, 2, 'pending-upgrade');
-    await helm.upgrade({ release, chart, values: { n: 3 } }, told);
+    await helm.upgrade(
+      { values: { n: 3 } },
+      told,
+    )`upgrade --install ${release} ${chart} --create-namespace --force-conflicts`;
     expect((await history(release)).map((r) => [r.revision, r.status])).toEqual([
       [1, 'superseded'],
       [2, 'failed'],
@@ -69,7 +75,10 @@ test('killed while installing: the release is deployed by the next upgrade', { t
   const release = 'tiny-install';
   const told = teller();
   await killHalfWay(release, 1, 'pending-install');
-  await helm.upgrade({ release, chart, values: { n: 2 } }, told);
+  await helm.upgrade(
+    { values: { n: 2 } },
+    told,
+  )`upgrade --install ${release} ${chart} --create-namespace --force-conflicts`;
   expect((await history(release)).map((r) => [r.revision, r.status])).toEqual([
     [1, 'superseded'],
     [2, 'deployed'],
@@ -82,7 +91,10 @@ test('killed while installing: the release is deployed by the next upgrade', { t
 test('a helm that works still is waited for, and its end is taken as it is', { timeout: 120_000 }, async () => {
   const release = 'tiny-living';
   const told = teller();
-  await helm.upgrade({ release, chart, values: { n: 1 } }, told);
+  await helm.upgrade(
+    { values: { n: 1 } },
+    told,
+  )`upgrade --install ${release} ${chart} --create-namespace --force-conflicts`;
   const child = spawn(
     'helm',
     ['upgrade', release, chart, '--set', 'n=2', '--set', 'hook=true', ...flags, '--timeout', '8s'],
@@ -94,13 +106,13 @@ test('a helm that works still is waited for, and its end is taken as it is', { t
   while ((await helm.release(release))?.status !== 'pending-upgrade') await new Promise((go) => setTimeout(go, 100));
   const notes: string[] = [];
   await helm.upgrade(
-    { release, chart, values: { n: 3 } },
+    { values: { n: 3 } },
     {
       ...told,
       note: (text) => void notes.push(text),
       clock: { now: () => Date.now(), sleep: (ms) => new Promise((go) => setTimeout(go, ms)) },
     },
-  );
+  )`upgrade --install ${release} ${chart} --create-namespace --force-conflicts`;
   expect(child.exitCode ?? (await once(child, 'exit'))[0]).not.toBe(0);
   expect(notes[0]).toContain('a living helm may end it');
   expect(told.remarks).toEqual([]);

@@ -71,7 +71,7 @@ test.each([
 
 test.each([
   ['a replace', (k: Kubectl) => k.replace(POD)],
-  ['another change', (k: Kubectl) => k.change(['rollout', 'restart', 'deployment/a'])],
+  ['another change', (k: Kubectl) => k.change`rollout restart deployment/a`],
   ['a command that changes what a pod holds', (k: Kubectl) => k.exec('a', undefined, ['x'], undefined, 1000, true)],
 ])('%s is not sent twice, and waits where the outage is known', async (_, change) => {
   const { inner, kube, told } = world(1000, 5000);

@@ -35,16 +35,14 @@ test.each([400, 401, 403])('HTTP %i is not asked again', async (status) => {
   expect(outside.requests).toHaveLength(1);
 });
 
-const COMMAND = ['compute', 'addresses', 'create', 'kubently-ingress-ip'];
-
 /** gcloud that fails with these words one after the other, then succeeds. */
-function gcloud(...words: string[]) {
+function failing(...words: string[]) {
   const answer = (command: Command): string => {
     const said = words.shift();
     return said === undefined ? 'created' : fails(said)(command);
   };
   const outside = fakeOutside({ rows: [{ binary: 'gcloud', args: () => true, answer }] });
-  return { outside, google: contextOf(outside).google };
+  return { outside, gcloud: contextOf(outside).gcloud };
 }
 
 test.each([
@@ -54,24 +52,28 @@ test.each([
   'ERROR: HTTPError 503',
   'ERROR: is the subject of a conflict: There were concurrent policy changes.',
 ])('a change that gcloud gives up at "%s" is made again', async (said) => {
-  const { outside, google } = gcloud(said);
-  expect(await google.change(COMMAND)).toBe('created');
+  const { outside, gcloud } = failing(said);
+  expect(await gcloud.change`compute addresses create kubently-ingress-ip`).toBe('created');
   expect(outside.sleeps).toEqual([1000]);
 });
 
 test('a change that never passes is told after four tries; a refusal at once', async () => {
   const words = 'UNAVAILABLE: The service is currently unavailable.';
-  const { outside, google } = gcloud(words, words, words, words, words);
-  await expect(google.change(COMMAND)).rejects.toThrow('gcloud compute failed');
+  const { outside, gcloud } = failing(words, words, words, words, words);
+  await expect(gcloud.change`compute addresses create kubently-ingress-ip`).rejects.toThrow('gcloud compute failed');
   expect(outside.changes).toHaveLength(4);
-  const refused = gcloud('PERMISSION_DENIED: no', 'PERMISSION_DENIED: no');
-  await expect(refused.google.change(COMMAND)).rejects.toThrow('gcloud compute failed');
+  const refused = failing('PERMISSION_DENIED: no', 'PERMISSION_DENIED: no');
+  await expect(refused.gcloud.change`compute addresses create kubently-ingress-ip`).rejects.toThrow(
+    'gcloud compute failed',
+  );
   expect(refused.outside.changes).toHaveLength(1);
 });
 
 test('a create whose answer was lost finds what it made; other failures are told', async () => {
-  const lost = gcloud('HTTPError 503', "The resource 'addresses/x' already exists");
-  await lost.google.create(COMMAND);
+  const lost = failing('HTTPError 503', "The resource 'addresses/x' already exists");
+  await lost.gcloud.create`compute addresses create kubently-ingress-ip`;
   expect(lost.outside.changes).toHaveLength(2);
-  await expect(gcloud('PERMISSION_DENIED: no').google.create(COMMAND)).rejects.toThrow('gcloud compute failed');
+  await expect(
+    failing('PERMISSION_DENIED: no').gcloud.create`compute addresses create kubently-ingress-ip`,
+  ).rejects.toThrow('gcloud compute failed');
 });

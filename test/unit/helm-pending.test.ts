@@ -7,7 +7,6 @@ import { contextOf, fakeOutside } from './outside.ts';
 import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
 const TARGET = { context: 'gke-context', namespace: 'kubently' };
-const SPEC = { release: 'r', chart: '/chart', values: { a: 1 } };
 const IN_PROGRESS = 'Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress';
 
 function record(version: number, status: string, lastDeployed: string): KubeObject {
@@ -49,7 +48,7 @@ function world(records: KubeObject[]) {
 
 test('nothing is pending: one upgrade, nothing read', async () => {
   const { helm, ctx, outside, remarks } = world([record(1, 'deployed', '2025-12-31T00:00:00Z')]);
-  await helm.upgrade(SPEC, ctx);
+  await helm.upgrade({ values: {} }, ctx)`upgrade --install r ./chart --create-namespace --force-conflicts`;
   expect(outside.commands).toHaveLength(1);
   expect(remarks).toEqual([]);
 });
@@ -59,7 +58,7 @@ test('left pending: only its state is changed, then the upgrade is tried again, 
     record(10, 'pending-upgrade', '2025-12-31T00:00:00Z'),
     record(9, 'deployed', '2025-12-30T00:00:00Z'),
   ]);
-  await helm.upgrade(SPEC, ctx);
+  await helm.upgrade({ values: {} }, ctx)`upgrade --install r ./chart --create-namespace --force-conflicts`;
   expect(outside.changes.map((c) => c.split(' ').slice(0, 2).join(' '))).toEqual([
     'helm upgrade',
     'kubectl replace',
@@ -82,7 +81,7 @@ test('a young record may be a living helm’s: it gets its time to end', async (
     if (outside.sleeps.length === 3) cluster.objects = [record(1, 'deployed', '2025-12-31T23:59:55Z')];
     return Promise.resolve();
   };
-  await helm.upgrade(SPEC, ctx);
+  await helm.upgrade({ values: {} }, ctx)`upgrade --install r ./chart --create-namespace --force-conflicts`;
   expect(outside.sleeps).toHaveLength(3);
   expect(remarks).toEqual([]);
 });
@@ -96,7 +95,12 @@ test('a record that changes while it is marked is left alone', async () => {
       cluster.objects = [{ ...secret, metadata: { ...secret.metadata, resourceVersion: '6' } }];
     return run(command);
   };
-  await expect(new Helm(outside.run, TARGET).upgrade(SPEC, ctx)).rejects.toThrow('kubectl replace failed');
+  await expect(
+    new Helm(outside.run, TARGET).upgrade(
+      { values: {} },
+      ctx,
+    )`upgrade --install r ./chart --create-namespace --force-conflicts`,
+  ).rejects.toThrow('kubectl replace failed');
   expect(opened(cluster.objects[0])).toMatchObject({ info: { status: 'pending-install' } });
 });
 
@@ -105,6 +109,8 @@ test('another failure of helm is told as it is', async () => {
   cluster.helmUpgrade = (command: Command) => {
     throw new CommandFailed(command, 1, { stdout: '', stderr: 'Error: values do not fit' }, false);
   };
-  await expect(helm.upgrade(SPEC, ctx)).rejects.toThrow('helm upgrade failed');
+  await expect(
+    helm.upgrade({ values: {} }, ctx)`upgrade --install r ./chart --create-namespace --force-conflicts`,
+  ).rejects.toThrow('helm upgrade failed');
   expect(outside.commands).toHaveLength(1);
 });

@@ -84,7 +84,7 @@ test.each([
   await expect(kube.get('Pod', 'a')).rejects.toThrow(`a call without ${part} was refused`);
   await expect(kube.apply([])).rejects.toThrow('was refused');
   await expect(kube.delete('Pod', 'a')).rejects.toThrow('was refused');
-  await expect(new Helm(outside.run, target).uninstall('x')).rejects.toThrow('was refused');
+  await expect(new Helm(outside.run, target).change`uninstall x`).rejects.toThrow('was refused');
   expect(outside.commands).toEqual([]);
 });
 

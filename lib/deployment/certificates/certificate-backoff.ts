@@ -55,12 +55,5 @@ export async function endBackoff(ctx: Context, kube: Kubectl, certificate: KubeO
     });
   ctx.note(`sets cert-manager's back-off after ${failed.attempts} failed issuances aside`);
   const patch = { status: { lastFailureTime: null, failedIssuanceAttempts: null } };
-  await kube.change([
-    'patch',
-    `Certificate.cert-manager.io/${certificate.metadata.name}`,
-    '--subresource=status',
-    '--type=merge',
-    '--patch',
-    JSON.stringify(patch),
-  ]);
+  await kube.change`patch Certificate.cert-manager.io/${certificate.metadata.name} --subresource=status --type=merge --patch ${JSON.stringify(patch)}`;
 }

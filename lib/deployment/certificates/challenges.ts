@@ -30,11 +30,6 @@ export async function noChallenges(ctx: Context): Promise<void> {
   } catch (error) {
     if (!(error instanceof TimedOut)) throw error;
     for (const { metadata } of await left())
-      await kube.change([
-        'patch',
-        `challenge.acme.cert-manager.io/${metadata.name}`,
-        '--type=merge',
-        '--patch={"metadata":{"finalizers":null}}',
-      ]);
+      await kube.change`patch challenge.acme.cert-manager.io/${metadata.name} --type=merge --patch '{"metadata":{"finalizers":null}}'`;
   }
 }

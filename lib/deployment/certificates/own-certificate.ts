@@ -157,7 +157,7 @@ export async function applyOwn(ctx: Context, own: Own): Promise<void> {
   await kube.delete(CERTIFICATE, TLS_SECRET);
   // Left there, they would make cert-manager take the own certificate for one that it issued (on the way back).
   const stale = certManagerAnnotations(await kube.get('Secret', TLS_SECRET));
-  if (stale.length > 0) await kube.change(['annotate', `secret/${TLS_SECRET}`, ...stale.map((name) => `${name}-`)]);
+  if (stale.length > 0) await kube.change`annotate secret/${TLS_SECRET} ${stale.map((name) => `${name}-`)}`;
   const { namespace } = kube.target;
   const metadata = { name: TLS_SECRET, namespace, labels: OURS };
   await kube.apply([{ apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata, data: dataOf(own) }]);

@@ -1,4 +1,5 @@
 /** cert-manager's ServiceAccount as the DNS-01 service account: GKE's Workload Identity, without any key. */
+import { yaml } from '../../base/yaml-tag.ts';
 import type { Context } from '../../context.ts';
 import { CERT_MANAGER_NAMESPACE } from '../cluster/infrastructure.ts';
 
@@ -13,27 +14,19 @@ export async function identityOf(ctx: Context): Promise<string | undefined> {
 
 /** Lets cert-manager's ServiceAccount sign in as the account, and restarts cert-manager for it. */
 export async function ensureIdentity(ctx: Context, email: string): Promise<void> {
-  const { google, settings } = ctx;
+  const { gcloud, settings } = ctx;
   const member = `serviceAccount:${settings.project}.svc.id.goog[${CERT_MANAGER_NAMESPACE}/cert-manager]`;
-  await google.change([
-    'iam',
-    'service-accounts',
-    'add-iam-policy-binding',
-    email,
-    '--role=roles/iam.workloadIdentityUser',
-    `--member=${member}`,
-  ]);
+  await gcloud.change`iam service-accounts add-iam-policy-binding ${email} --role=roles/iam.workloadIdentityUser --member=${member}`;
   const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
   await kube.apply([
-    {
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: {
-        name: 'cert-manager',
-        namespace: CERT_MANAGER_NAMESPACE,
-        annotations: { [IDENTITY_ANNOTATION]: email },
-      },
-    },
+    yaml`
+      apiVersion: v1
+      kind: ServiceAccount
+      metadata:
+        name: cert-manager
+        namespace: ${CERT_MANAGER_NAMESPACE}
+        annotations:
+          ${IDENTITY_ANNOTATION}: ${email}`,
   ]);
-  await kube.change(['rollout', 'restart', 'deployment/cert-manager']);
+  await kube.change`rollout restart deployment/cert-manager`;
 }

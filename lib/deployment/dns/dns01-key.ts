@@ -1,9 +1,9 @@
 /** The DNS-01 service account's keys: the one in cert-manager's Secret, and in a rotation the former one beside it. */
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
-import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET, ensureNamespace } from '../cluster/infrastructure.ts';
+import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET } from '../cluster/infrastructure.ts';
 import { secretObject, secretValue } from '../../clients/kubectl.ts';
-import { Secret } from '../../base/secret.ts';
+import type { Secret } from '../../base/secret.ts';
 import { waitFor } from '../../base/wait.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
 
@@ -36,20 +36,16 @@ export async function putKeys(ctx: Context, current: Secret, previous?: Secret):
 }
 
 /** A new key of the account, which only the caller has. @throws Failure */
-export async function createKey({ google }: Context, email: string): Promise<Secret> {
-  const key = new Secret(
-    await google.change(['iam', 'service-accounts', 'keys', 'create', '-', `--iam-account=${email}`], {
-      sensitive: 'both',
-    }),
-  );
+export async function createKey({ gcloud }: Context, email: string): Promise<Secret> {
+  const key = await gcloud.createSecret`iam service-accounts keys create - --iam-account=${email}`;
   if (!key.reveal().includes('private_key'))
     throw new Failure({ what: 'gcloud created a key and printed none', next: './runbook 1.2' });
   return key;
 }
 
 /** Deletes a key of the account; content where it is gone. */
-export async function deleteKey({ google }: Context, email: string, id: string): Promise<void> {
-  await google.remove(['iam', 'service-accounts', 'keys', 'delete', id, `--iam-account=${email}`]);
+export async function deleteKey({ gcloud }: Context, email: string, id: string): Promise<void> {
+  await gcloud.delete`iam service-accounts keys delete ${id} --iam-account=${email}`;
 }
 
 /** A killed run may have left a key that no Secret holds; only an account of this deployment is tidied. */
@@ -58,18 +54,6 @@ export async function deleteOrphans(ctx: Context, email: string, held: readonly 
   const [live, account] = await Promise.all([google.keyIds(email), google.serviceAccount(email)]);
   if (account?.description !== deploymentName(settings)) return;
   for (const id of live) if (!held.includes(id)) await deleteKey(ctx, email, id);
-}
-
-/** The Secret holds a live key of the account, in a namespace that may be new; nothing is changed where it does. */
-export async function ensureKey(ctx: Context, email: string): Promise<void> {
-  const [{ current }, live] = await Promise.all([keysInCluster(ctx), ctx.google.keyIds(email)]);
-  if (current && live.includes(current.id)) return;
-  await deleteOrphans(ctx, email, []);
-  await ensureNamespace(ctx.inGke(CERT_MANAGER_NAMESPACE));
-  await putKeys(ctx, await createKey(ctx, email));
-  // gcloud asks again when an answer is lost: then there are two.
-  const { current: held } = await keysInCluster(ctx);
-  if (held) await deleteOrphans(ctx, email, [held.id]);
 }
 
 /** Waits until the key reads the zone: grants take up to some minutes. @returns the evidence */

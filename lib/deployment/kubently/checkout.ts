@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Run } from '../../base/command.ts';
+import { commandTag, type Tag } from '../../base/tag.ts';
 import { underway } from '../../base/underway.ts';
 
 export interface Commit {
@@ -28,11 +29,15 @@ export function cliPath(repo: string): string {
   return join(repo, 'kubently-cli', 'nodejs');
 }
 
+/** git's command tag in a checkout, for reads. */
+function git(run: Run, repo: string): Tag<Promise<string>> {
+  return commandTag(async (args) => (await run({ binary: 'git', args: ['-C', repo, ...args], mutates: false })).stdout);
+}
+
 /** The commit at HEAD. @throws CommandFailed where it is no git checkout */
 export function headCommit(run: Run, repo: string): Promise<Commit> {
   return underway(asked, repo, async () => {
-    const { stdout } = await run({ binary: 'git', args: ['-C', repo, 'rev-parse', 'HEAD'], mutates: false });
-    const full = stdout.trim();
+    const full = (await git(run, repo)`rev-parse HEAD`).trim();
     return { full, short: full.slice(0, 7) };
   });
 }
@@ -42,8 +47,8 @@ const asked = new Map<string, Promise<Commit>>();
 
 /** Paths that differ from the commit; none when the checkout is clean. */
 export async function changedPaths(run: Run, repo: string): Promise<string[]> {
-  const { stdout } = await run({ binary: 'git', args: ['-C', repo, 'status', '--porcelain'], mutates: false });
-  return stdout.split('\n').filter((line) => line !== '');
+  const changed = await git(run, repo)`status --porcelain`;
+  return changed.split('\n').filter((line) => line !== '');
 }
 
 /** What the checkout lacks for a deployment, as paths. */

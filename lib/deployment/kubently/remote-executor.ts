@@ -1,14 +1,13 @@
 /** One remote cluster's executor: registered, released, connected (plan step 3.2). */
-import { ensureRegistered, kubentlyApi } from './api.ts';
+import { kubentlyApi } from './api.ts';
 import type { Context } from '../../context.ts';
 import { CA_CONFIG_MAP } from '../../chart/release-spec.ts';
-import { remoteSecret, tokenOf } from './secrets.ts';
+import { remoteSecret } from './secrets.ts';
 import { drift, isNone } from '../../clients/drift.ts';
 import { newExecutorAnswers } from './executor-connection.ts';
 import { differenceLines } from '../../clients/field-differences.ts';
-import { newNamespace } from '../cluster/infrastructure.ts';
 import { registered, runningRedis, selector } from './redis.ts';
-import { applyRelease, checkRelease, releaseWorkloads, remoteRelease, waitForWorkloads } from '../release/release.ts';
+import { checkRelease, releaseWorkloads, remoteRelease, waitForWorkloads } from '../release/release.ts';
 import { absent, differs, unknownBefore, type Check } from '../../step.ts';
 import type { Secret } from '../../base/secret.ts';
 import type { Remote } from '../../base/target.ts';
@@ -87,18 +86,13 @@ async function isBehind(ctx: Context, remote: Remote): Promise<boolean> {
   );
 }
 
-/** Registers the token, then makes Secret and release (contract 4: an executor without a registration is refused). */
-export async function applyRemote(ctx: Context, remote: Remote): Promise<void> {
-  const tokens = readTokens(ctx.settings.tokensFile);
-  const kube = ctx.kube(remote);
-  await ensureRegistered(ctx, remote.id, tokenOf(tokens, tokenName(remote.id)));
-  await kube.apply([...(await newNamespace(kube)), remoteSecret(remote, tokens)]);
-  await applyRelease(ctx, await remoteRelease(ctx, remote));
+/** Restarts the executor where its pod is older than what it reads. */
+export async function restartIfBehind(ctx: Context, remote: Remote): Promise<void> {
   if (!(await isBehind(ctx, remote))) return;
   // The upgrade may be replacing the pods by itself.
   await rolledOut(ctx, remote);
   if (await isBehind(ctx, remote))
-    await kube.change(['rollout', 'restart', 'deployment', '--selector', selector(remote.release, 'executor')]);
+    await ctx.kube(remote).change`rollout restart deployment --selector ${selector(remote.release, 'executor')}`;
 }
 
 /** The pod runs, and a command comes back through it. */

@@ -11,7 +11,7 @@ import { drift } from '../../clients/drift.ts';
 import { differenceLines, fieldDifferences, objectLines } from '../../clients/field-differences.ts';
 import type { TargetedRelease } from './targeted-release.ts';
 import { fitted, knownFit, valuesPath } from './fitted.ts';
-import { helmTemplate, objectsOf } from '../../clients/helm.ts';
+import { helmTemplate, objectsOf, type UpgradeInput } from '../../clients/helm.ts';
 import { INGRESS_CLASS } from '../cluster/infrastructure.ts';
 import { rolloutGap, waitForRollout, type Workload } from '../cluster/rollout.ts';
 import { absent, checkOf, differs, done, unknownBefore, type Check } from '../../step.ts';
@@ -129,15 +129,22 @@ function withoutReplicas(manifest: readonly KubeObject[], object: KubeObject): K
   return { ...object, spec: Object.fromEntries(spec) };
 }
 
-/** Installs or upgrades, with what values cannot say. Returns before the pods run. */
-export async function applyRelease(ctx: Context, targeted: TargetedRelease): Promise<void> {
+/** What `helm upgrade --install` takes. */
+export interface PreparedRelease {
+  release: string;
+  /** Path of the chart in the checkout. */
+  chart: string;
+  input: UpgradeInput;
+}
+
+/** Applies the release's extra objects, which its pods mount, and writes what helm takes. @throws Failure where it is not fitted */
+export async function preparedRelease(ctx: Context, targeted: TargetedRelease): Promise<PreparedRelease> {
   const { spec, target } = targeted;
   const kept = await fitted(ctx, targeted);
   const beside = extraObjects(ctx, targeted, kept);
   if (beside.length > 0) await ctx.kube(target).apply(beside);
-  const chart = chartPath(ctx.settings.repo);
   const postRender = await keepKustomization(ctx, targeted, kept);
-  await ctx.helm(target).upgrade({ release: spec.release, chart, values: kept.values, postRender }, ctx);
+  return { release: spec.release, chart: chartPath(ctx.settings.repo), input: { values: kept.values, postRender } };
 }
 
 /** Writes the kustomization of the release beside its values. @returns its path */

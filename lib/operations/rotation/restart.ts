@@ -3,7 +3,7 @@ import type { Context } from '../../context.ts';
 import { gkeSecrets, remoteSecret } from '../../deployment/kubently/secrets.ts';
 import { secretStamps } from '../../deployment/release/extra-objects.ts';
 import { fitted } from '../../deployment/release/fitted.ts';
-import { applyRelease, releaseWorkloads, waitForWorkloads } from '../../deployment/release/release.ts';
+import { preparedRelease, releaseWorkloads, waitForWorkloads } from '../../deployment/release/release.ts';
 import type { Remote } from '../../base/target.ts';
 import { readTokens } from '../../deployment/kubently/tokens.ts';
 import type { TargetedRelease } from '../../deployment/release/targeted-release.ts';
@@ -23,7 +23,9 @@ export async function applyRemoteSecret(ctx: Context, remote: Remote): Promise<v
 
 /** Upgrades the release, which restarts the workloads whose Secrets have changed, and waits. */
 export async function restartReaders(ctx: Context, targeted: TargetedRelease): Promise<void> {
-  await applyRelease(ctx, targeted);
+  const { chart, release, input } = await preparedRelease(ctx, targeted);
+  await ctx.helm(targeted.target).upgrade(input, ctx)`
+    upgrade --install ${release} ${chart} --create-namespace --force-conflicts`;
   const workloads = await releaseWorkloads(ctx, targeted);
   await waitForWorkloads(ctx, targeted, workloads, LONGEST_MS);
 }
@@ -37,7 +39,7 @@ export async function restartSome(
   const kube = ctx.kube(targeted.target);
   const stamps = (await secretStamps(ctx, targeted, await fitted(ctx, targeted))).filter(({ kind }) => which(kind));
   for (const { kind, name, body } of stamps)
-    await kube.change(['patch', `${kind}.apps/${name}`, '--patch', JSON.stringify(body)]);
+    await kube.change`patch ${kind}.apps/${name} --patch ${JSON.stringify(body)}`;
   const restarted = stamps.map(({ kind, name }) => [`${kind}.apps`, name] as const);
   await waitForWorkloads(ctx, targeted, restarted, LONGEST_MS);
 }
