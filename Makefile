@@ -108,7 +108,7 @@ dev: install ## Kubently on this machine over https: https://localhost:8443 (DEV
 dev-certs: install ## certificates for that, of a CA of their own
 	@$(NODE) sandbox/dev/certificates.ts
 
-dev-down: install ## away with it
+dev-down: install ## stop and remove it
 	@$(NODE) sandbox/dev/down.ts
 
 test-tls: tools ## the TLS cases of edge, executors, clusters and own certificates, into docs/security.md (15 min); SHORT=1: without the 5-minute stream, the private CA and the file

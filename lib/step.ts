@@ -7,11 +7,13 @@ import { differenceLines } from './clients/field-differences.ts';
 export type StepId = `${number}.${number}`;
 
 export type Check =
-  /** Live truth is as meant. */
+  /** The live state matches the configuration. */
   | { state: 'done'; reason: string }
   | { state: 'absent'; reason: string }
-  /** Something else is there. `converge`: apply can safely make it as meant; otherwise the run stops. */
-  | { state: 'differs'; reason: string; converge: boolean; lines?: string[]; next?: string }
+  /** Something else is there, which apply can safely converge. */
+  | { state: 'differs'; reason: string; lines?: string[] }
+  /** Something else is there, and a person must decide: the run stops. `next` names the way out. */
+  | { state: 'conflict'; reason: string; next: string }
   /** Cannot be known before an earlier step has run. */
   | { state: 'unknown'; reason: string; after: StepId };
 
@@ -43,7 +45,7 @@ export interface ChangeStep extends StepBase {
   apply: (ctx: Context) => Promise<void>;
   /** Proves the effect from outside; the evidence in words. @throws Failure */
   verify: (ctx: Context) => Promise<string>;
-  /** The inverse of apply, less what is spared; tolerant of what is already gone. */
+  /** The inverse of apply, less what is retained; tolerant of what is already gone. */
   undo: (ctx: Context, retained: Retained) => Promise<void>;
   /** What undo leaves on purpose, and why. */
   keeps?: string;
@@ -69,12 +71,12 @@ export function absent(reason: string): Check {
 
 /** A difference that apply may overwrite. */
 export function differs(reason: string, lines?: string[]): Check {
-  return { state: 'differs', reason, converge: true, ...(lines ? { lines } : {}) };
+  return { state: 'differs', reason, ...(lines ? { lines } : {}) };
 }
 
 /** A difference that needs a person's decision. */
 export function conflict(reason: string, next: string): Check {
-  return { state: 'differs', reason, converge: false, next };
+  return { state: 'conflict', reason, next };
 }
 
 /** What only an earlier step makes known. */

@@ -59,7 +59,7 @@ export const step: ChangeStep = {
     if (retained.has('cert-manager')) return;
     const place = placeOf(ctx.settings, 'cert-manager');
     await ctx.helm(place.target).change`uninstall ${CERT_MANAGER_RELEASE} --ignore-not-found --wait --timeout 5m`;
-    // The CRDs stay behind on purpose (values/cert-manager.yaml); nobody else needs them, or it would be spared.
+    // The CRDs stay behind on purpose (values/cert-manager.yaml); nobody else needs them, or it would be retained.
     await removeObjects(ctx, place, retained);
   },
 };

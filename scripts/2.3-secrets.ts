@@ -24,10 +24,10 @@ export const step: ChangeStep = {
     const other = wanted.filter((s, i) => otherKeys(s, live[i]).length > 0);
     if (other.length > 0)
       return differs(
-        `not as meant: ${other.map((s) => s.metadata.name).join(', ')}`,
+        `differs from the configuration: ${other.map((s) => s.metadata.name).join(', ')}`,
         wanted.flatMap((s, i) => otherKeys(s, live[i])),
       );
-    return done(`${wanted.map((s) => s.metadata.name).join(', ')} are as meant`);
+    return done(`${wanted.map((s) => s.metadata.name).join(', ')} match the configuration`);
   },
 
   async apply(ctx) {

@@ -1,4 +1,4 @@
-/** Plan step 2.5: the release runs in GKE as meant, with its Redis. */
+/** Plan step 2.5: the release runs in GKE as configured, with its Redis. */
 import type { ChangeStep } from '../lib/step.ts';
 import { Failure } from '../lib/base/failure.ts';
 import {

@@ -34,7 +34,7 @@ export const step: ChangeStep = {
     if (!live.ready) return differs(`not issued yet: ${saying(condition(live.object, 'Ready'))}`);
     const { changed } = await drift(ctx.kube(ctx.settings.gke), [certificateObject(ctx.settings, wanted)]);
     return changed[0]
-      ? differs(`${changed[0].path} is not as meant`, differenceLines(changed))
+      ? differs(`${changed[0].path} does not match the configuration`, differenceLines(changed))
       : done(`issued by ${ISSUER_NAMES[wanted]}`);
   },
 

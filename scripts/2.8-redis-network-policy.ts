@@ -2,7 +2,12 @@
 import { checkOf, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { drift } from '../lib/clients/drift.ts';
 import { Failure } from '../lib/base/failure.ts';
-import { policyFacts, policyNames, policyObjects } from '../lib/deployment/cluster/network-policies.ts';
+import { apiCallers, policyFacts } from '../lib/deployment/cluster/network-policies.ts';
+import type { KubeObject } from '../lib/base/kubernetes.ts';
+import { yaml } from '../lib/base/yaml-tag.ts';
+import type { Fitted } from '../lib/chart/fit.ts';
+import { OURS } from '../lib/clients/kubectl.ts';
+import type { Context } from '../lib/context.ts';
 import { fitted, knownFit } from '../lib/deployment/release/fitted.ts';
 import { gkeRelease } from '../lib/deployment/release/release.ts';
 import { runAlone } from './entry.ts';
@@ -21,7 +26,10 @@ export const step: ChangeStep = {
     if (!fit) return unknownBefore('2.4', 'the selectors are known after 2.4');
     const policies = await policyObjects(ctx, fit);
     const names = policies.map((p) => p.metadata.name).join(', ');
-    return checkOf(await drift(ctx.kube(ctx.settings.gke), policies), `NetworkPolicies ${names} are as meant`);
+    return checkOf(
+      await drift(ctx.kube(ctx.settings.gke), policies),
+      `NetworkPolicies ${names} match the configuration`,
+    );
   },
 
   async apply(ctx) {
@@ -49,5 +57,49 @@ export const step: ChangeStep = {
     for (const name of policyNames(ctx.settings.release)) await kube.delete(KIND, name);
   },
 };
+
+/** Names of the policies: Redis's, the API's, and the namespace's default. */
+function policyNames(release: string): [redis: string, api: string, rest: string] {
+  return [`${release}-redis`, `${release}-api`, `${release}-default-deny`];
+}
+
+/**
+ * All policies. What API and executor call (LLM, Google, the API's public name, which some networks translate to the
+ * ingress controller's pods) is not restricted: its addresses are not known. kubelet's probes always pass.
+ */
+async function policyObjects(ctx: Context, fit: Fitted): Promise<KubeObject[]> {
+  const { namespace } = ctx.settings.gke;
+  const facts = policyFacts(fit);
+  const callers = await apiCallers(ctx, facts);
+  const [redis, api, rest] = policyNames(ctx.settings.release);
+  return [
+    yaml`
+      apiVersion: networking.k8s.io/v1
+      kind: NetworkPolicy
+      metadata: { name: ${redis}, namespace: ${namespace}, labels: ${OURS} }
+      spec:
+        podSelector: { matchLabels: ${facts.redis} }
+        policyTypes: [Ingress, Egress]
+        ingress:
+          - from: [{ podSelector: { matchLabels: ${facts.api} } }]
+            ports: [{ protocol: TCP, port: ${facts.port} }]`,
+    yaml`
+      apiVersion: networking.k8s.io/v1
+      kind: NetworkPolicy
+      metadata: { name: ${api}, namespace: ${namespace}, labels: ${OURS} }
+      spec:
+        podSelector: { matchLabels: ${facts.api} }
+        policyTypes: [Ingress]
+        ingress:
+          - ${{ ...(callers ? { from: callers } : {}), ports: [{ protocol: 'TCP', port: facts.apiPort }] }}`,
+    yaml`
+      apiVersion: networking.k8s.io/v1
+      kind: NetworkPolicy
+      metadata: { name: ${rest}, namespace: ${namespace}, labels: ${OURS} }
+      spec:
+        podSelector: {}
+        policyTypes: [Ingress]`,
+  ];
+}
 
 void runAlone(import.meta);

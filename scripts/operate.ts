@@ -66,7 +66,7 @@ async function run(session: Session, what: string, chosen: readonly Step[], wait
     out,
     rows,
     Date.now() - started,
-    unfinished ? `${again(what, ctx.settings)} (goes on where this ended)` : `make verify${envSuffix(ctx.settings)}`,
+    unfinished ? `${again(what, ctx.settings)} (resumes where this ended)` : `make verify${envSuffix(ctx.settings)}`,
   );
   if (stop.reason) throw stop.reason;
   return unfinished ? STATUS.failed : STATUS.done;

@@ -106,7 +106,7 @@ function stopOnSignals(): void {
       console.error(`\n${signal}: ending what runs and freeing the lock; once more ends at once`);
       setTimeout(() => process.exit(status), STOP_AT_MOST_MS).unref();
       processStop.request(
-        new Stopped({ what: `ended by ${signal}`, next: 'nothing is lost: the same command goes on' }, status),
+        new Stopped({ what: `ended by ${signal}`, next: 'nothing is lost: rerun the same command to resume' }, status),
       );
     });
   }

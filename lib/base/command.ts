@@ -70,7 +70,7 @@ export class CommandFailed extends Failure {
         exitCode === 127
           ? `install ${command.binary}, or run \`make tools\``
           : command.binary === 'kubectl' && /\(Forbidden\)/.test(output.stderr)
-            ? 'get the right that is named; an API server that has just been restarted says so too: then the same command goes on'
+            ? 'get the right that is named; an API server that has just been restarted says so too: then rerun the same command to resume'
             : undefined,
     });
     this.exitCode = exitCode;

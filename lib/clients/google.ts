@@ -186,7 +186,7 @@ function refused(service: Service, path: string, answer: HttpAnswer): Failure {
       ? 'gcloud auth login'
       : answer.status === 403
         ? 'ask for the role, or enable the API in the project'
-        : 'try again: the same command goes on';
+        : 'rerun the same command to resume';
   return new Failure({
     what: `Google's ${service} API refused the read of ${path.split('?')[0] ?? path} (HTTP ${answer.status})`,
     found: message,

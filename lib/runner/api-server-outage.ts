@@ -119,6 +119,6 @@ function gone(context: string, words: string): Failure {
   return new Failure({
     what: `the API server of ${context} did not answer for ${OUTAGE_MS / 1000} s: ${words}`,
     command: pasteable(readyz(context)),
-    next: 'look at the cluster; once it answers the same command goes on',
+    next: 'look at the cluster; once it answers, rerun the same command to resume',
   });
 }

@@ -36,7 +36,7 @@ export class Locked extends Failure {
     const { owner } = held;
     const life = lifeOf(owner);
     super({
-      what: `somebody else is at this deployment: ${words(held)}${waitedMs > 0 ? ` (waited ${Math.round(waitedMs / 1000)} s)` : ''}`,
+      what: `the deployment is locked by ${words(held)}${waitedMs > 0 ? ` (waited ${Math.round(waitedMs / 1000)} s)` : ''}`,
       found: `lease ${lease.name}, last heartbeat ${held.renewed}${life === 'alive' ? `; process ${owner.pid} runs on this machine` : ''}`,
       next: 'the same command with WAIT=10m (make) or --wait 10m waits for it',
     });

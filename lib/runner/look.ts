@@ -18,8 +18,8 @@ export interface Looked {
   lines: string[];
   /** The step after which more is known. */
   after?: StepId;
-  /** A difference that the run would not overwrite: it would stop there. */
-  stops?: string;
+  /** The way out of a conflict. */
+  next?: string;
 }
 
 /** What the runbook does beside a step's release, a line each. */
@@ -39,7 +39,7 @@ export interface View {
 
 const SHOWN_LINES = 40;
 
-/** Shows the view. @returns the exit status: 0 as meant, 1 a step could not be looked at, 3 something is to do */
+/** Shows the view. @returns the exit status: 0 all match the configuration, 1 a step could not be looked at, 3 something is to do */
 export async function look(
   { ctx, out, journal }: Pick<Session, 'ctx' | 'out' | 'journal'>,
   { kind, steps, catalogue, json }: View,
@@ -66,9 +66,9 @@ export async function look(
     const lines = row.lines.length > 1 || row.lines[0] !== row.reason ? row.lines : [];
     for (const line of lines.slice(0, SHOWN_LINES)) out.line(chalk.gray(`        ${line}`));
     if (lines.length > SHOWN_LINES) out.line(chalk.gray(`        and ${lines.length - SHOWN_LINES} more (--json)`));
-    if (row.stops !== undefined) out.line(`        the run would stop here; ${row.stops}`);
+    if (row.next !== undefined) out.line(`        a run would stop here; next: ${row.next}`);
     for (const { says } of extras.filter((a) => a.step === row.id))
-      out.line(chalk.gray(`        around the chart: ${says}`));
+      out.line(chalk.gray(`        beside the chart: ${says}`));
   }
   for (const fact of facts) out.line(factLine(fact, chalk));
   out.line(verdict);
@@ -127,7 +127,7 @@ export async function extraLines(steps: readonly Step[], ctx: Context): Promise<
   return lines.flat();
 }
 
-function asFound(check: Check): Pick<Looked, 'state' | 'reason' | 'lines' | 'after' | 'stops'> {
+function asFound(check: Check): Pick<Looked, 'state' | 'reason' | 'lines' | 'after' | 'next'> {
   const { state, reason } = check;
   switch (check.state) {
     case 'done':
@@ -136,17 +136,14 @@ function asFound(check: Check): Pick<Looked, 'state' | 'reason' | 'lines' | 'aft
     case 'unknown':
       return { state, reason, lines: [], after: check.after };
     case 'differs':
-      return {
-        state,
-        reason,
-        lines: check.lines ?? [],
-        ...(check.converge ? {} : { stops: check.next ?? 'a person must decide' }),
-      };
+      return { state, reason, lines: check.lines ?? [] };
+    case 'conflict':
+      return { state, reason, lines: [], next: check.next };
   }
 }
 
 function isOpen(state: Looked['state']): boolean {
-  return state === 'absent' || state === 'differs' || state === 'unknown';
+  return state === 'absent' || state === 'differs' || state === 'conflict' || state === 'unknown';
 }
 
 function statusOf(rows: readonly Looked[]): number {
@@ -156,7 +153,9 @@ function statusOf(rows: readonly Looked[]): number {
 
 function statusVerdict(rows: readonly Looked[]): string {
   const open = rows.filter((r) => r.state !== 'done' && r.state !== 'proof');
-  return open.length === 0 ? 'everything is as meant' : `${open.length} to do: ${open.map((r) => r.id).join(', ')}`;
+  return open.length === 0
+    ? 'everything matches the configuration'
+    : `${open.length} to do: ${open.map((r) => r.id).join(', ')}`;
 }
 
 function planVerdict(rows: readonly Looked[]): string {
@@ -166,14 +165,16 @@ function planVerdict(rows: readonly Looked[]): string {
 }
 
 /** What a run would do with the step, in a word or two. */
-function planWord({ state, after, stops }: Looked): string {
+function planWord({ state, after }: Looked): string {
   switch (state) {
     case 'done':
       return 'leave';
     case 'absent':
       return 'create';
     case 'differs':
-      return stops === undefined ? 'change' : 'stop';
+      return 'change';
+    case 'conflict':
+      return 'conflict';
     case 'unknown':
       return `after ${after ?? ''}`;
     case 'proof':
@@ -185,14 +186,16 @@ function planWord({ state, after, stops }: Looked): string {
 
 type Chalk = Session['out']['chalk'];
 
-function mark({ state, stops }: Looked, chalk: Chalk): string {
+function mark({ state }: Looked, chalk: Chalk): string {
   switch (state) {
     case 'done':
       return chalk.green('✓');
     case 'absent':
       return chalk.cyan('+');
     case 'differs':
-      return stops === undefined ? chalk.yellow('~') : chalk.red('!');
+      return chalk.yellow('~');
+    case 'conflict':
+      return chalk.red('!');
     case 'unknown':
       return chalk.gray('?');
     case 'failed':

@@ -12,7 +12,7 @@ export type State =
   | 'applying'
   | 'verifying'
   | 'undoing'
-  /** Ended well: it was changed, it was as meant, it was proven. */
+  /** Ended well: it was changed, it matched the configuration, it was proven. */
   | 'done'
   | 'unchanged'
   | 'proven'
@@ -169,11 +169,10 @@ async function change(
   set('checking');
   const found = await check(step, ctx);
   if (found.state !== 'done') {
-    if (found.state === 'differs' && !found.converge) {
+    if (found.state === 'conflict') {
       throw new Failure({
-        what: `${step.id}: what is there is not what is meant, and was left alone`,
+        what: `${step.id}: what is there conflicts with the configuration and was left alone`,
         found: found.reason,
-        detail: found.lines?.join('\n'),
         next: found.next,
       });
     }

@@ -19,7 +19,7 @@ export function select(steps: readonly Step[], what: string, { from, until, only
     if (step) return step;
     problems.push({
       about: flag ?? id,
-      message: `${flag ? `"${id}" ` : ''}is no step of the plan`,
+      message: `unknown step${flag ? ` "${id}"` : ''}`,
       remedy: `the steps: ${steps.map((s) => s.id).join(', ')}${flag ? '' : '; or deploy, phase1 … phase4'}`,
     });
     return undefined;

@@ -221,7 +221,7 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     throw new BadInput([
       {
         about: name,
-        message: there ? 'is no file, and settings are read from one' : 'there is no such settings file',
+        message: there ? 'is a directory; ENV_FILE must be a file' : 'there is no such settings file',
         remedy: 'cp .env.example .env and edit it, or name one by ENV_FILE=path; `make rehearse` needs none',
       },
     ]);

@@ -72,7 +72,7 @@ try {
   trust its CA        ${join(FOLDER, 'ca.crt')} (curl --cacert, NODE_EXTRA_CA_CERTS, or the browser's settings)
   API key             in ${join(FOLDER, 'api.env')}, after "developer:"
   try it              curl --cacert ${join(FOLDER, 'ca.crt')} ${URL_HERE}/health
-  away with it        make dev-down
+  stop and remove it  make dev-down
 `);
 } catch (error) {
   console.error(`make dev: ${error instanceof Error ? error.message : String(error)}`);

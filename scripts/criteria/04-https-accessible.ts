@@ -25,7 +25,7 @@ export const criterion: Criterion = {
       return { state: 'unproven', reason: `HTTPS answers, but ${gaps.join('; ')}: ${EXISTING_CONTROLLER_REMEDY}` };
     if (gaps.length > 0)
       throw new Failure({
-        what: `https://${host} is not as strict as meant`,
+        what: `https://${host} is less strict than configured`,
         found: gaps.join('\n'),
         next: './runbook 1.3',
       });

@@ -15,7 +15,7 @@ export const criterion: Criterion = {
     const known = (await redisCli(ctx, ['PING'])).trim();
     if (known !== 'PONG')
       throw new Failure({ what: "Redis does not take the deployment's password", found: known, next: './runbook 2.3' });
-    return proven('without a password NOAUTH, with it PONG');
+    return proven('rejects unauthenticated clients, accepts the password');
   },
 };
 

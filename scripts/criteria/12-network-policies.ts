@@ -75,7 +75,7 @@ export const criterion: Criterion = {
         reason: `a pod in ${CERT_MANAGER_NAMESPACE} does not even reach ${ingress.host}:${ingress.port}: that it reaches neither Redis nor the API says nothing`,
       };
     return proven(
-      `Redis ${redis.host}:${redis.port} is reached by a pod labelled as the API, the API by one as the executor; others of the namespace and of another one reach neither, and Redis nobody`,
+      `Redis ${redis.host}:${redis.port} is reached by a pod labelled as the API, the API by one as the executor; all other pods, of the namespace and of another one, are blocked; Redis has no egress`,
     );
   },
 };

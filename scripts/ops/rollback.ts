@@ -73,7 +73,7 @@ export async function rollback(session: Session, to: number | undefined, yes: st
   }
   journal({ event: 'rollback', state: 'done', reason: moved, durationMs: Date.now() - started });
   line(
-    `rolled back in ${elapsed(Date.now() - started)}. make status now says that the releases are not as meant: that is right.`,
+    `rolled back in ${elapsed(Date.now() - started)}. make status now says that the releases are differs from the configuration: that is right.`,
   );
   line('next: make deploy goes forward again to the checkout’s version');
   return STATUS.done;

@@ -71,7 +71,7 @@ refute_called() {
   run ./runbook 9.9
   assert_failure 2
   assert_line '1 problem found; nothing was changed:'
-  assert_line '  9.9: is no step of the plan'
+  assert_line '  9.9: unknown step'
   assert_line --partial 'the steps: 1.0, 1.1'
   refute_output --partial '    at '
   refute_called
@@ -169,7 +169,7 @@ END
   good_settings
   FROM=9.9 ONLY=9.9 run ./runbook phase9
   assert_failure 2
-  assert_line '  phase9: is no step of the plan'
+  assert_line '  phase9: unknown step'
   refute_output --partial '  9.9: '
 }
 

@@ -94,8 +94,8 @@ refused() {
   change ACME_EMAIL operator@rehearsal.test
   change KUBENTLY_REPO /nonexistent
   change GKE_CONTEXT unit
-  refused FROM '"9.9" is no step of the plan' ./runbook deploy --from 9.9
-  refused ONLY '"" is no step of the plan' make --no-print-directory -o tools deploy ONLY=2.3,
+  refused FROM 'unknown step "9.9"' ./runbook deploy --from 9.9
+  refused ONLY 'unknown step ""' make --no-print-directory -o tools deploy ONLY=2.3,
 }
 
 # bats test_tags=short

@@ -44,7 +44,7 @@ stopped_by() {
   assert_equal "$(lease)" ''
   run cat "$out"
   assert_output --partial "ended by SIG$1"
-  assert_output --partial "make deploy FROM=2.5 ENV_FILE=$ENV_FILE (goes on where this ended)"
+  assert_output --partial "make deploy FROM=2.5 ENV_FILE=$ENV_FILE (resumes where this ended)"
   run last_run
   assert_output --regexp "deploy FROM=2.5 +stopped"
   assert_output --regexp "[234]\.[0-9] ended by SIG$1"
@@ -106,7 +106,7 @@ stopped_by() {
   start deploy --from 2.5
   run ./runbook 2.5
   assert_equal "$status" 5
-  assert_output --regexp "somebody else is at this deployment: $USER.*\(pid $runner\) runs deploy FROM=2.5"
+  assert_output --regexp "the deployment is locked by $USER.*\(pid $runner\) runs deploy FROM=2.5"
   assert_output --partial 'WAIT=10m'
   run ./runbook 2.5 --wait 5m
   assert_success

@@ -76,6 +76,6 @@ kill_at() {
   keep API_KEY new-key 'X-API-Key: '
   assert_equal "$(api new-key GET "/debug/session/$session")" 200
   run -0 ./runbook status
-  assert_line 'everything is as meant'
+  assert_line 'everything matches the configuration'
   assert_no_marks
 }

@@ -55,9 +55,9 @@ secrets() {
   refute_output --partial '"mutating":true'
 }
 
-@test "status says that everything is as meant" {
+@test "status says that everything matches the configuration" {
   run -0 ./runbook status
-  assert_line 'everything is as meant'
+  assert_line 'everything matches the configuration'
 }
 
 @test "verify proves all criteria and leaves nothing behind" {

@@ -121,14 +121,14 @@ const FILE: Row[] = [
 ];
 
 const FLAGS: Row[] = [
-  [{ what: '2.9' }, '2.9', 'is no step of the plan'],
-  [{ what: 'phase5' }, 'phase5', 'is no step of the plan'],
-  [{ what: 'undeploy' }, 'undeploy', 'is no step of the plan'],
-  [{ flags: { from: '9.9' } }, 'FROM', '"9.9" is no step of the plan'],
-  [{ flags: { from: '' } }, 'FROM', '"" is no step of the plan'],
-  [{ flags: { until: '2' } }, 'UNTIL', '"2" is no step of the plan'],
-  [{ flags: { only: '2.3,,2.5' } }, 'ONLY', '"" is no step of the plan'],
-  [{ flags: { only: '2.3;2.5' } }, 'ONLY', '"2.3;2.5" is no step of the plan'],
+  [{ what: '2.9' }, '2.9', 'unknown step'],
+  [{ what: 'phase5' }, 'phase5', 'unknown step'],
+  [{ what: 'undeploy' }, 'undeploy', 'unknown step'],
+  [{ flags: { from: '9.9' } }, 'FROM', 'unknown step "9.9"'],
+  [{ flags: { from: '' } }, 'FROM', 'unknown step ""'],
+  [{ flags: { until: '2' } }, 'UNTIL', 'unknown step "2"'],
+  [{ flags: { only: '2.3,,2.5' } }, 'ONLY', 'unknown step ""'],
+  [{ flags: { only: '2.3;2.5' } }, 'ONLY', 'unknown step "2.3;2.5"'],
   [{ flags: { from: '3.1', until: '2.1' } }, 'deploy', 'FROM, UNTIL and ONLY leave no step'],
   [{ what: 'phase1', flags: { only: '2.3' } }, 'phase1', 'FROM, UNTIL and ONLY leave no step'],
 ];
@@ -189,7 +189,7 @@ test('these are at least sixty, and each setting is among them', () => {
 
 test.each([
   ['a file that is not there', () => join(temporaryFolder(), 'none'), 'there is no such settings file'],
-  ['a folder', () => temporaryFolder(), 'is no file'],
+  ['a folder', () => temporaryFolder(), 'is a directory'],
 ])('ENV_FILE is %s', async (_, name, cause) => {
   file = name();
   const { problems } = await refusal('deploy', {}, {});

@@ -221,7 +221,7 @@ test.each<[number, string, () => unknown]>([
   ],
   [3, 'the Certificate is not ready', () => edit('kubently-api-tls', (o) => (o['status'] = {}))],
   [4, 'answers HTTP 503', () => (api.health = json({}, 503))],
-  [4, 'not as strict as meant', () => (api.health = json({ status: 'healthy' }))],
+  [4, 'less strict than configured', () => (api.health = json({ status: 'healthy' }))],
   [5, 'Redis answers without a password', () => (api.pings = ['PONG\n', 'PONG\n'])],
   [5, 'does not take the deployment', () => (api.pings = ['NOAUTH\n', 'WRONGPASS\n'])],
   [

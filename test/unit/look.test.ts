@@ -154,15 +154,15 @@ test('the plan: create, change, leave, stop, each with reason and fields; status
     /^\+ 1\.0 step 1\.0 +create +no address$/m,
     /^~ 1\.1 step 1\.1 +change +spec\.a: 1 → 2 \(and 1 more\)\n {8}spec\.a: 1 → 2\n {8}spec\.b: 3 → 4$/m,
     /^✓ 1\.2 step 1\.2 +leave +as meant$/m,
-    /^! 1\.3 step 1\.3 +stop +another address\n {8}the run would stop here; gcloud look$/m,
-    /^plan: 1 create, 1 change, 1 leave, 1 stop; nothing was changed$/m,
+    /^! 1\.3 step 1\.3 +conflict +another address\n {8}a run would stop here; next: gcloud look$/m,
+    /^plan: 1 create, 1 change, 1 leave, 1 conflict; nothing was changed$/m,
   ])
     expect(shown).toMatch(line);
   expect(journal.map((e) => `${e.event} ${e.step ?? ''} ${e.state ?? ''}`)).toEqual([
     'plan 1.0 absent',
     'plan 1.1 differs',
     'plan 1.2 done',
-    'plan 1.3 differs',
+    'plan 1.3 conflict',
   ]);
 });
 
@@ -199,7 +199,7 @@ test('status of a deployment that is not there says so of every fact and does no
   const { status } = await show([], { kind: 'status', json: true }, ctx);
   const { deployed, verdict } = JSON.parse(shown) as { deployed: { about: string; grade: string }[]; verdict: string };
   expect(status).toBe(0);
-  expect(verdict).toBe('everything is as meant');
+  expect(verdict).toBe('everything matches the configuration');
   expect(deployed.map((f) => f.about)).toEqual([
     'certificate',
     'connected gke',

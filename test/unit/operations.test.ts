@@ -88,13 +88,13 @@ test('deploy: what is absent is made, what is there is left, status 0, then make
   expect(world.looking).toBe(false);
 });
 
-test('deploy: a failure is status 1, what needs it is blocked, and the same command goes on', async () => {
+test('deploy: a failure is status 1, what needs it is blocked, and the same command resumes', async () => {
   const broken = (): Promise<void> => Promise.reject(new Failure({ what: 'quota', next: 'raise it' }));
   world.steps.push(change('1.0', absent('none'), { apply: broken }), change('1.3', absent('none'), { needs: ['1.0'] }));
   expect(await operate('deploy', {})).toBe(1);
   expect(lines.join('\n')).toContain('quota\n  next     raise it');
   expect(lines.join('\n')).toContain('1 failed, 1 blocked');
-  expect(lines.at(-1)).toMatch(/^next: make deploy ENV_FILE=.*goes on where this ended/);
+  expect(lines.at(-1)).toMatch(/^next: make deploy ENV_FILE=.*resumes where this ended/);
   expect(applied).toEqual([]);
 });
 
@@ -115,7 +115,7 @@ test('problems before the first change: all of them, journalled as a refusal, no
 });
 
 test.each<[string, ChangeStep[], number, string]>([
-  ['all as meant', [change('1.0', done('a'))], 0, 'everything is as meant'],
+  ['all as meant', [change('1.0', done('a'))], 0, 'everything matches the configuration'],
   ['something to do', [change('1.0', done('a')), change('1.1', absent('b'))], 3, '1 to do: 1.1'],
   ['known later', [change('1.3', { state: 'unknown', reason: 'known after 1.0', after: '1.0' })], 3, '1 to do: 1.3'],
   [

@@ -1,4 +1,4 @@
-/** Removal: what is the deployment's own, what is spared and why, in which order it goes, and what is said in the end. */
+/** Removal: what is the deployment's own, what is retained and why, in which order it goes, and what is said in the end. */
 import { beforeEach, expect, test, vi } from 'vitest';
 import { Chalk } from 'chalk';
 import { removeObjects } from '../../lib/deployment/ownership/remove-objects.ts';

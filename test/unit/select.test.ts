@@ -26,10 +26,10 @@ test('deploy is every step', () => {
 });
 
 test.each<[string, Selection, string]>([
-  ['9.9', {}, '9.9: is no step of the plan'],
-  ['phase5', {}, 'phase5: is no step of the plan'],
-  ['deploy', { from: '2' }, 'FROM: "2" is no step of the plan'],
-  ['deploy', { only: '1.0,x' }, 'ONLY: "x" is no step of the plan'],
+  ['9.9', {}, '9.9: unknown step'],
+  ['phase5', {}, 'phase5: unknown step'],
+  ['deploy', { from: '2' }, 'FROM: unknown step "2"'],
+  ['deploy', { only: '1.0,x' }, 'ONLY: unknown step "x"'],
   ['phase1', { only: '2.3' }, 'phase1: FROM, UNTIL and ONLY leave no step'],
   ['deploy', { from: '3.1', until: '1.1' }, 'deploy: FROM, UNTIL and ONLY leave no step'],
 ])('refused: %s %j', (what, flags, message) => {

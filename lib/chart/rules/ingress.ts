@@ -1,4 +1,4 @@
-/** The Ingress as meant: host, class, TLS Secret, backend; no issuer, no snippet; annotations that the controller honours. */
+/** The Ingress matches the spec: host, class, TLS Secret, backend; no issuer, no snippet; annotations that the controller honours. */
 import type { IIngressSpec } from 'kubernetes-models/networking.k8s.io/v1/IngressSpec';
 import { HONOURED_BY_TRAEFIK, NGINX_PREFIX } from '../ingress-annotations.ts';
 import type { Finding } from '../finding.ts';

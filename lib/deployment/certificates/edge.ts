@@ -5,7 +5,7 @@ import type { HttpAnswer } from '../../base/http.ts';
 /** One year: what browsers' lists and scanners ask for. */
 export const HSTS_SECONDS = 31_536_000;
 
-/** What is missing, a line each; none means that the edge is as meant. @param answer any answer over https */
+/** What is missing, a line each; none means that the edge matches the configuration. @param answer any answer over https */
 export async function edgeGaps({ legacyTls, settings }: Context, answer: HttpAnswer): Promise<string[]> {
   const accepted = await legacyTls(settings.host);
   return [

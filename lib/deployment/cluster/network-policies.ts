@@ -1,10 +1,9 @@
-/** The NetworkPolicies of the GKE side: nothing comes in but what is needed, and Redis calls nobody. */
+/** What the NetworkPolicies of the GKE side (2.8) are made of: selectors, ports, callers. */
 import type { ReleaseExtra } from '../../chart/release-extras.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
 import { INGRESS_NAMESPACE } from './infrastructure.ts';
-import { OURS } from '../../clients/kubectl.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import type { YamlValue } from '../../base/yaml-tag.ts';
 import type { Fitted } from '../../chart/fit.ts';
 
 /** The selectors and ports that the render shows. */
@@ -20,40 +19,13 @@ export function policyFacts({ extras }: Fitted): PolicyFacts {
   });
 }
 
-/** Names of the policies: Redis's, the API's, and the namespace's default. */
-export function policyNames(release: string): [redis: string, api: string, rest: string] {
-  return [`${release}-redis`, `${release}-api`, `${release}-default-deny`];
-}
-
 /**
- * All policies. What API and executor call (LLM, Google, the API's public name, which some networks translate to the
- * ingress controller's pods) is not restricted: its addresses are not known. kubelet's probes always pass.
+ * Who may call the API: the executor beside it, GKE's API server, and the ingress controller; undefined where the
+ * controller's pods cannot be told, and any caller may.
  */
-export async function policyObjects(ctx: Context, fit: Fitted): Promise<KubeObject[]> {
-  const { settings } = ctx;
-  const facts = policyFacts(fit);
-  const [redis, api, rest] = policyNames(settings.release);
-  const tcp = (port: number) => [{ protocol: 'TCP', port }];
-  const pods = (matchLabels: Record<string, string>) => ({ podSelector: { matchLabels } });
-  const policy = (name: string, spec: object): KubeObject => ({
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { name, namespace: settings.gke.namespace, labels: OURS },
-    spec,
-  });
+export async function apiCallers(ctx: Context, { executor }: PolicyFacts): Promise<YamlValue[] | undefined> {
   const controller = await controllerPeer(ctx);
-  const callers = controller
-    ? { from: [...(facts.executor ? [pods(facts.executor)] : []), KONNECTIVITY, controller] }
-    : {};
-  return [
-    policy(redis, {
-      ...pods(facts.redis),
-      policyTypes: ['Ingress', 'Egress'],
-      ingress: [{ from: [pods(facts.api)], ports: tcp(facts.port) }],
-    }),
-    policy(api, { ...pods(facts.api), policyTypes: ['Ingress'], ingress: [{ ...callers, ports: tcp(facts.apiPort) }] }),
-    policy(rest, { podSelector: {}, policyTypes: ['Ingress'] }),
-  ];
+  return controller === undefined ? undefined : [...(executor ? [pods(executor)] : []), KONNECTIVITY, controller];
 }
 
 /** GKE's API server reaches pods (a Service's proxy, step 2.5) through these. */
@@ -66,7 +38,7 @@ const KONNECTIVITY = {
  * Who brings requests from outside: the pods behind the load balancer's Service. Undefined where they cannot be told
  * (no selector, or pods of the host network, whose packets carry a node's address): then any caller may.
  */
-async function controllerPeer(ctx: Context): Promise<object | undefined> {
+async function controllerPeer(ctx: Context): Promise<YamlValue | undefined> {
   const { settings } = ctx;
   if (settings.ingressController === 'traefik')
     return {
@@ -87,6 +59,10 @@ async function controllerPeer(ctx: Context): Promise<object | undefined> {
   return { namespaceSelector: namespaced(namespace), podSelector: { matchLabels: labels } };
 }
 
-function namespaced(name: string): object {
+function namespaced(name: string): YamlValue {
   return { matchLabels: { 'kubernetes.io/metadata.name': name } };
+}
+
+function pods(matchLabels: Record<string, string>): YamlValue {
+  return { podSelector: { matchLabels } };
 }

@@ -39,7 +39,7 @@ async function servedByTheZone(ctx: Context): Promise<string> {
   );
 }
 
-/** The zone's own name servers may answer well while the world is sent to others. */
+/** The zone's own name servers may answer well while public DNS points to others. */
 async function delegated(ctx: Context): Promise<string> {
   const judge = patience(ctx.clock);
   return waitFor(
@@ -49,7 +49,7 @@ async function delegated(ctx: Context): Promise<string> {
       everyMs: 2000,
       probe: async () => {
         const found = await delegation(ctx.google, ctx.dns, ctx.settings.dnsZone);
-        if (found.state === 'whole') return { state: 'ready', value: 'which the world is sent to' };
+        if (found.state === 'whole') return { state: 'ready', value: 'public DNS points there' };
         const { reason, next } = delegationText(found);
         // No resolver mends it while one waits; a second look is for one that failed to answer.
         const wrong = { key: 'delegation', reason, next, graceMs: 4000 };

@@ -59,7 +59,8 @@ export async function checkRemote(
   rest.catch(() => undefined);
   const secret = await drift(ctx.kube(remote), [remoteSecret(remote, tokens)]);
   if (secret.absent.length > 0) return absent('no token Secret');
-  if (!isNone(secret)) return differs('its token Secret is not as meant', differenceLines(secret.changed));
+  if (!isNone(secret))
+    return differs('its token Secret does not match the configuration', differenceLines(secret.changed));
   const [known, release] = await rest;
   if (known === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
   if (known.get(remote.id) !== 'registered') return differs('its token is not the registered one');

@@ -25,7 +25,7 @@ export function namespaceKept(
   return kept && `it holds ${id(kept)}`;
 }
 
-/** Deletes what is the deployment's own in and beside the namespace, less what is spared. Tolerant of what is gone. */
+/** Deletes what is the deployment's own in and beside the namespace, less what is retained. Tolerant of what is gone. */
 export async function removeObjects(ctx: Context, place: Place, retained: Retained): Promise<void> {
   const found = await owned(ctx, place);
   const goes = (o: KubeObject): boolean => keptBecause(o, place.part, retained) === undefined;

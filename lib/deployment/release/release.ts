@@ -87,7 +87,7 @@ export async function checkRelease(ctx: Context, targeted: TargetedRelease): Pro
   const gap = workloads.map(rolloutGap).find((g) => g !== undefined);
   return gap
     ? differs(`a workload ${gap}`)
-    : done(`release ${spec.release}, revision ${release.revision}, is as meant and complete`);
+    : done(`release ${spec.release}, revision ${release.revision}, matches the configuration and is complete`);
 }
 
 type RenderedObjects = { ok: true; objects: KubeObject[] } | { ok: false };

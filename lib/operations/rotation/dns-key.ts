@@ -48,7 +48,7 @@ async function googleSays(ctx: Context, what: string, key: Secret, wanted: numbe
           ? { state: 'ready', value: undefined }
           : { state: 'pending', reason: `it answers HTTP ${status}; changes of keys take up to some minutes` };
       },
-      next: 'the same command goes on where this ended',
+      next: 'rerun the same command to resume',
     },
     ctx,
   );

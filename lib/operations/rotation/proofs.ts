@@ -26,7 +26,7 @@ export async function apiKeyIs(ctx: Context, state: 'taken' | 'refused', key: Se
         }
         return { state: 'ready', value: undefined };
       },
-      next: 'the same command goes on where this ended',
+      next: 'rerun the same command to resume',
     },
     ctx,
   );
@@ -44,7 +44,7 @@ export async function executorTokenRefused(ctx: Context, id: string, token: Secr
         const found = status === undefined ? 'its stream opens, or the API does not answer' : `HTTP ${status}`;
         return { state: 'pending', reason: `${found}, wanted HTTP 401` };
       },
-      next: 'the same command goes on where this ended',
+      next: 'rerun the same command to resume',
     },
     ctx,
   );

@@ -37,7 +37,7 @@ export async function rotateRedis(ctx: Context): Promise<string> {
   if (!(await redisTakes(ctx, fresh)))
     throw new Failure({ what: 'Redis does not take the new password', next: './runbook 2.3 && ./runbook 2.5' });
   if (await redisTakes(ctx, old))
-    throw new Failure({ what: 'Redis still takes the old password', next: 'the same command goes on' });
+    throw new Failure({ what: 'Redis still takes the old password', next: 'rerun the same command to resume' });
   for (const id of clusterIds(ctx)) {
     await ensureRegistered(ctx, id, tokenOf(tokens, tokenName(id)));
     await executorAnswers(ctx, id);

@@ -28,8 +28,8 @@ export function subjectsOf(what: string | undefined, settings: Settings): Subjec
   if (what === 'all') return all;
   const one = all.find((s) => s === what);
   if (one) return [one];
-  const message = what === undefined ? 'is not given' : `"${what}" is nothing that can be rotated here`;
-  throw new BadInput([{ about: 'WHAT', message, remedy: `one of ${all.join(', ')}, all` }]);
+  const message = what === undefined ? 'is not given' : `cannot rotate "${what}"`;
+  throw new BadInput([{ about: 'WHAT', message, remedy: `choose one of ${all.join(', ')}, all` }]);
 }
 
 /**

@@ -40,7 +40,7 @@ test('present: done, and nothing is changed by check, apply and verify', async (
   const { outside, ctx } = world(new FakeGoogle().reserved());
   expect(await step.check(ctx)).toMatchObject({ state: 'done', reason: `A record is ${IP}, as reserved` });
   await step.apply(ctx);
-  expect(await step.verify(ctx)).toBe(`2 name servers of kubently.io. answer ${IP}; which the world is sent to`);
+  expect(await step.verify(ctx)).toBe(`2 name servers of kubently.io. answer ${IP}; public DNS points there`);
   expect(outside.changes).toEqual([]);
 });
 
@@ -50,8 +50,7 @@ test('a record of somebody else is left alone, and the command to change it is t
   const { outside, ctx } = world(google);
   const found = await step.check(ctx);
   expect(found).toMatchObject({
-    state: 'differs',
-    converge: false,
+    state: 'conflict',
     reason: `A record is 198.51.100.1, reserved is ${IP}`,
   });
   expect(found).toHaveProperty('next', expect.stringContaining(`--rrdatas=${IP}`));
@@ -61,7 +60,7 @@ test('a record of somebody else is left alone, and the command to change it is t
 test('a record without any reserved address is a conflict too', async () => {
   const google = new FakeGoogle().reserved('198.51.100.1');
   google.address = undefined;
-  expect(await step.check(world(google).ctx)).toMatchObject({ state: 'differs', converge: false });
+  expect(await step.check(world(google).ctx)).toMatchObject({ state: 'conflict' });
 });
 
 test('verify waits for the last name server and says which one is late', async () => {
@@ -93,7 +92,7 @@ test.each([
   });
 });
 
-test('undo leaves what is spared, and asks for nothing where nothing is', async () => {
+test('undo leaves what is retained, and asks for nothing where nothing is', async () => {
   const google = new FakeGoogle().reserved();
   const { outside, ctx } = world(google);
   await step.undo(

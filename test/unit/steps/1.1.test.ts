@@ -62,7 +62,6 @@ test.each([
   arrange();
   expect(await step.check(contextOf(fakeOutside({ worlds: [cluster] })))).toEqual({
     state: 'differs',
-    converge: true,
     reason,
   });
 });
@@ -70,7 +69,7 @@ test.each([
 test('a cert-manager that is not by Helm is left alone', async () => {
   cluster.objects = [deployment('cert-manager', 'cert-manager')];
   const found = await step.check(contextOf(fakeOutside({ worlds: [cluster] })));
-  expect(found).toMatchObject({ state: 'differs', converge: false, reason: 'cert-manager is there, and not by Helm' });
+  expect(found).toMatchObject({ state: 'conflict', reason: 'cert-manager is there, and not by Helm' });
 });
 
 test('verify goes on while the webhook’s certificate is made, and then says its last words', async () => {
@@ -86,7 +85,7 @@ test('verify goes on while the webhook’s certificate is made, and then says it
   });
 });
 
-test('undo leaves a cert-manager that is spared', async () => {
+test('undo leaves a cert-manager that is retained', async () => {
   install();
   const outside = fakeOutside({ worlds: [cluster] });
   await step.undo(contextOf(outside), new Map([['cert-manager', 'Certificate other/x needs it']]));

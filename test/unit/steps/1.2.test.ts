@@ -124,7 +124,7 @@ test('a live key in the Secret is kept when only the role is missing', async () 
   cluster.objects.push(held(keyFile('key-1')));
   const outside = fakeOutside({ worlds: [google, cluster] });
   const ctx = contextOf(outside);
-  expect(await step.check(ctx)).toMatchObject({ state: 'differs', converge: true });
+  expect(await step.check(ctx)).toMatchObject({ state: 'differs' });
   await step.apply(ctx);
   expect(short(outside.changes)).toEqual([expect.stringContaining('add-iam-policy-binding') as string]);
 });

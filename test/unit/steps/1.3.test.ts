@@ -60,7 +60,6 @@ test('an edited controller differs, field by field, and is put right', async () 
   const { ctx } = make();
   expect(await step.check(ctx)).toMatchObject({
     state: 'differs',
-    converge: true,
     reason: 'Deployment/traefik spec.replicas: 3 → 1',
   });
   await step.apply(ctx);
@@ -77,7 +76,7 @@ test('a changed setting changes the ConfigMap, and by its hash rolls the pod', a
   cluster.objects = ingressObjects(given, IP).map(controllers);
   const { ctx } = make({ ...given, hstsIncludeSubdomains: true });
   const found = await step.check(ctx);
-  expect(found).toMatchObject({ state: 'differs', converge: true });
+  expect(found).toMatchObject({ state: 'differs' });
   expect(JSON.stringify(found)).toContain('kubently-runbook/dynamic');
   await step.apply(ctx);
   expect(JSON.stringify(cluster.get('ConfigMap', 'traefik-dynamic'))).toContain('stsIncludeSubdomains: true');
@@ -154,9 +153,9 @@ test('another address than the reserved one ends verify, once it stays', async (
 test('existing: without the class or without the address it is a conflict, else done and never applied', async () => {
   const existing = { ...given, ingressController: 'existing' as const };
   const { outside, ctx } = make(existing);
-  expect(await step.check(ctx)).toMatchObject({ converge: false, next: 'set INGRESS_CONTROLLER=traefik' });
+  expect(await step.check(ctx)).toMatchObject({ state: 'conflict', next: 'set INGRESS_CONTROLLER=traefik' });
   cluster.objects = [{ apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'nginx' } }];
-  expect(await step.check(ctx)).toMatchObject({ state: 'differs', converge: false });
+  expect(await step.check(ctx)).toMatchObject({ state: 'conflict' });
   const service = {
     apiVersion: 'v1',
     kind: 'Service',

@@ -146,7 +146,6 @@ test('another e-mail address differs', async () => {
   });
   expect(await step.check(changed)).toMatchObject({
     state: 'differs',
-    converge: true,
     reason: 'ClusterIssuer/letsencrypt-staging spec.acme.email: ops@kubently.io → new@kubently.io (and 1 more)',
   });
 });

@@ -80,7 +80,7 @@ test('present: apply changes no byte', async () => {
 test('a lost file is restored from the clusters, token by token', async () => {
   deployed();
   const { ctx } = make();
-  expect(await step.check(ctx)).toMatchObject({ state: 'differs', converge: true });
+  expect(await step.check(ctx)).toMatchObject({ state: 'differs' });
   await step.apply(ctx);
   expect(kept()).toEqual({
     API_KEY: 'live-api-key-0001',
@@ -113,8 +113,7 @@ test('a file that contradicts the clusters is a conflict, told without either va
   writeFileSync(given.tokensFile, 'API_KEY=another-api-key-0001\n');
   const found = await step.check(make().ctx);
   expect(found).toMatchObject({
-    state: 'differs',
-    converge: false,
+    state: 'conflict',
     reason: expect.stringMatching(/^API_KEY in /) as string,
   });
   expect(JSON.stringify(found)).not.toMatch(/another-api-key|live-api-key/);
@@ -142,7 +141,7 @@ test('another address is written anew, the tokens are not', async () => {
   await step.apply(ctx);
   const before = kept();
   writeFileSync(given.tokensFile, readFileSync(given.tokensFile, 'utf8').replace(IP, '198.51.100.1'));
-  expect(await step.check(ctx)).toMatchObject({ state: 'differs', converge: true });
+  expect(await step.check(ctx)).toMatchObject({ state: 'differs' });
   await step.apply(ctx);
   expect(kept()).toEqual(before);
 });

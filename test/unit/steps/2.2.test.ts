@@ -92,8 +92,7 @@ test('present: done, with both digests, nothing changed', async () => {
 test('a tag that was built from another commit is never moved', async () => {
   const http = registry({ api: COMMIT, executor: '0'.repeat(40) });
   expect(await step.check(contextOf(fakeOutside({ rows: [git], http }), given))).toMatchObject({
-    state: 'differs',
-    converge: false,
+    state: 'conflict',
     next: 'commit again, so that the tag is new: tags are never moved',
   });
 });

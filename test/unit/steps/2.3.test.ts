@@ -80,8 +80,7 @@ test('a changed value differs and is set again; its text is not told', async () 
   const ctx = contextOf(fakeOutside({ worlds: [cluster] }), given);
   expect(await step.check(ctx)).toEqual({
     state: 'differs',
-    converge: true,
-    reason: 'not as meant: kubently-redis-password',
+    reason: 'differs from the configuration: kubently-redis-password',
     lines: ['Secret/kubently-redis-password data.password: (secret, differs)'],
   });
   await expect(step.verify(ctx)).rejects.toThrow('kubently-redis-password');
