@@ -51,15 +51,30 @@ export interface ChangeStep extends StepBase {
   keeps?: string;
 }
 
+/** What a proof shows; a claim that does not hold is a Failure. */
+export type Proof =
+  | { state: 'proven'; evidence: string }
+  /** Nothing failed, but it could not be shown (no LLM key, no enforcing CNI): not counted as passed. */
+  | { state: 'unproven'; reason: string };
+
 /** A step that only proves (phase 4): it may make labelled probes, and removes them. */
 export interface ProofStep extends StepBase {
   kind: 'proof';
   /** What can be made ready after `needs` and before `needsToVerify`; nothing outside this machine. */
   prepare?: (ctx: Context) => Promise<unknown>;
-  prove: (ctx: Context) => Promise<string>;
+  /** @throws Failure when it does not hold */
+  prove: (ctx: Context) => Promise<Proof>;
 }
 
 export type Step = ChangeStep | ProofStep;
+
+export function proven(evidence: string): Proof {
+  return { state: 'proven', evidence };
+}
+
+export function unproven(reason: string): Proof {
+  return { state: 'unproven', reason };
+}
 
 export function done(reason: string): Check {
   return { state: 'done', reason };

@@ -4,7 +4,7 @@ import { tokenOf } from '../lib/deployment/kubently/secrets.ts';
 import { gkeExecutor, newExecutorAnswers } from '../lib/deployment/kubently/executor-connection.ts';
 import { Failure } from '../lib/base/failure.ts';
 import { registered } from '../lib/deployment/kubently/redis.ts';
-import type { ProofStep } from '../lib/step.ts';
+import { proven, type ProofStep } from '../lib/step.ts';
 import { readTokens, tokenName } from '../lib/deployment/kubently/tokens.ts';
 import { runAlone } from './entry.ts';
 
@@ -34,7 +34,7 @@ export const step: ProofStep = {
     }
     // 3.2 waited for the remote ones; this one tries again each few seconds from when the certificate was served.
     const connected = await newExecutorAnswers(ctx, gkeExecutor(settings));
-    return `${[...wanted.keys()].join(', ')}: the tokens in Redis are the executors' own; ${connected}`;
+    return proven(`${[...wanted.keys()].join(', ')}: the tokens in Redis are the executors' own; ${connected}`);
   },
 };
 

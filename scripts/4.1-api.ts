@@ -1,7 +1,7 @@
 /** Plan step 4.1: the API answers at its public name: health, clusters, A2A; and refuses whoever has no key. */
 import { clusterIds, kubentlyApi } from '../lib/deployment/kubently/api.ts';
 import { Failure } from '../lib/base/failure.ts';
-import type { ProofStep } from '../lib/step.ts';
+import { proven, type ProofStep } from '../lib/step.ts';
 import { runAlone } from './entry.ts';
 
 export const step: ProofStep = {
@@ -37,7 +37,7 @@ export const step: ProofStep = {
         wanted: '401',
         next: 'take the deployment off the net: make remove',
       });
-    return `healthy, lists ${clusters.join(', ')}, refuses calls without a key (HTTP ${refusal})`;
+    return proven(`healthy, lists ${clusters.join(', ')}, refuses calls without a key (HTTP ${refusal})`);
   },
 };
 

@@ -1,14 +1,14 @@
 /** Plan step 4.2: the CLI reaches the deployment, for each of the clusters. */
-import { clusterIds, kubentlyApi } from '../lib/deployment/kubently/api.ts';
+import { kubentlyApi } from '../lib/deployment/kubently/api.ts';
 import { askCli, builtCli } from '../lib/deployment/kubently/cli-build.ts';
 import { tokenOf } from '../lib/deployment/kubently/secrets.ts';
 import { Failure } from '../lib/base/failure.ts';
-import type { ProofStep } from '../lib/step.ts';
+import { agentRemedy, answerOf, namesOneOf } from '../lib/deployment/kubently/agent-answer.ts';
+import { proven, unproven, type ProofStep } from '../lib/step.ts';
 import { readTokens } from '../lib/deployment/kubently/tokens.ts';
 import { runAlone } from './entry.ts';
 
-/** Words by which the CLI's text betrays a failure that its status hides. */
-const FAILED = /401|403|404|unauthori[sz]ed|ECONN|ENOTFOUND|certificate|fetch failed|Error:/i;
+const QUESTION = 'What pods are running in kube-system namespace?';
 
 export const step: ProofStep = {
   id: '4.2',
@@ -23,11 +23,14 @@ export const step: ProofStep = {
   async prove(ctx) {
     const entry = await builtCli(ctx);
     const key = tokenOf(readTokens(ctx.settings.tokensFile), 'API_KEY');
-    const ids = clusterIds(ctx);
-    for (const id of ids) {
+    const clusters = [{ ...ctx.settings.gke, id: ctx.settings.gkeClusterId }, ...ctx.settings.remotes];
+    const ids = clusters.map((c) => c.id);
+    const hasAgent = Object.keys(ctx.settings.llm.keys).length > 0;
+    for (const { id, context } of clusters) {
       ctx.note(`asks about ${id}`);
-      const text = await askCli(ctx, entry, key, id, 'What pods are running in kube-system namespace?');
-      if (FAILED.test(text) || !text.includes('kube-'))
+      const text = await askCli(ctx, entry, key, id, QUESTION);
+      const answer = answerOf(text);
+      if (answer === undefined)
         throw new Failure({
           what: `the CLI got no answer about ${id}`,
           detail: text.trim().split('\n').slice(-8).join('\n'),
@@ -40,8 +43,21 @@ export const step: ProofStep = {
           found: executed.error ?? executed.status,
           next: './runbook 3.2',
         });
+      // Without a key the answer can only be the agent's refusal.
+      if (!hasAgent) continue;
+      const pods = await ctx.kube({ context, namespace: 'kube-system' }).list('Pod');
+      const names = pods.map((p) => p.metadata.name);
+      if (!namesOneOf(answer, names))
+        throw new Failure({
+          what: `the CLI reaches the API, but the agent did not answer about ${id}`,
+          wanted: `the name of a pod in kube-system, such as ${names[0] ?? '(none runs)'}`,
+          detail: answer,
+          next: agentRemedy(answer),
+        });
     }
-    return `debug ${ids.join(', debug ')} answered; a command came back from each`;
+    if (!hasAgent)
+      return unproven(`the CLI reaches the API about ${ids.join(', ')}; no LLM key is set, so no agent can answer`);
+    return proven(`debug ${ids.join(', debug ')} answered; a command came back from each`);
   },
 };
 

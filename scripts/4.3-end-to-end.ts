@@ -7,7 +7,8 @@ import type { Kubectl } from '../lib/clients/kubectl.ts';
 import type { Context } from '../lib/context.ts';
 import { PROBE_LABELS } from '../lib/deployment/cluster/policy-probe.ts';
 import { waitForRollout } from '../lib/deployment/cluster/rollout.ts';
-import type { ProofStep } from '../lib/step.ts';
+import { agentRemedy } from '../lib/deployment/kubently/agent-answer.ts';
+import { proven, unproven, type Proof, type ProofStep } from '../lib/step.ts';
 import { runAlone } from './entry.ts';
 
 const NAMESPACE = 'test-app';
@@ -24,7 +25,8 @@ export const step: ProofStep = {
 };
 
 /** The agent's answer names the test pods of every cluster. Everything made is removed again; who comes next waits for it. @returns the evidence */
-async function askAcrossClusters(ctx: Context): Promise<string> {
+async function askAcrossClusters(ctx: Context): Promise<Proof> {
+  if (Object.keys(ctx.settings.llm.keys).length === 0) return unproven('no LLM key is set, so no agent can answer');
   const kubes = [ctx.settings.gke, ...ctx.settings.remotes].map(({ context }) =>
     ctx.kube({ context, namespace: NAMESPACE }),
   );
@@ -37,7 +39,7 @@ async function askAcrossClusters(ctx: Context): Promise<string> {
       throw new Failure({
         what: `the agent's run ended ${answer.state}`,
         detail: answer.text,
-        next: 'look at the LLM key and the API log: make logs WHAT=api',
+        next: agentRemedy(answer.text),
       });
     const missing = pods.flat().filter((name) => !answer.text.includes(name));
     if (missing.length > 0)
@@ -46,7 +48,7 @@ async function askAcrossClusters(ctx: Context): Promise<string> {
         detail: answer.text,
         next: './runbook 4.1',
       });
-    return `the agent named ${pods.flat().length} pods in ${clusterIds(ctx).join(' and ')}`;
+    return proven(`the agent named ${pods.flat().length} pods in ${clusterIds(ctx).join(' and ')}`);
   } finally {
     ctx.note('removes the test deployments');
     await Promise.all(kubes.map((kube) => kube.removeProbe('Namespace', NAMESPACE, false)));

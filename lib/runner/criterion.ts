@@ -1,12 +1,8 @@
 /** A success criterion of the plan, proven afresh (design.md "The 13 success criteria"). */
 import type { Context } from '../context.ts';
+import type { Proof } from '../step.ts';
 import type { Journal } from './journal.ts';
 import { explain } from '../base/failure.ts';
-
-export type Proof =
-  | { state: 'proven'; evidence: string }
-  /** Nothing failed, but it could not be shown (no LLM key, no enforcing CNI): not counted as passed. */
-  | { state: 'unproven'; reason: string };
 
 export interface Criterion {
   number: number;
@@ -17,10 +13,6 @@ export interface Criterion {
 }
 
 export type Outcome = { criterion: Criterion } & (Proof | { state: 'failed'; error: unknown });
-
-export function proven(evidence: string): Proof {
-  return { state: 'proven', evidence };
-}
 
 /** Proves all at once. @returns each one's outcome to come, in the plan's order; none of them rejects */
 export function proveAll(criteria: readonly Criterion[], ctx: Context, journal: Journal): Promise<Outcome>[] {

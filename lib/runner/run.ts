@@ -17,6 +17,8 @@ export type State =
   | 'unchanged'
   | 'proven'
   | 'removed'
+  /** Nothing failed, but it could not be shown. */
+  | 'unproven'
   /** Ended badly: by itself, or because a step that it needs did. */
   | 'failed'
   | 'blocked'
@@ -38,6 +40,7 @@ export const ENDED: ReadonlySet<State> = new Set([
   'done',
   'unchanged',
   'proven',
+  'unproven',
   'removed',
   'failed',
   'blocked',
@@ -155,7 +158,8 @@ async function prove(
   await step.prepare?.(ctx);
   await waitFor(step.needsToVerify ?? []);
   set('verifying');
-  return { state: 'proven', note: await step.prove(ctx) };
+  const proof = await step.prove(ctx);
+  return { state: proof.state, note: proof.state === 'proven' ? proof.evidence : proof.reason };
 }
 
 async function change(

@@ -53,6 +53,8 @@ export function mark(state: State, chalk: ChalkInstance): string {
     case 'proven':
     case 'removed':
       return chalk.green('✓');
+    case 'unproven':
+      return chalk.yellow('?');
     case 'failed':
       return chalk.red('✗');
     case 'blocked':
@@ -137,7 +139,7 @@ export function summarise(out: Screen, rows: readonly Progress[], totalMs: numbe
     if (process.env['DEBUG'] && r.error instanceof Error && !(r.error instanceof Failure))
       out.line(r.error.stack ?? '');
   }
-  const counts = (['done', 'unchanged', 'proven', 'failed', 'blocked', 'stopped'] as const).flatMap((s) =>
+  const counts = (['done', 'unchanged', 'proven', 'unproven', 'failed', 'blocked', 'stopped'] as const).flatMap((s) =>
     n(s) > 0 || s === 'failed' ? [`${n(s)} ${s}`] : [],
   );
   out.line(`\n${counts.join(', ')} in ${elapsed(totalMs)}`);

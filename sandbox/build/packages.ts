@@ -50,3 +50,8 @@ export async function ensurePackages(packages: string[] = PACKAGES): Promise<voi
     if (started) await run('systemctl', ['disable', '--now', 'docker-registry']);
   });
 }
+
+/** What the suites need beside the sandbox: a Redis on loopback, and the linter of shell files. */
+const SUITES = ['redis-server', 'shellcheck', 'tmux'];
+
+if (import.meta.main) await ensurePackages([...PACKAGES, ...SUITES]);

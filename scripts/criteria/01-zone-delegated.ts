@@ -1,5 +1,6 @@
 /** The public DNS delegates the domain to the Cloud DNS zone's own name servers. */
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { delegation, delegationText } from '../../lib/deployment/dns/delegation.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { runAlone } from '../entry.ts';

@@ -1,5 +1,6 @@
 /** The address is reserved, and the A record is that address. */
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { step } from '../1.0-static-ip-and-dns.ts';
 import { runAlone } from '../entry.ts';

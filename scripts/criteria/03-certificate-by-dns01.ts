@@ -1,6 +1,7 @@
 /** The served certificate is the one of a valid Order whose issuer can solve by DNS-01 only. */
 import { liveCertificate, servedAsIssued } from '../../lib/deployment/certificates/certificate.ts';
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { ISSUER_NAMES } from '../../lib/deployment/cluster/infrastructure.ts';
 import { TLS_SECRET } from '../../lib/chart/secret-names.ts';

@@ -1,6 +1,7 @@
 /** HTTPS answers by current TLS alone and with the security headers; http only redirects to it. */
 import { kubentlyApi } from '../../lib/deployment/kubently/api.ts';
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { EXISTING_CONTROLLER_REMEDY, edgeGaps } from '../../lib/deployment/certificates/edge.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { runAlone } from '../entry.ts';

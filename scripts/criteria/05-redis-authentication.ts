@@ -1,5 +1,6 @@
 /** Redis refuses whoever has no password, and takes the deployment's. */
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { redisCli, redisPod } from '../../lib/deployment/kubently/redis.ts';
 import { runAlone } from '../entry.ts';

@@ -1,5 +1,6 @@
 /** No secret value stands in a ConfigMap, a pod spec or a Helm value. */
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { readTokens } from '../../lib/deployment/kubently/tokens.ts';
 import { runAlone } from '../entry.ts';

@@ -1,6 +1,7 @@
 /** The running images are the registry's digest of the tag, built from the checkout's commit. */
 import { headCommit, IMAGES } from '../../lib/deployment/kubently/checkout.ts';
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { selector } from '../../lib/deployment/kubently/redis.ts';
 import { publishedImage } from '../../lib/clients/registry.ts';

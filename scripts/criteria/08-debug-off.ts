@@ -1,5 +1,6 @@
 /** No debug flag is on in any pod of the deployment. */
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { selector } from '../../lib/deployment/kubently/redis.ts';
 import { runAlone } from '../entry.ts';

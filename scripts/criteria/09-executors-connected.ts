@@ -1,6 +1,7 @@
 /** Every executor brings back the output of a command. */
 import { clusterIds, kubentlyApi } from '../../lib/deployment/kubently/api.ts';
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { runAlone } from '../entry.ts';
 

@@ -1,6 +1,8 @@
 /** An A2A task completes over HTTPS, with an answer that only the cluster can have given. */
+import { agentRemedy } from '../../lib/deployment/kubently/agent-answer.ts';
 import { kubentlyApi } from '../../lib/deployment/kubently/api.ts';
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { redisPod } from '../../lib/deployment/kubently/redis.ts';
 import { runAlone } from '../entry.ts';
@@ -20,7 +22,7 @@ export const criterion: Criterion = {
       throw new Failure({
         what: `the A2A task ended ${answer.state}`,
         detail: answer.text,
-        next: 'look at the LLM key and the API log',
+        next: agentRemedy(answer.text),
       });
     if (!answer.text.includes(pod))
       throw new Failure({

@@ -1,6 +1,7 @@
 /** The policies let in who needs it and nobody else, by probes; Redis calls nobody. */
 import type { Context } from '../../lib/context.ts';
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { policyFacts } from '../../lib/deployment/cluster/network-policies.ts';
 import { CERT_MANAGER_NAMESPACE } from '../../lib/deployment/cluster/infrastructure.ts';

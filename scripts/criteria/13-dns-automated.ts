@@ -1,5 +1,6 @@
 /** The record is managed by the Cloud DNS zone: what the world resolves is what the zone says. */
-import { proven, type Criterion } from '../../lib/runner/criterion.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
+import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { runAlone } from '../entry.ts';
 

@@ -45,6 +45,8 @@ test('debug answers piped questions in turn, from the clusters asked about', asy
   const all = await kubently(['debug'], access(), QUESTION + 'How are you?\n');
   expect(all.code).toBe(0);
   expect(all.stdout).toMatch(/nginx-gke: Running[^]*nginx-kind-remote: Running[^]*knows one question only/);
+  // As Kubently's: the question is echoed, and the answer stands between rules.
+  expect(all.stdout).toMatch(/kubently> [^]*What pods are running[^]*Kubently Response:\n─+\n[^]*nginx-gke[^]*\n─+\n/);
   const one = await kubently(['debug', 'kind-remote'], access(), QUESTION);
   expect(one.stdout).toContain('nginx-kind-remote');
   expect(one.stdout).not.toContain('nginx-gke');

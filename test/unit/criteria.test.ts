@@ -49,7 +49,12 @@ vi.mock('../../scripts/2.8-redis-network-policy.ts', () => ({
   step: { check: () => Promise.resolve({ state: other.policy, reason: 'as found' }) },
 }));
 vi.mock('../../scripts/4.2-cli.ts', () => ({
-  step: { prove: () => (other.cli === '' ? Promise.resolve('answered') : Promise.reject(new Error(other.cli))) },
+  step: {
+    prove: () =>
+      other.cli === ''
+        ? Promise.resolve({ state: 'proven', evidence: 'answered' })
+        : Promise.reject(new Error(other.cli)),
+  },
 }));
 vi.mock('../../lib/deployment/certificates/certificate.ts', async (real) => ({
   ...(await real<typeof import('../../lib/deployment/certificates/certificate.ts')>()),

@@ -5,8 +5,18 @@ import { BadInput, Failure, type Problem } from '../../lib/base/failure.ts';
 import type { JournalEntry } from '../../lib/runner/journal.ts';
 import { operate } from '../../scripts/operate.ts';
 import type { Session } from '../../lib/runner/session.ts';
-import { absent, conflict, done, type ChangeStep, type Check, type ProofStep, type Step } from '../../lib/step.ts';
-import type { Criterion, Proof } from '../../lib/runner/criterion.ts';
+import {
+  absent,
+  conflict,
+  done,
+  proven,
+  type ChangeStep,
+  type Check,
+  type Proof,
+  type ProofStep,
+  type Step,
+} from '../../lib/step.ts';
+import type { Criterion } from '../../lib/runner/criterion.ts';
 import { Stop } from '../../lib/runner/stop.ts';
 import { contextOf, fakeOutside, settings } from './outside.ts';
 
@@ -51,7 +61,7 @@ function change(id: ChangeStep['id'], found: Check, more: Partial<ChangeStep> = 
     ...more,
   };
 }
-const proof = (id: ProofStep['id'], prove = () => Promise.resolve('shown')): ProofStep => ({
+const proof = (id: ProofStep['id'], prove: ProofStep['prove'] = () => Promise.resolve(proven('shown'))): ProofStep => ({
   id,
   kind: 'proof',
   title: 'P',

@@ -7,6 +7,8 @@ import {
   absent,
   conflict,
   done,
+  proven,
+  unproven,
   type ChangeStep,
   type Check,
   type ProofStep,
@@ -152,10 +154,32 @@ test('needsToVerify that fails blocks after the apply', async () => {
 });
 
 test('a proof is proven, never unchanged', async () => {
-  const proof: ProofStep = { id: '4.0', kind: 'proof', title: 'p', needs: [], prove: () => Promise.resolve('seen') };
+  const proof: ProofStep = {
+    id: '4.0',
+    kind: 'proof',
+    title: 'p',
+    needs: [],
+    prove: () => Promise.resolve(proven('seen')),
+  };
   const { rows, seen } = await run([proof]);
   expect(rows[0]).toMatchObject({ state: 'proven', note: 'seen' });
   expect(seen).toEqual(['4.0 verifying', '4.0 proven']);
+});
+
+test('a proof that could not be shown is unproven, and blocks nothing', async () => {
+  const first: ProofStep = {
+    id: '4.0',
+    kind: 'proof',
+    title: 'p',
+    needs: [],
+    prove: () => Promise.resolve(unproven('no key')),
+  };
+  const second: ProofStep = { ...first, id: '4.1', needs: ['4.0'], prove: () => Promise.resolve(proven('seen')) };
+  const { rows } = await run([first, second]);
+  expect(rows.map((r) => [r.state, r.note])).toEqual([
+    ['unproven', 'no key'],
+    ['proven', 'seen'],
+  ]);
 });
 
 test('a proof prepares itself after what it needs and beside what only its proof needs', async () => {
@@ -167,7 +191,7 @@ test('a proof prepares itself after what it needs and beside what only its proof
     needs: ['1.0'],
     needsToVerify: ['1.1'],
     prepare: () => Promise.resolve(log.push('prepare 4.0')),
-    prove: () => Promise.resolve(String(log.push('prove 4.0'))),
+    prove: () => Promise.resolve(proven(String(log.push('prove 4.0')))),
   };
   await run([
     proof,
@@ -187,7 +211,7 @@ test('a preparation that fails is the proof’s failure', async () => {
     title: 'p',
     needs: [],
     prepare,
-    prove: () => Promise.resolve(''),
+    prove: () => Promise.resolve(proven('')),
   };
   expect((await run([proof])).rows[0]).toMatchObject({ state: 'failed', note: 'no build' });
 });

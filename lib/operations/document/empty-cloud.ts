@@ -7,7 +7,7 @@ import type { Outside } from '../../context.ts';
 import type { HttpAnswer, HttpRequest } from '../../base/http.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { readTokens, tokenName } from '../../deployment/kubently/tokens.ts';
-import { EmptyCluster, ISSUED } from './empty-cluster.ts';
+import { SYSTEM_POD, EmptyCluster, ISSUED } from './empty-cluster.ts';
 
 /** Stands for the address that Google will reserve (RFC 5737). */
 export const ADDRESS = '203.0.113.10';
@@ -64,7 +64,7 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
       case 'gcloud':
         return google.command(args);
       case 'node':
-        return 'kube-system answers';
+        return `Kubently Response:\n───\n${SYSTEM_POD}\n───\n`;
       case 'npm':
         if (args.includes('build') && command.cwd) {
           mkdirSync(join(command.cwd, 'dist'), { recursive: true });

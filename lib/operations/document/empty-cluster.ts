@@ -9,6 +9,9 @@ import type { KubeObject } from '../../base/kubernetes.ts';
 
 const CLUSTER_WIDE = /^(Namespace|ClusterIssuer|ClusterRole|ClusterRoleBinding|IngressClass)$/;
 
+/** A pod that every cluster has. */
+export const SYSTEM_POD = 'kube-proxy-0';
+
 /** Stands for the certificate that an ACME directory would issue; its serial number is all that is compared. */
 export const ISSUED = rootCertificates[0] ?? '';
 
@@ -164,6 +167,8 @@ export class EmptyCluster {
   }
 
   #podsOf(namespace: string): KubeObject[] {
+    if (namespace === 'kube-system')
+      return [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: SYSTEM_POD, namespace } }];
     return this.#in(namespace).flatMap((o): KubeObject[] => {
       const template = (o['spec'] as { template?: { metadata?: { labels?: Record<string, string> } } } | undefined)
         ?.template;

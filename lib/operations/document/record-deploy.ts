@@ -71,7 +71,8 @@ export async function recordDeploy(settings: Settings, steps: readonly Step[], r
       };
       recorded.push(row);
       if (step.kind === 'proof') {
-        row.evidence = await step.prove(ctx);
+        const proof = await step.prove(ctx);
+        row.evidence = proof.state === 'proven' ? proof.evidence : proof.reason;
         row.proven = take();
         continue;
       }

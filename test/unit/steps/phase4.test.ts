@@ -1,5 +1,8 @@
 /** Steps 4.0 to 4.3: proofs, which change nothing but labelled probes. */
 import { beforeEach, expect, test, vi } from 'vitest';
+import { Secret } from '../../../lib/base/secret.ts';
+import type { Context } from '../../../lib/context.ts';
+import type { ProofStep } from '../../../lib/step.ts';
 import type { Settings } from '../../../lib/settings/settings.ts';
 import { step as registration } from '../../../scripts/4.0-token-registration.ts';
 import { step as api41 } from '../../../scripts/4.1-api.ts';
@@ -35,12 +38,21 @@ function cluster(context: string): FakeCluster {
 }
 
 beforeEach(() => {
-  given = withTokens(settings());
+  const llm = { ...settings().llm, keys: { ANTHROPIC_API_KEY: new Secret('unit-llm-key') } };
+  given = withTokens(settings({ llm }));
   gke = cluster('gke-context');
   gke.objects.push(REDIS_POD);
   kind = cluster('kind-context');
+  for (const { objects } of [gke, kind])
+    objects.push({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'kube-proxy-x1', namespace: 'kube-system' } });
   api = new FakeKubently(given.host);
 });
+
+/** A proof's evidence. */
+async function evidence(step: ProofStep, ctx: Context): Promise<string> {
+  const proof = await step.prove(ctx);
+  return proof.state === 'proven' ? proof.evidence : proof.reason;
+}
 
 function make(rows: Row[] = []) {
   const outside = fakeOutside({ worlds: [gke, kind, api], rows: [...api.rows(), ...rows] });
@@ -49,7 +61,7 @@ function make(rows: Row[] = []) {
 
 test('4.0: the tokens in Redis are the executors’ own', async () => {
   const { outside, ctx } = make();
-  expect(await registration.prove(ctx)).toBe(
+  expect(await evidence(registration, ctx)).toBe(
     "gke, kind-remote: the tokens in Redis are the executors' own; gke answers a command",
   );
   expect(outside.changes).toEqual([]);
@@ -62,7 +74,7 @@ test('4.0: the GKE cluster’s executor is waited for, which connects a moment a
   let calls = 0;
   api.execute = (id) => (id === 'gke' && ++calls < 4 ? silent() : json({ status: 'success', output: 'kube-system' }));
   const { outside, ctx } = make([executorLog('[p] fetch failed: self-signed certificate\n')]);
-  expect(await registration.prove(ctx)).toContain('; gke answers a command');
+  expect(await evidence(registration, ctx)).toContain('; gke answers a command');
   expect(calls).toBe(4);
   expect(outside.sleeps).toEqual([500, 500, 500]);
   expect(outside.changes).toEqual([]);
@@ -93,7 +105,7 @@ test.each([
 
 test('4.1: healthy, lists the clusters, refuses whoever has no key', async () => {
   const { outside, ctx } = make();
-  expect(await api41.prove(ctx)).toBe('healthy, lists gke, kind-remote, refuses calls without a key (HTTP 401)');
+  expect(await evidence(api41, ctx)).toBe('healthy, lists gke, kind-remote, refuses calls without a key (HTTP 401)');
   expect(outside.changes).toEqual([]);
 });
 
@@ -112,9 +124,14 @@ const cliSays = (text: string): Row => ({
   answer: text,
 });
 
+/** What the CLI prints on piped input: prompt and question echoed with cursor codes, the answer between rules. */
+const session = (answer: string): string =>
+  '\x1b[1G\x1b[0Jkubently> \x1b[11GWhat pods are running in kube-system namespace?\nexit\n✓ Session ended\n' +
+  `⏳ Waiting for Kubently agent...\n✔ Agent responded\n🤖 Kubently Response:\n────────\n${answer}\n────────\n`;
+
 test('4.2: the CLI answers about each cluster, with the key in its environment only', async () => {
-  const { outside, ctx } = make([cliSays('Pods: kube-proxy-1\n')]);
-  expect(await cli.prove(ctx)).toContain('debug gke, debug kind-remote answered');
+  const { outside, ctx } = make([cliSays(session('Pods: kube-proxy-x1: Running on node-403-a'))]);
+  expect(await evidence(cli, ctx)).toContain('debug gke, debug kind-remote answered');
   const calls = outside.commands.filter((c) => c.binary === 'node');
   expect(calls.map((c) => c.args[2])).toEqual(['gke', 'kind-remote']);
   for (const { args, env } of calls) {
@@ -123,18 +140,43 @@ test('4.2: the CLI answers about each cluster, with the key in its environment o
   }
 });
 
-test.each(['Error: 401 Unauthorized kube-', 'fetch failed kube-', 'I have nothing to say'])(
-  '4.2: a CLI that ends with 0 and says "%s" has failed',
-  async (text) => {
-    await expect(cli.prove(make([cliSays(text)]).ctx)).rejects.toMatchObject({
-      message: 'the CLI got no answer about gke',
-    });
-  },
-);
+test.each([
+  '\x1b[1G\x1b[0Jkubently> What pods are running in kube-system namespace?\nkube-proxy-x1\nError: 401 Unauthorized',
+  'fetch failed kube-proxy-x1',
+  '🤖 Kubently Response:\n────────\n────────\n',
+])('4.2: a CLI that ends with 0 and prints no answer (%j) has failed', async (text) => {
+  await expect(cli.prove(make([cliSays(text)]).ctx)).rejects.toMatchObject({
+    message: 'the CLI got no answer about gke',
+  });
+});
+
+test.each([
+  ['I encountered an error while processing your request: Connection error.', 'cannot be reached'],
+  ['I encountered an error while processing your request: 401 invalid x-api-key', 'refuses the key'],
+  ['No response from server', 'make logs WHAT=api'],
+  ['In kube-system runs kube-proxy-x12', 'make logs WHAT=api'],
+])('4.2: an agent that answers "%s" has not answered, with a remedy that fits', async (text, next) => {
+  await expect(cli.prove(make([cliSays(session(text))]).ctx)).rejects.toMatchObject({
+    message: 'the CLI reaches the API, but the agent did not answer about gke',
+    parts: { next: expect.stringContaining(next) as string },
+  });
+});
+
+test('4.2 and 4.3: without an LLM key the reach of the CLI is shown, and the answer unproven', async () => {
+  given = { ...given, llm: { ...given.llm, keys: {} } };
+  const refused = cliSays(session('I encountered an error while processing your request: no key'));
+  expect(await cli.prove(make([refused]).ctx)).toEqual({
+    state: 'unproven',
+    reason: 'the CLI reaches the API about gke, kind-remote; no LLM key is set, so no agent can answer',
+  });
+  const { outside, ctx } = make();
+  expect(await scenario.prove(ctx)).toMatchObject({ state: 'unproven' });
+  expect(outside.changes).toEqual([]);
+});
 
 test('4.2: an answer without a command that comes back is no proof', async () => {
   api.execute = () => json({ status: 'timeout', output: null, error: null });
-  await expect(cli.prove(make([cliSays('kube-proxy')]).ctx)).rejects.toMatchObject({
+  await expect(cli.prove(make([cliSays(session('kube-proxy-x1'))]).ctx)).rejects.toMatchObject({
     message: 'a command in gke gave no output',
   });
 });
@@ -142,7 +184,7 @@ test('4.2: an answer without a command that comes back is no proof', async () =>
 test('4.3: the agent names the pods of both clusters; everything made is removed', async () => {
   api.answer = { state: 'completed', text: 'nginx-gke-context and nginx-kind-context' };
   const { outside, ctx } = make();
-  expect(await scenario.prove(ctx)).toBe('the agent named 2 pods in gke and kind-remote');
+  expect(await evidence(scenario, ctx)).toBe('the agent named 2 pods in gke and kind-remote');
   expect(outside.changes.map((c) => c.split(' ').slice(0, 3).join(' ')).sort()).toEqual([
     'apply in test-app:',
     'apply in test-app:',

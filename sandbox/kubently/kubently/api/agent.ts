@@ -82,7 +82,8 @@ export async function answer(
   onCommand: (cluster: string, args: string[]) => Promise<void>,
 ): Promise<Answer> {
   const problem = providerProblem(environment);
-  if (problem !== undefined) return { state: 'failed', text: `The agent could not be started: ${problem}` };
+  if (problem !== undefined)
+    return { state: 'failed', text: `I encountered an error while processing your request: ${problem}` };
   const understood = understand(asked.question);
   if (understood === undefined) return { state: 'completed', text: UNKNOWN_QUESTION };
 

@@ -1,6 +1,6 @@
 /** `kubently debug`: a chat with the agent over A2A message/stream. */
 import { randomUUID } from 'node:crypto';
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { reason } from './api.ts';
 import type { Connection } from './settings.ts';
@@ -62,27 +62,37 @@ async function ask(
   return answer;
 }
 
-/** Asks stdin's lines in turn, until it ends or says exit; failures are printed, and the chat goes on. */
+const RULE = '─'.repeat(60);
+
+/**
+ * Asks stdin's lines in turn, until it ends or says exit; failures are printed, and the chat goes on. As in Kubently,
+ * readline runs as a terminal on piped input too, so prompt and question are echoed with cursor codes, and `exit` ends
+ * the session before the answer is there.
+ */
 export async function chat(at: Connection, cluster: string | undefined): Promise<void> {
   const context = { id: randomUUID(), cluster };
-  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: process.stdin.isTTY });
   console.log(`Kubently debug session${cluster === undefined ? '' : ` for cluster ${cluster}`} at ${at.apiUrl}`);
-  // Piped input may have ended before the answer is there: then there is nothing to prompt.
-  const prompt = () => process.stdin.isTTY && lines.prompt();
-  lines.setPrompt('kubently> ');
-  prompt();
-  for await (const line of lines) {
-    const question = line.trim();
-    if (question === 'exit' || question === 'quit') break;
-    if (question !== '') {
-      try {
-        const answer = await ask(at, question, context, (text) => console.log(`  > ${text}`));
-        console.log(`\n${answer}\n`);
-      } catch (error) {
-        console.log(`\nError: ${reason(error)}\n`);
-      }
+  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: true });
+  let asked = Promise.resolve();
+  const answered = async (question: string): Promise<void> => {
+    console.log('⏳ Waiting for Kubently agent...');
+    try {
+      const answer = await ask(at, question, context, (text) => console.log(`  > ${text}`));
+      console.log(`✔ Agent responded\n🤖 Kubently Response:\n${RULE}\n${answer}\n${RULE}`);
+    } catch (error) {
+      console.log(`\nError: ${reason(error)}\n`);
     }
-    prompt();
-  }
-  lines.close();
+  };
+  lines.setPrompt('kubently> ');
+  lines.prompt();
+  const ended = new Promise<void>((resolve) => lines.once('close', resolve));
+  lines.on('line', (line) => {
+    const question = line.trim();
+    if (question === 'exit' || question === 'quit') {
+      console.log('✓ Session ended');
+      lines.close();
+    } else if (question !== '') asked = asked.then(() => answered(question));
+  });
+  await ended;
+  await asked;
 }
