@@ -4,7 +4,7 @@
 .PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
 
 NODE := node_modules/.bin/node
-# Only what stands on make's own command line reaches the program (design.md rule 9).
+# Only what stands on make's own command line reaches the program (docs/architecture.md rule 9).
 flag = $(if $(filter command line,$(origin $(1))),--$(2) $($(1)))
 OPS := --disable-warning=DEP0190 scripts/ops
 CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait)

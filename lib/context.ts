@@ -46,7 +46,7 @@ export interface Context extends Outside {
   remark: (text: string) => void;
 }
 
-/** The real Outside for these settings. Adds TLS_CA_FILE to what this process trusts (design.md rule 11). */
+/** The real Outside for these settings. Adds TLS_CA_FILE to what this process trusts (docs/architecture.md rule 11). */
 export function realOutside(settings: Settings): Outside {
   if (settings.tls.caFile)
     setDefaultCACertificates([...getCACertificates('default'), readFileSync(settings.tls.caFile, 'utf8')]);

@@ -1,4 +1,4 @@
-/** What a step is: what it makes true, and its five small parts (design.md "A step"). */
+/** What a step is: what it makes true, and its five small parts (docs/architecture.md, "A step"). */
 import type { Context } from './context.ts';
 import { isNone, type Drift } from './clients/drift.ts';
 import { differenceLines } from './clients/field-differences.ts';

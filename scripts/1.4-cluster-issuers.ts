@@ -26,7 +26,7 @@ export const step: ChangeStep = {
   id: '1.4',
   kind: 'change',
   title: 'ClusterIssuers for staging and production ready',
-  // An Issuer made before its Secret stays InvalidSolver (field-notes F9).
+  // An Issuer made before its Secret stays InvalidSolver.
   needs: ['1.1', '1.2'],
 
   async check(ctx) {

@@ -37,7 +37,7 @@ export const step: ChangeStep = {
     ).find((s) => (s['spec'] as { clusterIP?: string }).clusterIP !== 'None');
     if (!api) throw new Failure({ what: 'the release has no Service for the API', next: 'make lint-chart' });
     const path = `/api/v1/namespaces/${settings.gke.namespace}/services/${api.metadata.name}:http/proxy/health`;
-    // Ready does not mean working: the probes do not touch Redis (contract 1.5).
+    // Ready does not mean working: the probes do not touch Redis (docs/kubently-contract.md 1.5).
     return waitFor(
       {
         what: 'the API with its Redis',

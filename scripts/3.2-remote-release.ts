@@ -70,7 +70,7 @@ export const step: ChangeStep = {
   },
 };
 
-/** Registers the token, then makes Secret and release (contract 4: an executor without a registration is refused). */
+/** Registers the token, then makes Secret and release (docs/kubently-contract.md 4: an executor without a registration is refused). */
 async function applyRemote(ctx: Context, remote: Remote): Promise<void> {
   const tokens = readTokens(ctx.settings.tokensFile);
   const kube = ctx.kube(remote);

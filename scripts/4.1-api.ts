@@ -30,7 +30,7 @@ export const step: ProofStep = {
         found: clusters.join(', '),
         next: './runbook 4.0',
       });
-    // 401 at H, 422 before (contract 3.1).
+    // 401 at H, 422 before (docs/kubently-contract.md 3.1).
     if (refusal !== 401 && refusal !== 422)
       throw new Failure({
         what: `the API answers a call without a key with HTTP ${refusal}`,

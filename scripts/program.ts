@@ -57,7 +57,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 /**
  * Runs a command line of its own (scripts/ops) with the ways every program of the runbook ends: exit statuses of
- * design.md, errors for the operator, children ended with it.
+ * docs/architecture.md, errors for the operator, children ended with it.
  * @param argv without node and script
  */
 export async function runProgram(

@@ -160,4 +160,4 @@ done
 question='What pods are running in test-app namespace across all clusters?'
 "${api[@]}" -X POST "https://$API_HOST/a2a/" -d "{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"method\":\"message/send\",\"params\":{\"message\":{\"kind\":\"message\",\"messageId\":\"1\",\"role\":\"user\",\"parts\":[{\"kind\":\"text\",\"text\":\"$question\"}]}}}" | grep nginx >/dev/null
 for context in "$GKE_CONTEXT" kind-kubently; do kubectl --context "$context" delete namespace test-app; done
-step done
+step 'done'

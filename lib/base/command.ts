@@ -1,4 +1,4 @@
-/** The one place that starts other programs: zx, wrapped so that its traps (design.md rule 8) cannot come back. */
+/** The one place that starts other programs: zx, wrapped so that its traps (docs/architecture.md rule 8) cannot come back. */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -128,7 +128,7 @@ export function inTerminal(binary: string, args: readonly string[]): number | un
 
 /**
  * The real Run: children get only the listed environment.
- * @param environment PATH, HOME and what design.md rule 9 lists (lib/settings/settings.ts childEnvironment)
+ * @param environment PATH, HOME and what docs/architecture.md rule 9 lists (lib/settings/settings.ts childEnvironment)
  */
 export function realRun(environment: Readonly<Record<string, string>>): Run {
   return async (command) => {

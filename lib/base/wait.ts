@@ -1,4 +1,4 @@
-/** Waits with a deadline, a last reason, and a stop at once on a terminal condition (design.md rule 4). */
+/** Waits with a deadline, a last reason, and a stop at once on a terminal condition (docs/architecture.md rule 4). */
 import type { Clock } from './clock.ts';
 import { isTransient } from './command.ts';
 import { Failure, TimedOut } from './failure.ts';

@@ -56,7 +56,7 @@ function withoutAnnotations(unwanted: RegExp): ChartWorkaround {
   };
 }
 
-/** A release name without "kubently" makes the chart name another Redis host than its Service (contract 1.1). */
+/** A release name without "kubently" makes the chart name another Redis host than its Service (docs/kubently-contract.md 1.1). */
 function redisHostUnknown(objects: readonly KubeObject[], { namespace }: ReleaseSpec): boolean {
   const name = serviceOfHost(rolesOf(objects, namespace).redisHost, namespace);
   return name !== undefined && !objects.some((o) => o.kind === 'Service' && o.metadata.name === name);

@@ -19,7 +19,7 @@ export type { Render } from './render.ts';
 /** A release as it will be installed, and everything there is to say about it. */
 export type Fit = Inspection;
 
-/** The first chart that reads both existing Secrets (contract 1.7). */
+/** The first chart that reads both existing Secrets (docs/kubently-contract.md 1.7). */
 const FIRST_CHART = '5d13e03 (2025-10-21)';
 
 /** How a refusal by the chart's own values schema begins: the only one that leaving out keys can cure. */

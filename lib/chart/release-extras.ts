@@ -160,7 +160,7 @@ function executorCa(executor: Workload, namespace: string): ReleaseExtra {
   };
 }
 
-/** A changed Secret restarts no pod by itself (contract 1.5). */
+/** A changed Secret restarts no pod by itself (docs/kubently-contract.md 1.5). */
 function restart(workload: Workload, secrets: readonly WantedSecret[], namespace: string): ReleaseExtra[] {
   const text = JSON.stringify(workload.pod);
   const read = secrets.map((s) => s.name).filter((name) => new RegExp(`"(name|secretName)":"${name}"`).test(text));

@@ -43,12 +43,12 @@ export type ReleaseSpec = GkeReleaseSpec | RemoteReleaseSpec;
 /** What the runbook puts into a Secret's key. */
 export type SecretPurpose = 'redis-password' | 'api-keys' | 'executor-token' | 'llm-key';
 
-/** Where the executor finds the private CA, mounted from a ConfigMap of the runbook (contract 1.5: no value can mount it). */
+/** Where the executor finds the private CA, mounted from a ConfigMap of the runbook (docs/kubently-contract.md 1.5: no value can mount it). */
 export const CA_FOLDER = '/etc/kubently/ca';
 export const CA_FILE = `${CA_FOLDER}/ca.crt`;
 export const CA_CONFIG_MAP = 'kubently-ca-cert';
 
-/** Names and keys of the Secrets as the runbook means them (contract 1.6); a chart that reads another one gets that. */
+/** Names and keys of the Secrets as the runbook means them (docs/kubently-contract.md 1.6); a chart that reads another one gets that. */
 export function secretRef(holds: string, release: string): { name: string; key: string } {
   switch (holds) {
     case 'redis-password':
@@ -69,7 +69,7 @@ export const LLM_ENV: Record<LlmProvider, { model: string; key: string }> = {
   openai: { model: 'OPENAI_MODEL_NAME', key: 'OPENAI_API_KEY' },
 };
 
-/** Which secret an env entry holds, by its name (contract 1.5); undefined for a name the runbook does not know. */
+/** Which secret an env entry holds, by its name (docs/kubently-contract.md 1.5); undefined for a name the runbook does not know. */
 export function secretPurposeOf(name: string): SecretPurpose | undefined {
   if (name === 'REDIS_PASSWORD') return 'redis-password';
   if (name === 'API_KEYS') return 'api-keys';

@@ -1,4 +1,4 @@
-/** Names of the Secrets that the releases read (kubently-contract.md 1.6). */
+/** Names of the Secrets that the releases read (docs/kubently-contract.md 1.6). */
 
 export const TLS_SECRET = 'kubently-api-tls';
 export const API_KEYS_SECRET = 'kubently-api-keys';

@@ -1,5 +1,5 @@
 /**
- * Every known spelling of what the runbook means (contract 1.3, 1.7, 2). All are offered at once;
+ * Every known spelling of what the runbook means (docs/kubently-contract.md 1.3, 1.7, 2). All are offered at once;
  * fit.ts keeps those that the chart at hand reads. A spelling may be left out where a chart refuses unknown keys.
  */
 import {

@@ -1,4 +1,4 @@
-/** DNS as the zone's own name servers say it (design.md rule 5). */
+/** DNS as the zone's own name servers say it (docs/architecture.md rule 5). */
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';

@@ -1,4 +1,4 @@
-/** Google Cloud's REST API, for reads, with one token: a gcloud start costs a second. Changes are the plan's gcloud commands (gcloud.ts; design.md rule 13). */
+/** Google Cloud's REST API, for reads, with one token: a gcloud start costs a second. Changes are the plan's gcloud commands (gcloud.ts; docs/architecture.md rule 13). */
 import { createSign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';

@@ -73,7 +73,7 @@ function pluginToken(user: User, { server }: Cluster, ca: Buffer, environment: E
   const own = Object.fromEntries((env ?? []).map(({ name, value }) => [name, value]));
   const childEnvironment = { ...environment, ...own, KUBERNETES_EXEC_INFO: JSON.stringify(asked) };
   const auth = new ExecAuth();
-  // The client's own spawn would hand on the whole environment (design.md rule 9).
+  // The client's own spawn would hand on the whole environment (docs/architecture.md rule 9).
   Object.assign(auth, {
     execFn: (command: string, args: readonly string[] | null) => childOf(command, args ?? [], childEnvironment),
   });

@@ -1,4 +1,4 @@
-/** Kubently's API as a client uses it (kubently-contract.md section 3). */
+/** Kubently's API as a client uses it (docs/kubently-contract.md section 3). */
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../base/failure.ts';
 import type { Http, HttpAnswer } from '../base/http.ts';
@@ -80,7 +80,7 @@ export class Kubently {
   }
 
   /**
-   * Runs `kubectl get …` in the cluster through its executor: the one reliable proof of life (contract 3.3).
+   * Runs `kubectl get …` in the cluster through its executor: the one reliable proof of life (docs/kubently-contract.md 3.3).
    * @param seconds how long the API waits for the outcome, 1 to 30
    */
   async execute(id: string, args: readonly string[], seconds = 10): Promise<Executed> {

@@ -1,4 +1,4 @@
-/** A success criterion of the plan, proven afresh (design.md "The 13 success criteria"). */
+/** A success criterion of the plan, proven afresh (README.md). */
 import type { Context } from '../context.ts';
 import type { Proof } from '../step.ts';
 import type { Journal } from './journal.ts';

@@ -1,4 +1,4 @@
-/** The preflight: everything that must be there before the first change, all problems at once (design.md rule 6). */
+/** The preflight: everything that must be there before the first change, all problems at once (docs/architecture.md rule 6). */
 import { ownCertificateProblems } from '../deployment/certificates/own-certificate.ts';
 import { changedPaths, missingFiles } from '../deployment/kubently/checkout.ts';
 import type { Context } from '../context.ts';

@@ -167,7 +167,7 @@ export const SECTIONS: readonly SettingSection[] = [
 
 export const ROWS: readonly SettingRow[] = SECTIONS.flatMap((s) => s.rows);
 
-/** Settings of the tools themselves that may stand in the file too and reach the children (design.md rule 9). */
+/** Settings of the tools themselves that may stand in the file too and reach the children (docs/architecture.md rule 9). */
 export const PASSED_ON = /^(KUBECONFIG|DOCKER_HOST|DOCKER_CONFIG|DOCKER_BUILDKIT|CLOUDSDK_[A-Z0-9_]+)$/;
 
 /** What children get from the process environment, besides PASSED_ON. */

@@ -1,4 +1,4 @@
-/** Settings: the environment over the file over the defaults, validated once into a typed object (design.md rule 9). */
+/** Settings: the environment over the file over the defaults, validated once into a typed object (docs/architecture.md rule 9). */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -12,6 +12,7 @@ setup() {
   fakes="$BATS_TEST_TMPDIR/bin"
   mkdir "$fakes"
   for tool in kubectl gcloud helm docker git npm; do
+    # shellcheck disable=SC2016 # the fake expands them
     printf '#!/bin/sh\necho "%s $*" >>"$CALLED"\nexit 97\n' "$tool" >"$fakes/$tool"
     chmod +x "$fakes/$tool"
   done

@@ -107,13 +107,13 @@ refused() {
 # bats test_tags=short
 @test "the rehearsal world without root, gcloud and npm: said at once, nothing changed" {
   [ "$(id -u)" = 0 ] || skip 'needs root to give it up'
-  before=$(ls -la --time-style=full-iso /run/kubently-sandbox /var/lib/kubently-sandbox 2>&1 | grep -v ' \.\.$' || true)
+  before=$(find /run/kubently-sandbox /var/lib/kubently-sandbox -maxdepth 1 -printf '%p %s %T+\n' 2>&1 | sort)
   run setpriv --reuid=65534 --regid=65534 --clear-groups env PATH=/nonexistent "$PWD/node_modules/.bin/node" sandbox/up.ts
   assert_failure 2
   for about in root gcloud npm apt-get; do assert_line --regexp "^  $about: "; done
   run setpriv --reuid=65534 --regid=65534 --clear-groups "$PWD/node_modules/.bin/node" sandbox/down.ts
   assert_failure 2
-  after=$(ls -la --time-style=full-iso /run/kubently-sandbox /var/lib/kubently-sandbox 2>&1 | grep -v ' \.\.$' || true)
+  after=$(find /run/kubently-sandbox /var/lib/kubently-sandbox -maxdepth 1 -printf '%p %s %T+\n' 2>&1 | sort)
   assert_equal "$after" "$before"
 }
 

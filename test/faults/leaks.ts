@@ -158,7 +158,7 @@ async function deployObserved() {
   }
 }
 
-/** The CLI is given the API key by environment: design.md rule 3. */
+/** The CLI is given the API key by environment: docs/architecture.md rule 3. */
 function needsIt(command: string, found: string): boolean {
   return command.includes('/kubently-runbook/cli/') && found.startsWith(`API_KEY of `);
 }

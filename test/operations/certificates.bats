@@ -5,9 +5,9 @@ setup_file() {
   load world
   world_setup
   export OWN="$BATS_FILE_TMPDIR/own" OWN_ENV="$BATS_FILE_TMPDIR/own.env"
-  node_modules/.bin/node test/own-certificate.ts "$OWN" $HOST
+  node_modules/.bin/node test/own-certificate.ts "$OWN" "$HOST"
   # The executors and the checks must trust both: the connection is never without a root while it changes.
-  cat "$OWN/root.pem" $STATE/acme-roots.pem >"$OWN/roots.pem"
+  cat "$OWN/root.pem" "$STATE/acme-roots.pem" >"$OWN/roots.pem"
   (umask 077; { grep -v '^TLS_CA_FILE=' sandbox/.env; echo "TLS_CA_FILE=$OWN/roots.pem"; echo "TLS_CERT_FILE=$OWN/chain.pem"; echo "TLS_KEY_FILE=$OWN/key.pem"; } >"$OWN_ENV")
 }
 
@@ -28,7 +28,7 @@ issuer() { in_gke get certificate kubently-api-tls -o 'jsonpath={.spec.issuerRef
 
 # The SHA-256 of the certificate that the host serves, verified by the roots given.
 served() {
-  openssl s_client -connect "$(dig +short $HOST @198.18.0.53):443" -servername $HOST -verify_return_error -CAfile "$1" </dev/null 2>/dev/null |
+  openssl s_client -connect "$(dig +short "$HOST" @198.18.0.53):443" -servername "$HOST" -verify_return_error -CAfile "$1" </dev/null 2>/dev/null |
     openssl x509 -noout -fingerprint -sha256
 }
 
@@ -53,7 +53,7 @@ served() {
   assert_output --partial 'TLS_CERT_FILE: has to be set beside TLS_KEY_FILE'
   ENV_FILE=$OWN_ENV TLS_ISSUER=production run ./runbook 2.6
   assert_failure 2
-  ENV_FILE=$OWN_ENV TLS_CA_FILE=$STATE/acme-roots.pem run ./runbook 2.6
+  ENV_FILE=$OWN_ENV TLS_CA_FILE="$STATE/acme-roots.pem" run ./runbook 2.6
   assert_failure 2
   assert_output --partial 'leads to no trusted root'
   assert_equal "$(requests)" "$before"
@@ -76,7 +76,7 @@ served() {
 
 @test "its renewal is taken, and is what is served" {
   # By the same root.
-  node_modules/.bin/node test/own-certificate.ts "$OWN" $HOST
+  node_modules/.bin/node test/own-certificate.ts "$OWN" "$HOST"
   ENV_FILE=$OWN_ENV run ./runbook 2.6 --plan
   assert_failure 3
   assert_output --partial 'holds another certificate than TLS_CERT_FILE'
@@ -91,7 +91,7 @@ served() {
   assert_equal "$(issuer)" letsencrypt-staging
   local before
   before=$(requests)
-  helm --kube-context "$GKE" --namespace kubently upgrade kubently $STATE/kubently/deployment/helm/kubently --reuse-values --force-conflicts >/dev/null
+  helm --kube-context "$GKE" --namespace kubently upgrade kubently "$STATE/kubently/deployment/helm/kubently" --reuse-values --force-conflicts >/dev/null
   assert_equal "$(issuer)" letsencrypt-staging
   TLS_ISSUER=staging run ./runbook phase2 --only 2.5,2.6,2.7
   assert_success
@@ -102,7 +102,7 @@ served() {
   run ./runbook 2.7
   assert_success
   assert_equal "$(issuer)" letsencrypt-prod
-  served $STATE/acme-roots.pem
+  served "$STATE/acme-roots.pem"
   local after
   after=$(requests)
   run ./runbook deploy --until 3.2

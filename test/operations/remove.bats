@@ -59,7 +59,7 @@ kill_at_next_step() {
   assert_line --partial 'removed; nothing else is left'
   assert_nothing_left
   # Fits of this deployment's clusters; other tests' stand-ins have their own.
-  run -0 find .runbook/$HOST -name 'gke.fit.json' -o -name 'kind-remote.fit.json'
+  run -0 find ".runbook/$HOST" -name 'gke.fit.json' -o -name 'kind-remote.fit.json'
   assert_output ''
   run -0 test -s "$TOKENS"
   assert_equal "$(sort "$killed")" "$(grep -lE "kind: 'change'" scripts/[0-9]*.ts | xargs -n1 basename | cut -d- -f1 | sort)"

@@ -15,7 +15,7 @@ world_setup() {
   load "$PWD/node_modules/bats-support/load.bash"
   load "$PWD/node_modules/bats-assert/load.bash"
   export ENV_FILE=${WORLD_ENV:-sandbox/.env} NO_COLOR=1 KUBECONFIG=$STATE/kubeconfig PATH="$PWD/.tools/bin:$PATH"
-  JOURNAL=.runbook/journal.jsonl
+  export JOURNAL=.runbook/journal.jsonl
 }
 
 # One of scripts/ops, with its status.

@@ -45,7 +45,7 @@ function gkeFindings({ roles: { api, redis, redisHost }, objects }: Release, spe
   if (service !== undefined && !objects.some((o) => o.kind === 'Service' && o.metadata.name === service))
     found.push({
       ...unmeant('redis-host', `REDIS_HOST is ${redisHost ?? ''}, and no Service of the release has that name`, at),
-      remedy: `use a release name that contains "kubently" (contract 1.1), or mend the chart's Redis Service`,
+      remedy: `use a release name that contains "kubently" (docs/kubently-contract.md 1.1), or mend the chart's Redis Service`,
     });
   return found;
 }

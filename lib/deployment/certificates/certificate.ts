@@ -1,4 +1,4 @@
-/** The certificate of the API: one Certificate of the runbook's, whose issuerRef says which issuer is wanted (design.md rule 10). */
+/** The certificate of the API: one Certificate of the runbook's, whose issuerRef says which issuer is wanted (docs/architecture.md rule 10). */
 import { afterFailure, endBackoff, failedIssuance } from './certificate-backoff.ts';
 import { chainReason, chainSuspects, describeChain, readChain } from './certificate-chain.ts';
 import { isReady } from '../../clients/conditions.ts';
@@ -16,7 +16,7 @@ const KIND = 'Certificate.cert-manager.io';
 /** DNS-01 waits out the TXT record's TTL (60 s) after it has seen it. */
 const ISSUE_TIMEOUT_MS = 600_000;
 
-/** The Certificate. No renewBefore: lifetimes shrink, cert-manager's two thirds follow them (field-notes F15). */
+/** The Certificate. No renewBefore: lifetimes shrink, cert-manager's two thirds follow them. */
 export function certificateObject({ host, gke }: Settings, issuer: Issuer): KubeObject {
   return {
     apiVersion: 'cert-manager.io/v1',

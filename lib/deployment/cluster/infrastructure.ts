@@ -7,7 +7,7 @@ import { OURS, type Kubectl } from '../../clients/kubectl.ts';
 import type { Issuer, Settings } from '../../settings/settings.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
 
-/** Newest supported line (field-notes F9). */
+/** Newest supported line. */
 export const CERT_MANAGER_VERSION = 'v1.21.2';
 export const CERT_MANAGER_NAMESPACE = 'cert-manager';
 export const CERT_MANAGER_RELEASE = 'cert-manager';

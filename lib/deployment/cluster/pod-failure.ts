@@ -1,4 +1,4 @@
-/** Why a pod does not come up, and for how long that may still pass by itself (design.md rule 4). */
+/** Why a pod does not come up, and for how long that may still pass by itself (docs/architecture.md rule 4). */
 import type { KubeEvent } from '../../clients/events.ts';
 import type { Suspect } from '../../base/wait.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';

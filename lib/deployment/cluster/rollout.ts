@@ -1,4 +1,4 @@
-/** Whether a workload really runs as its newest generation says, and why not (design.md rules 4 and 5). */
+/** Whether a workload really runs as its newest generation says, and why not (docs/architecture.md rules 4 and 5). */
 import { condition } from '../../clients/conditions.ts';
 import type { Context } from '../../context.ts';
 import { eventsOf, warningLines, type KubeEvent } from '../../clients/events.ts';

@@ -45,7 +45,7 @@ export async function builtCli({ run, settings, note }: Context): Promise<string
   return join(folder, ENTRY);
 }
 
-/** What the CLI prints when asked a question; its status is 0 whatever happened (contract 5), so the text must be judged. */
+/** What the CLI prints when asked a question; its status is 0 whatever happened (docs/kubently-contract.md 5), so the text must be judged. */
 export async function askCli(
   { run, settings }: Context,
   entry: string,

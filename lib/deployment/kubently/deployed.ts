@@ -45,7 +45,7 @@ export async function deployedFacts(ctx: Context): Promise<Fact[]> {
   ]);
 }
 
-/** The served certificate; a warning at one third of its lifetime left, however long it lives (field-notes F15). */
+/** The served certificate; a warning at one third of its lifetime left, however long it lives. */
 async function certificate(ctx: Context): Promise<Omit<Fact, 'about'>> {
   const { comesFrom, issuer, notAfter, leftMs, lifetimeMs } = await runningCertificate(ctx);
   if (comesFrom === undefined) return { grade: 'unknown', says: 'not known yet: no Certificate' };

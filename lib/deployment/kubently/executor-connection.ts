@@ -1,4 +1,4 @@
-/** Whether an executor is connected: a command comes back through it; a running pod says nothing (contract 4). */
+/** Whether an executor is connected: a command comes back through it; a running pod says nothing (docs/kubently-contract.md 4). */
 import { kubentlyApi } from './api.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
@@ -8,12 +8,12 @@ import type { Settings } from '../../settings/settings.ts';
 import type { Remote } from '../../base/target.ts';
 import { patience, waitFor, type Suspect } from '../../base/wait.ts';
 
-/** The executor tries again each 5 s (contract 4): a refusal must be said twice, so that one from before a new token does not count. */
+/** The executor tries again each 5 s (docs/kubently-contract.md 4): a refusal must be said twice, so that one from before a new token does not count. */
 const SECOND_TRY_MS = 8_000;
 /** A certificate that was changed a moment ago, a name that is about to resolve; executors pause up to half a minute. */
 const SETTLE_MS = 40_000;
 const LOG_LINES = 20;
-/** A command that nobody listens for is lost, and the API waits for it all the same (contract 3.3): short tries come first. */
+/** A command that nobody listens for is lost, and the API waits for it all the same (docs/kubently-contract.md 3.3): short tries come first. */
 const FIRST_TRY_S = 2;
 const LONGEST_TRY_S = 10;
 

@@ -6,7 +6,7 @@ import { Failure } from '../../base/failure.ts';
 import { Secret } from '../../base/secret.ts';
 import { readTokens } from './tokens.ts';
 
-/** Labels of Kubently's pods (contract 1.1). */
+/** Labels of Kubently's pods (docs/kubently-contract.md 1.1). */
 export function selector(release: string, component: 'api' | 'executor' | 'redis'): string {
   return `app.kubernetes.io/instance=${release},app.kubernetes.io/component=${component}`;
 }

@@ -1,4 +1,4 @@
-/** Names of what phase 2 and 3 make, and the Secrets that the releases read (kubently-contract.md 1.6). */
+/** Names of what phase 2 and 3 make, and the Secrets that the releases read (docs/kubently-contract.md 1.6). */
 import { secretObject } from '../../clients/kubectl.ts';
 import { Secret } from '../../base/secret.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -25,7 +25,7 @@ export function gkeSecrets(settings: Settings, tokens: Readonly<Record<string, S
   ];
 }
 
-/** Every key that clients may use now: in the middle of a rotation the coming one too (contract 1.6: commas work at every commit). */
+/** Every key that clients may use now: in the middle of a rotation the coming one too (docs/kubently-contract.md 1.6: commas work at every commit). */
 function apiKeys(tokens: Readonly<Record<string, Secret>>): Secret {
   const coming = tokens[nextOf('API_KEY')];
   const keys = [...(coming ? [coming] : []), tokenOf(tokens, 'API_KEY')];

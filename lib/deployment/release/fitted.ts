@@ -1,4 +1,4 @@
-/** How a release is spelled for the chart at hand, as step 2.4 or 3.1 kept it in .runbook (design.md rule 7). */
+/** How a release is spelled for the chart at hand, as step 2.4 or 3.1 kept it in .runbook (docs/architecture.md rule 7). */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** A release fitted to the chart at hand, its drift, and what the runbook does around it (design.md rule 7). */
+/** A release fitted to the chart at hand, its drift, and what the runbook does around it (docs/architecture.md rule 7). */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';

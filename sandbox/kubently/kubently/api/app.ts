@@ -1,4 +1,4 @@
-/** The API server's routes, put together; which of them are open, and the shapes of errors (contract 3.1, 3.2). */
+/** The API server's routes, put together; which of them are open, and the shapes of errors (docs/kubently-contract.md 3.1, 3.2). */
 import { BlockList, isIP } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';

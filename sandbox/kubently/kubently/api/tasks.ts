@@ -1,4 +1,4 @@
-/** A2A tasks: one question to the agent each, kept in this process's memory, so not replica-safe (contract 3.7). */
+/** A2A tasks: one question to the agent each, kept in this process's memory, so not replica-safe (docs/kubently-contract.md 3.7). */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { answer } from './agent.ts';

@@ -1,4 +1,4 @@
-/** Where the API is and which key opens it. The environment wins even over flags, flags over the file (contract 5). */
+/** Where the API is and which key opens it. The environment wins even over flags, flags over the file (docs/kubently-contract.md 5). */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
