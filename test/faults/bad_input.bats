@@ -86,7 +86,7 @@ refused() {
 
 # bats test_tags=short
 @test "a folder as settings file" {
-  ENV_FILE=$BATS_TEST_TMPDIR refused "$BATS_TEST_TMPDIR" 'is no file' ./runbook deploy
+  ENV_FILE=$BATS_TEST_TMPDIR refused "$BATS_TEST_TMPDIR" 'is a directory; ENV_FILE must be a file' ./runbook deploy
 }
 
 # bats test_tags=short
