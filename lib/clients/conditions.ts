@@ -23,6 +23,11 @@ export function isReady(object: KubeObject | undefined): boolean {
   return condition(object, 'Ready')?.status === 'True';
 }
 
+/** The pods that serve: ready, and not on their way out. */
+export function servingPods(pods: readonly KubeObject[]): KubeObject[] {
+  return pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod));
+}
+
 /** The condition in words: "IncorrectIssuer: …". */
 export function saying(c: Condition | undefined): string {
   return c ? [c.reason, c.message].filter(Boolean).join(': ') : 'no condition yet';

@@ -31,7 +31,15 @@ export const criterion: Criterion = {
     ];
     let pods = 0;
     for (const { target, release, image } of places) {
-      for (const pod of await ctx.kube(target).list('Pod', selector(release, image))) {
+      const all = await ctx.kube(target).list('Pod', selector(release, image));
+      // What is going belongs to the revision before.
+      const running = all.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+      if (running.length === 0)
+        throw new Failure({
+          what: `no ${image} pod of release ${release} runs in ${target.context}`,
+          next: target === settings.gke ? './runbook 2.5' : './runbook 3.2',
+        });
+      for (const pod of running) {
         const statuses =
           (pod['status'] as { containerStatuses?: { image: string; imageID: string }[] }).containerStatuses ?? [];
         const [main] = statuses.filter((s) => s.imageID.includes(`/${image}@`) || s.image.includes(`/${image}:`));

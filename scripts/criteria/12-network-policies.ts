@@ -17,6 +17,7 @@ import { fitted } from '../../lib/deployment/release/fitted.ts';
 import { gkeRelease } from '../../lib/deployment/release/release.ts';
 import { step } from '../2.8-redis-network-policy.ts';
 import type { KubeObject } from '../../lib/base/kubernetes.ts';
+import { servingPods } from '../../lib/clients/conditions.ts';
 import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
@@ -29,10 +30,13 @@ export const criterion: Criterion = {
     const kube = ctx.kube(gke);
     const facts = policyFacts(await fitted(ctx, await gkeRelease(ctx)));
     const name = await redisPod(ctx);
-    const [redisObject, [apiObject]] = await Promise.all([
+    const [redisObject, apiPods] = await Promise.all([
       kube.get('Pod', name),
       kube.list('Pod', selector(release, 'api')),
     ]);
+    // A pod that is going answers nobody, whatever the policies say.
+    const [apiObject] = servingPods(apiPods);
+    if (!apiObject) throw new Failure({ what: 'no pod of the API is ready', next: './runbook 2.5' });
     const image = (redisObject?.['spec'] as { containers: { image: string }[] } | undefined)?.containers[0]?.image;
     if (!image) throw new Failure({ what: 'Redis has no pod to probe', next: './runbook 2.5' });
     const redis = { host: addressOf(redisObject), port: facts.port, tries: 1 };

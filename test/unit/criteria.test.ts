@@ -79,7 +79,11 @@ function pod(name: string, release: string, component: string, namespace: string
     kind: 'Pod',
     metadata: { name, namespace, labels },
     spec: { containers: [{ name: image, image: `${full}:${TAG}`, env: [{ name: 'LOG_LEVEL', value: 'INFO' }] }] },
-    status: { podIP: '10.0.0.9', containerStatuses: [{ image: `${full}:${TAG}`, imageID: `${full}@sha256:${image}` }] },
+    status: {
+      podIP: '10.0.0.9',
+      conditions: [{ type: 'Ready', status: 'True' }],
+      containerStatuses: [{ image: `${full}:${TAG}`, imageID: `${full}@sha256:${image}` }],
+    },
   };
 }
 
@@ -243,6 +247,16 @@ test.each<[number, string, () => unknown]>([
     6,
     'Helm values of kubently in gke-context holds',
     () => (gke.releases = gke.releases.map((r) => ({ ...r, values: { key: 'unit-api-key' } }))),
+  ],
+  [
+    7,
+    'no executor pod of release',
+    () => edit('remote-1', (o) => (o.metadata.deletionTimestamp = '2026-01-01T00:00:00Z')),
+  ],
+  [
+    12,
+    'no pod of the API is ready',
+    () => edit('api-1', (o) => (o.metadata.deletionTimestamp = '2026-01-01T00:00:00Z')),
   ],
   [7, 'was not built from', () => (registry['api'] = { revision: 'other', digest: 'sha256:api' })],
   [

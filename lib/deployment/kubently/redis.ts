@@ -14,7 +14,11 @@ export function selector(release: string, component: 'api' | 'executor' | 'redis
 /** Name of the Redis pod, or undefined where none runs. */
 export async function runningRedis({ kube, settings }: Context): Promise<string | undefined> {
   const pods = await kube(settings.gke).list('Pod', selector(settings.release, 'redis'));
-  return pods.find((p) => (p['status'] as { phase?: string } | undefined)?.phase === 'Running')?.metadata.name;
+  return pods.find(
+    (p) =>
+      p.metadata.deletionTimestamp === undefined &&
+      (p['status'] as { phase?: string } | undefined)?.phase === 'Running',
+  )?.metadata.name;
 }
 
 /** Name of the Redis pod. @throws Failure when none runs */
