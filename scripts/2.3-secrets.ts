@@ -7,6 +7,9 @@ import { placeOf } from '../lib/deployment/ownership/ownership.ts';
 import { readTokens, tokenNames } from '../lib/deployment/kubently/tokens.ts';
 import type { Context } from '../lib/context.ts';
 import type { KubeObject } from '../lib/base/kubernetes.ts';
+import { secretPurposeOf } from '../lib/chart/release-spec.ts';
+import { LLM_SECRET } from '../lib/chart/secret-names.ts';
+import { OURS } from '../lib/clients/kubectl.ts';
 import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
@@ -18,7 +21,11 @@ export const step: ChangeStep = {
   async check(ctx) {
     const wanted = secretsOf(ctx);
     if (!wanted) return unknownBefore('2.1', 'the tokens are known after 2.1');
-    const live = await Promise.all(wanted.map((s) => ctx.kube(ctx.settings.gke).get('Secret', s.metadata.name)));
+    const kube = ctx.kube(ctx.settings.gke);
+    const [live, unwanted] = await Promise.all([
+      Promise.all(wanted.map((s) => kube.get('Secret', s.metadata.name))),
+      unwantedLlmKeys(ctx),
+    ]);
     const missing = wanted.filter((_, i) => !live[i]);
     if (missing.length > 0) return absent(`missing: ${missing.map((s) => s.metadata.name).join(', ')}`);
     const other = wanted.filter((s, i) => otherKeys(s, live[i]).length > 0);
@@ -27,11 +34,18 @@ export const step: ChangeStep = {
         `differs from the configuration: ${other.map((s) => s.metadata.name).join(', ')}`,
         wanted.flatMap((s, i) => otherKeys(s, live[i])),
       );
+    if (unwanted.length > 0)
+      return differs(
+        `${LLM_SECRET} holds ${unwanted.join(', ')}, no longer set`,
+        unwanted.map((key) => `Secret/${LLM_SECRET} data.${key}: (secret) → nothing`),
+      );
     return done(`${wanted.map((s) => s.metadata.name).join(', ')} match the configuration`);
   },
 
   async apply(ctx) {
     const kube = ctx.kube(ctx.settings.gke);
+    // Made anew with what is set now: a merge would keep what went.
+    if ((await unwantedLlmKeys(ctx)).length > 0) await kube.delete('Secret', LLM_SECRET);
     await kube.apply([...(await newNamespace(kube)), ...(secretsOf(ctx) ?? [])]);
   },
 
@@ -49,6 +63,14 @@ export const step: ChangeStep = {
 function secretsOf({ settings }: Context): KubeObject[] | undefined {
   const tokens = readTokens(settings.tokensFile);
   return tokenNames(settings).every((name) => tokens[name]) ? gkeSecrets(settings, tokens) : undefined;
+}
+
+/** Provider keys in the runbook's own LLM Secret that the settings hold no more; what others added is theirs. */
+async function unwantedLlmKeys({ kube, settings }: Context): Promise<string[]> {
+  const live = await kube(settings.gke).get('Secret', LLM_SECRET);
+  if (!live || Object.entries(OURS).some(([name, value]) => live.metadata.labels?.[name] !== value)) return [];
+  const held = Object.keys(live['data'] ?? {});
+  return held.filter((key) => secretPurposeOf(key) === 'llm-key' && !(key in settings.llm.keys));
 }
 
 /** The keys that have another value than meant, a line each; keys that others added are theirs. */

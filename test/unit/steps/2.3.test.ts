@@ -64,6 +64,31 @@ test('LLM keys get a Secret of their own when there are any', async () => {
   expect(value('kubently-llm-secrets', 'ANTHROPIC_API_KEY')).toBe('sk-ant-unit-0001');
 });
 
+test('a provider key that is set no more goes from the Secret; with the last one the Secret goes', async () => {
+  const with_ = (keys: Record<string, string>): Settings => ({ ...given, llm: { ...given.llm, keys: boxed(keys) } });
+  const at = (now: Settings) => contextOf(fakeOutside({ worlds: [cluster] }), now);
+  await step.apply(at(with_({ ANTHROPIC_API_KEY: 'sk-ant-unit-0001' })));
+  const moved = at(with_({ OPENAI_API_KEY: 'sk-unit-0001' }));
+  await step.apply(at(with_({ ANTHROPIC_API_KEY: 'sk-ant-unit-0001', OPENAI_API_KEY: 'sk-unit-0001' })));
+  expect(await step.check(moved)).toMatchObject({
+    state: 'differs',
+    reason: 'kubently-llm-secrets holds ANTHROPIC_API_KEY, no longer set',
+  });
+  await step.apply(moved);
+  expect(await step.check(moved)).toMatchObject({ state: 'done' });
+  expect(value('kubently-llm-secrets', 'ANTHROPIC_API_KEY')).toBe('');
+  await step.apply(at(given));
+  expect(cluster.get('Secret', 'kubently-llm-secrets')).toBeUndefined();
+  expect(await step.check(at(given))).toMatchObject({ state: 'done' });
+});
+
+test('an LLM Secret of somebody else is left alone', async () => {
+  await step.apply(contextOf(fakeOutside({ worlds: [cluster] }), given));
+  const metadata = { name: 'kubently-llm-secrets', namespace: 'kubently' };
+  cluster.objects.push({ apiVersion: 'v1', kind: 'Secret', metadata, data: { ANTHROPIC_API_KEY: 'eA==' } });
+  expect(await step.check(contextOf(fakeOutside({ worlds: [cluster] }), given, true))).toMatchObject({ state: 'done' });
+});
+
 test('present: done, nothing changed; keys that others added are theirs', async () => {
   await step.apply(contextOf(fakeOutside({ worlds: [cluster] }), given));
   Object.assign(cluster.get('Secret', 'kubently-api-keys')?.['data'] as object, { theirs: 'eA==' });
