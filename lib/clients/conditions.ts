@@ -23,9 +23,14 @@ export function isReady(object: KubeObject | undefined): boolean {
   return condition(object, 'Ready')?.status === 'True';
 }
 
+/** True while the object is being deleted. */
+export function isTerminating(object: KubeObject): boolean {
+  return object.metadata.deletionTimestamp !== undefined;
+}
+
 /** The pods that serve: ready, and not on their way out. */
 export function servingPods(pods: readonly KubeObject[]): KubeObject[] {
-  return pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod));
+  return pods.filter((pod) => !isTerminating(pod) && isReady(pod));
 }
 
 /** The condition in words: "IncorrectIssuer: …". */

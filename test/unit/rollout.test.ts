@@ -134,3 +134,14 @@ test('a probe that fails is named in the heartbeat and at the deadline', async (
     parts: { found: expect.stringContaining('pod p: Readiness probe failed: refused') as string },
   });
 });
+
+test('a rollout is over when no pod of it terminates any more', async () => {
+  const ending = pod({}, { labels: { app: 'api' }, deletionTimestamp: '2026-11-26T10:00:00Z' });
+  const spec = { replicas: 2, selector: { matchLabels: { app: 'api' } } };
+  const object = { ...workload(full), metadata: { name: 'api', namespace: 'kubently', generation: 3 }, spec };
+  expect((await waits(new FakeCluster('gke-context', [object, ending]), '')).ended).toMatchObject({
+    name: 'TimedOut',
+    parts: { found: 'p still terminates' },
+  });
+  expect((await waits(new FakeCluster('gke-context', [object]), '')).ended).toBeUndefined();
+});

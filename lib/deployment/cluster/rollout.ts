@@ -1,5 +1,5 @@
 /** Whether a workload really runs as its newest generation says, and why not (docs/architecture.md rules 4 and 5). */
-import { condition } from '../../clients/conditions.ts';
+import { condition, isTerminating } from '../../clients/conditions.ts';
 import type { Context } from '../../context.ts';
 import { eventsOf, warningLines, type KubeEvent } from '../../clients/events.ts';
 import type { Kubectl } from '../../clients/kubectl.ts';
@@ -15,7 +15,10 @@ const EVENTS_AFTER_MS = 8_000;
 const CREATE_MS = 20_000;
 const LOG_LINES = 8;
 
-/** Waits until the workload's newest generation is fully available. @throws Failure with pods, events and log tail */
+/**
+ * Waits until the workload's newest generation is fully available and no older pod is left, not even one that ends: an
+ * executor attached to one would lose its next command. @throws Failure with pods, events and log tail
+ */
 export async function waitForRollout(
   ctx: Context,
   kube: Kubectl,
@@ -33,8 +36,12 @@ export async function waitForRollout(
       probe: async (): Promise<Probe<void>> => {
         const object = await kube.get(kind, name);
         const missing = rolloutGap(object);
-        if (missing === undefined) return { state: 'ready', value: undefined };
         selector = selectorOf(object);
+        if (missing === undefined) {
+          const ending = selector === '' ? [] : (await kube.list('Pod', selector)).filter(isTerminating);
+          if (ending.length === 0) return { state: 'ready', value: undefined };
+          return { state: 'pending', reason: `${ending.map((p) => p.metadata.name).join(', ')} still terminates` };
+        }
         if (selector === '') return { state: 'pending', reason: missing };
         const late = ctx.clock.now() - started >= EVENTS_AFTER_MS;
         const [pods, events] = await Promise.all([kube.list('Pod', selector), late ? kube.list('Event') : []]);
