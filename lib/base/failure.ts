@@ -68,6 +68,11 @@ export function explain(error: unknown): string {
   ].join('\n');
 }
 
+/** The first line of it: what happened, without the rest. */
+export function firstLine(error: unknown): string {
+  return explain(error).split('\n')[0] ?? '';
+}
+
 /** "1 problem", "3 problems". */
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;

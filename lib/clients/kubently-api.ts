@@ -1,4 +1,5 @@
 /** Kubently's API as a client uses it (docs/kubently-contract.md section 3). */
+import { STEP } from '../base/plan-steps.ts';
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../base/failure.ts';
 import type { Http, HttpAnswer } from '../base/http.ts';
@@ -139,7 +140,7 @@ function json(answer: HttpAnswer, wanted: number, about: string): unknown {
 function unexpected(answer: HttpAnswer, wanted: string, about: string): Failure {
   const next =
     answer.status === 401
-      ? 'the API key of TOKENS_FILE is not the one that the API knows: ./runbook 2.3'
+      ? `the API key of TOKENS_FILE is not the one that the API knows: ./runbook ${STEP.secrets}`
       : 'the API’s log says more: make logs WHAT=api';
   return new Failure({
     what: `${about}: HTTP ${answer.status}`,

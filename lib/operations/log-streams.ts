@@ -1,7 +1,7 @@
 /** The logs of the deployment's parts in all clusters: their last lines, or followed through every replaced pod. */
 import { stripVTControlCharacters } from 'node:util';
 import type { Context } from '../context.ts';
-import { BadInput, explain } from '../base/failure.ts';
+import { BadInput, firstLine } from '../base/failure.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   CERT_MANAGER_RELEASE,
@@ -88,7 +88,7 @@ export async function followStream(
   };
   const watch = async (): Promise<never> => {
     const first = await podsOf(ctx, stream).catch((error: unknown) => {
-      note(explain(error).split('\n')[0] ?? '');
+      note(firstLine(error));
       return [];
     });
     for (const pod of first) follow(pod, ['--tail', String(tail)]);

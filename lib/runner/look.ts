@@ -1,7 +1,8 @@
 /** Looks at every step at once and changes nothing: what a run would create, change or leave alone, each with its reason. */
+import { STEP } from '../base/plan-steps.ts';
 import { deployedFacts, type Fact } from '../deployment/kubently/deployed.ts';
 import { withReadCache, type Context } from '../context.ts';
-import { explain } from '../base/failure.ts';
+import { firstLine } from '../base/failure.ts';
 import { knownFit } from '../deployment/release/fitted.ts';
 import { gkeRelease, remoteRelease } from '../deployment/release/release.ts';
 import type { Session } from './session.ts';
@@ -91,7 +92,7 @@ export async function lookAtSteps(steps: readonly Step[], catalogue: readonly St
     try {
       return { id, title, ...asFound(await step.check(ctx)) };
     } catch (error) {
-      const reason = explain(error).split('\n')[0] ?? '';
+      const reason = firstLine(error);
       const unmet = (await Promise.all(step.needs.map(at))).find((n) => isOpen(n.state));
       return unmet
         ? {
@@ -112,9 +113,9 @@ export async function lookAtSteps(steps: readonly Step[], catalogue: readonly St
 export async function extraLines(steps: readonly Step[], ctx: Context): Promise<ExtraLine[]> {
   const has = (id: StepId): boolean => steps.some((s) => s.id === id);
   const targeted = [
-    ...(has('2.5') ? [gkeRelease(ctx).then((p) => ({ step: '2.5' as const, p }))] : []),
-    ...(has('3.2')
-      ? ctx.settings.remotes.map((r) => remoteRelease(ctx, r).then((p) => ({ step: '3.2' as const, p })))
+    ...(has(STEP.release) ? [gkeRelease(ctx).then((p) => ({ step: STEP.release, p }))] : []),
+    ...(has(STEP.remoteRelease)
+      ? ctx.settings.remotes.map((r) => remoteRelease(ctx, r).then((p) => ({ step: STEP.remoteRelease, p })))
       : []),
   ];
   const lines = await Promise.all(

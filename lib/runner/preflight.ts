@@ -2,7 +2,7 @@
 import { ownCertificateProblems } from '../deployment/certificates/own-certificate.ts';
 import { changedPaths, missingFiles } from '../deployment/kubently/checkout.ts';
 import type { Context } from '../context.ts';
-import { explain, type Problem } from '../base/failure.ts';
+import { explain, firstLine, type Problem } from '../base/failure.ts';
 import { toolProblems } from './tool-versions.ts';
 
 /**
@@ -98,10 +98,6 @@ async function checkout({ run, settings }: Context): Promise<Problem[]> {
       },
     ];
   }
-}
-
-function firstLine(error: unknown): string {
-  return explain(error).split('\n')[0] ?? '';
 }
 
 /** kubectl's own words come last. */

@@ -1,6 +1,6 @@
 /** Runs steps as one graph: each as soon as what it needs is done; those that do not need each other at once. */
 import type { Context } from '../context.ts';
-import { explain, Failure } from '../base/failure.ts';
+import { Failure, firstLine } from '../base/failure.ts';
 import type { Journal } from './journal.ts';
 import { stepAtWork } from './journaled.ts';
 import { Stopped } from './stop.ts';
@@ -208,8 +208,4 @@ class Blocked extends Error {
   constructor(ids: readonly StepId[]) {
     super(`needs ${ids.join(', ')}, which ${ids.length === 1 ? 'is' : 'are'} not done`);
   }
-}
-
-function firstLine(error: unknown): string {
-  return explain(error).split('\n')[0] ?? '';
 }

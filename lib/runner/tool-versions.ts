@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Binary } from '../base/command.ts';
 import type { Context } from '../context.ts';
-import { explain, type Problem } from '../base/failure.ts';
+import { firstLine, type Problem } from '../base/failure.ts';
 
 interface Tool {
   binary: Binary;
@@ -82,7 +82,7 @@ async function problems({ run }: Context, { binary, args, least, version, remedy
       ? []
       : [{ about: binary, message: `is version ${major}.${minor}, wanted at least ${least.join('.')}`, remedy }];
   } catch (error) {
-    return [{ about: binary, message: `does not answer: ${explain(error).split('\n')[0] ?? ''}`, remedy }];
+    return [{ about: binary, message: `does not answer: ${firstLine(error)}`, remedy }];
   }
 }
 

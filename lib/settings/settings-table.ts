@@ -1,4 +1,5 @@
 /** Every setting once: name, the plan's own value, a comment, and whether it may be empty. .env.example and the README's table are checked against it. */
+import { STEP } from '../base/plan-steps.ts';
 
 export interface SettingRow {
   name: string;
@@ -106,7 +107,10 @@ export const SECTIONS: readonly SettingSection[] = [
     title: 'Certificates',
     rows: [
       required('ACME_EMAIL', 'you@example.com', "Account address at Let's Encrypt (it mails no warnings any more)"),
-      optional('TLS_ISSUER', 'staging | production pins the issuer; empty: staging first, production by step 2.7'),
+      optional(
+        'TLS_ISSUER',
+        `staging | production pins the issuer; empty: staging first, production by step ${STEP.productionCertificate}`,
+      ),
       byDefault(
         'ACME_STAGING_SERVER',
         'https://acme-staging-v02.api.letsencrypt.org/directory',
@@ -153,7 +157,7 @@ export const SECTIONS: readonly SettingSection[] = [
       byDefault(
         'INGRESS_CONTROLLER',
         'traefik',
-        'traefik: installed by step 1.3; existing: the one that already serves class nginx is used and checked',
+        `traefik: installed by step ${STEP.ingressController}; existing: the one that already serves class nginx is used and checked`,
       ),
       byDefault(
         'HSTS_INCLUDE_SUBDOMAINS',

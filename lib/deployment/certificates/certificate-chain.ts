@@ -1,4 +1,5 @@
 /** How far a certificate has come: Certificate → CertificateRequest → Order → Challenge, and what keeps it (cert-manager 1.21). */
+import { STEP } from '../../base/plan-steps.ts';
 import { condition, saying } from '../../clients/conditions.ts';
 import type { Context } from '../../context.ts';
 import { delegation, delegationText } from '../dns/delegation.ts';
@@ -82,7 +83,7 @@ export async function chainSuspects(ctx: Context, chain: Chain): Promise<Suspect
         c,
         line(c),
         PASSES.test(reason) ? Infinity : PRESENT_MS,
-        `the DNS-01 solver: ./runbook 1.2, then ./runbook 1.4`,
+        `the DNS-01 solver: ./runbook ${STEP.dns01ServiceAccount}, then ./runbook ${STEP.clusterIssuers}`,
       );
     else if (presented && reason) {
       // A TXT record that never shows is most often one that nobody is sent to.
@@ -97,7 +98,12 @@ export async function chainSuspects(ctx: Context, chain: Chain): Promise<Suspect
   }
   const ready = condition(request, 'Ready');
   if (request && ready?.status === 'False' && /issuer.*(not found|not have a Ready)/is.test(ready.message ?? ''))
-    add(request, `CertificateRequest ${request.metadata.name}: ${saying(ready)}`, ISSUER_MS, './runbook 1.4');
+    add(
+      request,
+      `CertificateRequest ${request.metadata.name}: ${saying(ready)}`,
+      ISSUER_MS,
+      `./runbook ${STEP.clusterIssuers}`,
+    );
   return found;
 }
 
@@ -141,7 +147,7 @@ export function issuerSuspect(issuer: KubeObject): Suspect {
     return {
       key,
       reason,
-      next: 'mend the setting that is named (ACME_EMAIL, ACME_…_SERVER), then ./runbook 1.4',
+      next: `mend the setting that is named (ACME_EMAIL, ACME_…_SERVER), then ./runbook ${STEP.clusterIssuers}`,
       graceMs: 5_000,
     };
   if (/x509|certificate/.test(message))

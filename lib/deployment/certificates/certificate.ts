@@ -1,4 +1,5 @@
 /** The certificate of the API: one Certificate of the runbook's, whose issuerRef says which issuer is wanted (docs/architecture.md rule 10). */
+import { STEP } from '../../base/plan-steps.ts';
 import { afterFailure, endBackoff, failedIssuance } from './certificate-backoff.ts';
 import { chainReason, chainSuspects, describeChain, readChain } from './certificate-chain.ts';
 import { isReady } from '../../clients/conditions.ts';
@@ -127,7 +128,8 @@ async function isIssued(ctx: Context, seen: Served): Promise<boolean> {
     (secret?.['data'] as Record<string, string> | undefined)?.['tls.crt'] ?? '',
     'base64',
   ).toString();
-  if (!pem) throw new Failure({ what: `Secret ${TLS_SECRET} holds no certificate`, next: './runbook 2.6' });
+  if (!pem)
+    throw new Failure({ what: `Secret ${TLS_SECRET} holds no certificate`, next: `./runbook ${STEP.tlsCertificate}` });
   const { X509Certificate } = await import('node:crypto');
   return new X509Certificate(pem).serialNumber === seen.serialNumber;
 }

@@ -1,4 +1,5 @@
 /** The ingress controller's load balancer: whether it has the reserved address, and why not. */
+import { STEP } from '../../base/plan-steps.ts';
 import type { Context } from '../../context.ts';
 import { eventsOf, warningLines, type KubeEvent } from '../../clients/events.ts';
 import { INGRESS_NAMESPACE } from './infrastructure.ts';
@@ -46,7 +47,7 @@ function refusals(events: readonly KubeEvent[], started: number): Suspect[] {
   const final = CLOUD_SAYS_NO.test(said.message);
   const next = /quota/i.test(said.message)
     ? 'raise the quota of the project (gcloud compute project-info describe), then the same command again'
-    : 'gcloud compute addresses list: the address must be reserved in the cluster’s region and free; ./runbook 1.0 reserves it';
+    : `gcloud compute addresses list: the address must be reserved in the cluster’s region and free; ./runbook ${STEP.staticIpAndDns} reserves it`;
   return [
     {
       key: `${said.name}/refused`,
@@ -64,7 +65,7 @@ function otherAddress(given: readonly string[], address: string): Suspect[] {
     {
       key: 'other-address',
       reason: `the Service has ${given.join(', ')} and not the reserved ${address}`,
-      next: 'delete the Service, or release the other address, then ./runbook 1.3',
+      next: `delete the Service, or release the other address, then ./runbook ${STEP.ingressController}`,
       graceMs: OTHER_ADDRESS_MS,
     },
   ];

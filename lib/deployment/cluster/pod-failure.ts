@@ -1,4 +1,5 @@
 /** Why a pod does not come up, and for how long that may still pass by itself (docs/architecture.md rule 4). */
+import { STEP } from '../../base/plan-steps.ts';
 import type { KubeEvent } from '../../clients/events.ts';
 import type { Suspect } from '../../base/wait.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
@@ -26,7 +27,7 @@ interface PodStatus {
 
 const NEXT = {
   image: 'look at the image’s name and tag, and whether the nodes may pull it without a password',
-  config: 'make what is named there (the deployment’s own Secrets: ./runbook 2.3), then the same command again',
+  config: `make what is named there (the deployment’s own Secrets: ./runbook ${STEP.secrets}), then the same command again`,
   crash: 'the log above says why; then the same command again',
   room: 'give the cluster room (nodes, or smaller requests), then the same command again',
   volume: 'make what is named there, then the same command again',

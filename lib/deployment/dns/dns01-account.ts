@@ -1,4 +1,5 @@
 /** The DNS-01 service account and its role in the project (plan step 1.2). */
+import { STEP } from '../../base/plan-steps.ts';
 import type { Context } from '../../context.ts';
 import { DNS01_ROLE, dns01Email } from '../cluster/infrastructure.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -20,7 +21,7 @@ export async function accountVisible(ctx: Context, email: string): Promise<void>
         (await ctx.google.serviceAccount(email))
           ? { state: 'ready', value: undefined }
           : { state: 'pending', reason: 'is not visible yet' },
-      next: './runbook 1.2',
+      next: `./runbook ${STEP.dns01ServiceAccount}`,
     },
     ctx,
   );

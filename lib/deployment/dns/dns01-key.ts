@@ -1,4 +1,5 @@
 /** The DNS-01 service account's keys: the one in cert-manager's Secret, and in a rotation the former one beside it. */
+import { STEP } from '../../base/plan-steps.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
 import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET } from '../cluster/infrastructure.ts';
@@ -39,7 +40,7 @@ export async function putKeys(ctx: Context, current: Secret, previous?: Secret):
 export async function createKey({ gcloud }: Context, email: string): Promise<Secret> {
   const key = await gcloud.createSecret`iam service-accounts keys create - --iam-account=${email}`;
   if (!key.reveal().includes('private_key'))
-    throw new Failure({ what: 'gcloud created a key and printed none', next: './runbook 1.2' });
+    throw new Failure({ what: 'gcloud created a key and printed none', next: `./runbook ${STEP.dns01ServiceAccount}` });
   return key;
 }
 

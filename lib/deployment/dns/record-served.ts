@@ -1,4 +1,5 @@
 /** Whether the world gets the A record of the API: from the zone's own name servers, to which it is sent. */
+import { STEP } from '../../base/plan-steps.ts';
 import type { Context } from '../../context.ts';
 import { delegation, delegationText } from './delegation.ts';
 import { Failure } from '../../base/failure.ts';
@@ -15,7 +16,10 @@ async function servedByTheZone(ctx: Context): Promise<string> {
   const { host, dnsZone, staticIpName } = settings;
   const [zone, address] = await Promise.all([google.zone(dnsZone), google.address(staticIpName)]);
   if (!zone || !address)
-    throw new Failure({ what: `zone ${dnsZone} or address ${staticIpName} is gone`, next: './runbook 1.0' });
+    throw new Failure({
+      what: `zone ${dnsZone} or address ${staticIpName} is gone`,
+      next: `./runbook ${STEP.staticIpAndDns}`,
+    });
   return waitFor(
     {
       what: `A record of ${host} at the zone's name servers`,

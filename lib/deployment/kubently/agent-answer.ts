@@ -1,4 +1,5 @@
 /** The agent's answer in what the CLI prints (docs/kubently-contract.md 5 and 8), and whether it is one. */
+import { STEP } from '../../base/plan-steps.ts';
 import { stripVTControlCharacters } from 'node:util';
 
 const HEADING = /Kubently Response:/;
@@ -32,9 +33,10 @@ export function namesOneOf(answer: string, names: readonly string[]): boolean {
 /** What to do about an agent that gave no good answer, by its own words. */
 export function agentRemedy(answer: string): string {
   if (/\b401\b|invalid.{0,10}api.?key|authentication|unauthori[sz]ed/i.test(answer))
-    return 'the LLM provider refuses the key: set a valid one in .env, then ./runbook 2.3 and ./runbook 2.5';
+    return `the LLM provider refuses the key: set a valid one in .env, then ./runbook ${STEP.secrets} and ./runbook ${STEP.release}`;
   if (/connection error|connect|ENOTFOUND|timed? ?out|unreachable/i.test(answer))
     return "the LLM provider cannot be reached from the cluster: look at the cluster's egress, then run this step again";
-  if (/model|not_found/i.test(answer)) return 'set LLM_MODEL to a model that the provider serves, then ./runbook 2.4';
+  if (/model|not_found/i.test(answer))
+    return `set LLM_MODEL to a model that the provider serves, then ./runbook ${STEP.values}`;
   return 'make logs WHAT=api';
 }

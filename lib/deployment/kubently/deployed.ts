@@ -1,8 +1,9 @@
 /** What runs now, beside the steps' checks: the certificate's lifetime, who is connected, which versions are deployed. */
+import { STEP } from '../../base/plan-steps.ts';
 import { clusterIds, kubentlyApi } from './api.ts';
 import { headCommit } from './checkout.ts';
 import type { Context } from '../../context.ts';
-import { explain } from '../../base/failure.ts';
+import { firstLine } from '../../base/failure.ts';
 import { CERT_MANAGER_VERSION, ingressObjects } from '../cluster/infrastructure.ts';
 import { certManagerImage, imageOf, runningCertificate, runningImage, traefikImage } from './running.ts';
 import type { Target } from '../../base/target.ts';
@@ -21,7 +22,7 @@ export async function deployedFacts(ctx: Context): Promise<Fact[]> {
   const ask = (about: string, answer: Promise<Omit<Fact, 'about'>>): Promise<Fact> =>
     answer.then(
       (fact) => ({ about, ...fact }),
-      (error: unknown) => ({ about, grade: 'unknown', says: `not known yet: ${explain(error).split('\n')[0] ?? ''}` }),
+      (error: unknown) => ({ about, grade: 'unknown', says: `not known yet: ${firstLine(error)}` }),
     );
   const { settings } = ctx;
   const commit = headCommit(ctx.run, settings.repo).then((c) => c.short);
@@ -52,7 +53,7 @@ async function certificate(ctx: Context): Promise<Omit<Fact, 'about'>> {
   const until = notAfter.toISOString().slice(0, 16).replace('T', ' ');
   const says = `${comesFrom} (${issuer}), until ${until} UTC, ${days(leftMs)} of ${Math.round(lifetimeMs / DAY_MS)} days left`;
   const remedy = ctx.settings.tls.own
-    ? 'renew TLS_CERT_FILE, then ./runbook 2.6'
+    ? `renew TLS_CERT_FILE, then ./runbook ${STEP.tlsCertificate}`
     : 'kubectl describe certificate,order,challenge';
   return leftMs < lifetimeMs / 3
     ? { grade: 'warning', says: `${says}: its renewal is late (${remedy})` }

@@ -1,4 +1,5 @@
 /** Whether an executor is connected: a command comes back through it; a running pod says nothing (docs/kubently-contract.md 4). */
+import { STEP } from '../../base/plan-steps.ts';
 import { kubentlyApi } from './api.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
@@ -101,8 +102,8 @@ function logSuspects(log: string, { settings }: Context, { id }: Executor): Susp
         reason: `the API refuses the executor (HTTP ${refused}): ${said}`,
         next:
           refused === '401'
-            ? `its token is not the registered one: ${ofGke ? `make rotate WHAT=executor:${id} gives it a new one` : './runbook 3.2 registers it again and restarts it'}`
-            : `look at what serves ${url}: ./runbook 4.1`,
+            ? `its token is not the registered one: ${ofGke ? `make rotate WHAT=executor:${id} gives it a new one` : `./runbook ${STEP.remoteRelease} registers it again and restarts it`}`
+            : `look at what serves ${url}: ./runbook ${STEP.api}`,
         // One that ran before the API was there tries again later and later.
         graceMs: refused === '401' && !ofGke ? SECOND_TRY_MS : SETTLE_MS,
       },

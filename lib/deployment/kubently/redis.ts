@@ -1,4 +1,5 @@
 /** Redis of the release, asked inside its pod; the password goes by stdin, and no token comes back. */
+import { STEP } from '../../base/plan-steps.ts';
 import { createHash } from 'node:crypto';
 import type { Context } from '../../context.ts';
 import { tokenOf } from './secrets.ts';
@@ -24,7 +25,7 @@ export async function runningRedis({ kube, settings }: Context): Promise<string 
 /** Name of the Redis pod. @throws Failure when none runs */
 export async function redisPod(ctx: Context): Promise<string> {
   const pod = await runningRedis(ctx);
-  if (pod === undefined) throw new Failure({ what: 'no Redis pod runs', next: './runbook 2.5' });
+  if (pod === undefined) throw new Failure({ what: 'no Redis pod runs', next: `./runbook ${STEP.release}` });
   return pod;
 }
 

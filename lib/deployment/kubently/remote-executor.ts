@@ -1,4 +1,5 @@
 /** One remote cluster's executor: registered, released, connected (plan step 3.2). */
+import { STEP } from '../../base/plan-steps.ts';
 import { kubentlyApi } from './api.ts';
 import type { Context } from '../../context.ts';
 import { CA_CONFIG_MAP } from '../../chart/release-spec.ts';
@@ -50,7 +51,7 @@ export async function checkRemote(
 ): Promise<Check> {
   const tokens = readTokens(ctx.settings.tokensFile);
   if (!tokens[tokenName(remote.id)] || !tokens['REDIS_PASSWORD'])
-    return unknownBefore('2.1', 'its token is known after 2.1');
+    return unknownBefore(STEP.tokens, `its token is known after ${STEP.tokens}`);
   // Asked at once; what the Secret says comes first.
   const rest = Promise.all([
     registration(),
@@ -62,7 +63,7 @@ export async function checkRemote(
   if (!isNone(secret))
     return differs('its token Secret does not match the configuration', differenceLines(secret.changed));
   const [known, release] = await rest;
-  if (known === undefined) return unknownBefore('2.5', 'what is registered is known after 2.5');
+  if (known === undefined) return unknownBefore(STEP.release, `what is registered is known after ${STEP.release}`);
   if (known.get(remote.id) !== 'registered') return differs('its token is not the registered one');
   return release.state === 'done' && (await isBehind(ctx, remote))
     ? differs('its pod was started before its token Secret or CA file was last changed')

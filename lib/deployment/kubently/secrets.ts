@@ -1,4 +1,5 @@
 /** Names of what phase 2 and 3 make, and the Secrets that the releases read (docs/kubently-contract.md 1.6). */
+import { STEP } from '../../base/plan-steps.ts';
 import { secretObject } from '../../clients/kubectl.ts';
 import { Secret } from '../../base/secret.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -42,6 +43,6 @@ export function remoteSecret(remote: Remote, tokens: Readonly<Record<string, Sec
 /** @throws Failure naming step 2.1 when it was not generated yet */
 export function tokenOf(tokens: Readonly<Record<string, Secret>>, name: string): Secret {
   const token = tokens[name];
-  if (!token) throw new Failure({ what: `${name} is not in the tokens file`, next: './runbook 2.1' });
+  if (!token) throw new Failure({ what: `${name} is not in the tokens file`, next: `./runbook ${STEP.tokens}` });
   return token;
 }

@@ -1,4 +1,5 @@
 /** What in the clusters is the deployment's own, by the marks that live objects carry: labels, Helm's annotations, names of what controllers made for it. */
+import { STEP } from '../../base/plan-steps.ts';
 import type { Context } from '../../context.ts';
 import {
   CERT_MANAGER_NAMESPACE,
@@ -69,14 +70,19 @@ const CLUSTER_SCOPED: Record<Place['part'], () => ReadonlySet<string>> = {
 export function places({ gke, release, remotes }: Pick<Settings, 'gke' | 'release' | 'remotes'>): Place[] {
   const inGke = (namespace: string): Target => ({ context: gke.context, namespace });
   const all: Place[] = [
-    { part: 'release', step: '2.3', target: gke, releases: [release] },
-    { part: 'cert-manager', step: '1.1', target: inGke(CERT_MANAGER_NAMESPACE), releases: [CERT_MANAGER_RELEASE] },
-    { part: 'ingress', step: '1.3', target: inGke(INGRESS_NAMESPACE), releases: [] },
+    { part: 'release', step: STEP.secrets, target: gke, releases: [release] },
+    {
+      part: 'cert-manager',
+      step: STEP.certManager,
+      target: inGke(CERT_MANAGER_NAMESPACE),
+      releases: [CERT_MANAGER_RELEASE],
+    },
+    { part: 'ingress', step: STEP.ingressController, target: inGke(INGRESS_NAMESPACE), releases: [] },
   ];
   for (const { context, namespace, release: name } of remotes) {
     const known = all.find((p) => p.target.context === context && p.target.namespace === namespace);
     if (known) known.releases.push(name);
-    else all.push({ part: 'remote', step: '3.2', target: { context, namespace }, releases: [name] });
+    else all.push({ part: 'remote', step: STEP.remoteRelease, target: { context, namespace }, releases: [name] });
   }
   return all;
 }

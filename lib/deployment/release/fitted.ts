@@ -1,4 +1,5 @@
 /** How a release is spelled for the chart at hand, as step 2.4 or 3.1 kept it in .runbook (docs/architecture.md rule 7). */
+import { STEP } from '../../base/plan-steps.ts';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
@@ -80,7 +81,7 @@ export async function fitted(ctx: Context, targeted: TargetedRelease): Promise<F
   if (kept) return kept;
   throw new Failure({
     what: `the values of ${targeted.spec.release} are not fitted to this checkout`,
-    next: `./runbook ${targeted.spec.side === 'gke' ? '2.4' : '3.1'}`,
+    next: `./runbook ${targeted.spec.side === 'gke' ? STEP.values : STEP.remoteValues}`,
   });
 }
 

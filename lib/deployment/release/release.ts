@@ -1,4 +1,5 @@
 /** A release fitted to the chart at hand, its drift, and what the runbook does around it (docs/architecture.md rule 7). */
+import { STEP } from '../../base/plan-steps.ts';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -64,7 +65,7 @@ export async function remoteRelease({ settings, run }: Context, remote: Remote):
 export async function checkRelease(ctx: Context, targeted: TargetedRelease): Promise<Check> {
   const { spec, target } = targeted;
   const kept = await knownFit(ctx, targeted);
-  const after = spec.side === 'gke' ? '2.4' : '3.1';
+  const after = spec.side === 'gke' ? STEP.values : STEP.remoteValues;
   if (!kept) return unknownBefore(after, `the values are known after ${after}`);
   const release = await ctx.helm(target).release(spec.release);
   if (!release) return absent(`no release ${spec.release} in ${target.namespace}`);

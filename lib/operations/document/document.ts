@@ -1,4 +1,5 @@
 /** The recorded deployment as a Markdown document: for each step what it makes true, what to paste, how it is proven and undone. */
+import { STEP } from '../../base/plan-steps.ts';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '../../settings/settings.ts';
@@ -26,10 +27,10 @@ function head(settings: Settings): string {
     .map(([name, value]) => `export ${name}='${value}'`);
   return [
     `# ${host}, by hand`,
-    `Written by \`make runbook-doc\` from the steps themselves: their own code ran against an empty cloud in memory, and what it ran is written here. With the program: \`make deploy\`. Each part also stands alone: \`./runbook 2.3\`.`,
+    `Written by \`make runbook-doc\` from the steps themselves: their own code ran against an empty cloud in memory, and what it ran is written here. With the program: \`make deploy\`. Each part also stands alone: \`./runbook ${STEP.secrets}\`.`,
     `Google project \`${project}\`, GKE context \`${gke.context}\`, remote ${remotes.map((r) => `\`${r.id}\` (context \`${r.context}\`)`).join(', ')}.`,
     '## Before',
-    'bash, gcloud (signed in), kubectl, helm 4, docker, curl, dig, openssl. `./runbook status` says what is there already: leave those steps out. Secrets are variables: from the settings file, and from step 2.1 on from the tokens file; what the shell or that file has is never made anew. The annotation kubently-runbook/secrets on pods is a stamp of the recording: the next `make deploy` renews it, by one restart.',
+    `bash, gcloud (signed in), kubectl, helm 4, docker, curl, dig, openssl. \`./runbook status\` says what is there already: leave those steps out. Secrets are variables: from the settings file, and from step ${STEP.tokens} on from the tokens file; what the shell or that file has is never made anew. The annotation kubently-runbook/secrets on pods is a stamp of the recording: the next \`make deploy\` renews it, by one restart.`,
     code([
       ...exported,
       `export PATH="${join(import.meta.dirname, '..', '..', '..', '.tools', 'bin')}:$PATH"`,

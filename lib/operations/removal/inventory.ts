@@ -1,11 +1,12 @@
 /** What there is of a deployment now, everywhere: read from the clusters, Google and this machine, never from memory. */
+import { STEP } from '../../base/plan-steps.ts';
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { clusterIds } from '../../deployment/kubently/api.ts';
 import { IMAGES } from '../../deployment/kubently/checkout.ts';
 import { namespaceKept } from '../../deployment/ownership/remove-objects.ts';
 import type { Context } from '../../context.ts';
-import { explain } from '../../base/failure.ts';
+import { firstLine } from '../../base/failure.ts';
 import { dns01Members } from '../../deployment/dns/dns01-account.ts';
 import { deploymentName, dns01Email } from '../../deployment/cluster/infrastructure.ts';
 import { isOurNamespace, owned, places, type Place } from '../../deployment/ownership/ownership.ts';
@@ -40,7 +41,7 @@ export async function inventory(ctx: Context, retained: Retained): Promise<Item[
     ...all.map((place) =>
       inPlace(ctx, place, retained, clusterWide.get(place.target.context)).catch((error: unknown): Item[] => {
         if (place.part !== 'remote') throw error;
-        const stuck = `the cluster does not answer: ${explain(error).split('\n')[0] ?? ''}; is it gone for good, take it out of REMOTE_CLUSTERS`;
+        const stuck = `the cluster does not answer: ${firstLine(error)}; is it gone for good, take it out of REMOTE_CLUSTERS`;
         return [
           {
             step: place.step,
@@ -116,22 +117,33 @@ async function inGoogle({ google, settings }: Context, retained: Retained): Prom
     address && retained.has('address') && address.status !== 'IN_USE' ? ' (it costs money while nothing uses it)' : '';
   const addressKept = retained.get('address');
   return [
-    ...(record ? [item('1.0', 'A record', `${host} → ${record.rrdatas.join(', ')}`, retained.get('record'))] : []),
-    ...(text ? [item('1.0', 'TXT record', challenge)] : []),
+    ...(record
+      ? [item(STEP.staticIpAndDns, 'A record', `${host} → ${record.rrdatas.join(', ')}`, retained.get('record'))]
+      : []),
+    ...(text ? [item(STEP.staticIpAndDns, 'TXT record', challenge)] : []),
     ...(address
-      ? [item('1.0', 'Address', `${staticIpName} (${address.address})`, addressKept && addressKept + costs)]
+      ? [
+          item(
+            STEP.staticIpAndDns,
+            'Address',
+            `${staticIpName} (${address.address})`,
+            addressKept && addressKept + costs,
+          ),
+        ]
       : []),
     ...(account
       ? [
           item(
-            '1.2',
+            STEP.dns01ServiceAccount,
             'Service account',
             email,
             ours ? retained.get('issuers') : 'another deployment made it (its description says so)',
           ),
         ]
       : []),
-    ...dns01Members(settings, bindings, ours).map((m) => item('1.2', 'IAM binding', m, retained.get('issuers'))),
+    ...dns01Members(settings, bindings, ours).map((m) =>
+      item(STEP.dns01ServiceAccount, 'IAM binding', m, retained.get('issuers')),
+    ),
   ];
 }
 
@@ -146,15 +158,21 @@ function here({ settings }: Context): Item[] {
   const files = clusterIds({ settings }).flatMap((id) =>
     fitFiles(settings, id)
       .filter((f) => existsSync(f))
-      .map((f) => item(id === settings.gkeClusterId ? '2.4' : '3.1', relative(process.cwd(), f))),
+      .map((f) => item(id === settings.gkeClusterId ? STEP.values : STEP.remoteValues, relative(process.cwd(), f))),
   );
   return [
     ...files,
     ...(existsSync(settings.tokensFile)
-      ? [item('2.1', settings.tokensFile, 'the tokens are yours: the next deploy uses them again, or remove the file')]
+      ? [
+          item(
+            STEP.tokens,
+            settings.tokensFile,
+            'the tokens are yours: the next deploy uses them again, or remove the file',
+          ),
+        ]
       : []),
     {
-      step: '2.2',
+      step: STEP.images,
       where: settings.images.registry.split('/')[0] ?? '',
       kind: 'Image',
       name: IMAGES.map((i) => `${settings.images.registry}/${i}`).join(', '),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { headCommit } from '../../deployment/kubently/checkout.ts';
 import type { Context } from '../../context.ts';
-import { explain } from '../../base/failure.ts';
+import { firstLine } from '../../base/failure.ts';
 import { certManagerImage, runningCertificate, traefikImage } from '../../deployment/kubently/running.ts';
 import { selector } from '../../deployment/kubently/redis.ts';
 import type { Target } from '../../base/target.ts';
@@ -30,7 +30,7 @@ export async function readFacts(ctx: Context): Promise<Fact[]> {
   return read.flatMap((result, i): Fact[] => {
     const section = sections[i]?.[0] ?? '';
     if (result.status === 'fulfilled') return result.value.map(([name, value]) => ({ section, name, value }));
-    return [{ section, name: 'not readable', value: explain(result.reason).split('\n')[0] ?? '' }];
+    return [{ section, name: 'not readable', value: firstLine(result.reason) }];
   });
 }
 

@@ -1,4 +1,5 @@
 /** The DNS-01 account's key: the new one in the Secret, with the old one beside it until Google refuses that. */
+import { STEP } from '../../base/plan-steps.ts';
 import type { Context } from '../../context.ts';
 import { createKey, deleteKey, deleteOrphans, keysInCluster, putKeys } from '../../deployment/dns/dns01-key.ts';
 import { Failure } from '../../base/failure.ts';
@@ -19,7 +20,8 @@ export async function isDnsKeyUnfinished(ctx: Context): Promise<boolean> {
 export async function rotateDnsKey(ctx: Context): Promise<string> {
   const email = dns01Email(ctx.settings);
   const held = await keysInCluster(ctx);
-  if (!held.current) throw new Failure({ what: 'no Secret holds a DNS-01 key yet', next: './runbook 1.2' });
+  if (!held.current)
+    throw new Failure({ what: 'no Secret holds a DNS-01 key yet', next: `./runbook ${STEP.dns01ServiceAccount}` });
   let current = held.current.secret;
   let previous = held.previous;
   if (!previous) {

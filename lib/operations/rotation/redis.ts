@@ -1,4 +1,5 @@
 /** The Redis password, with overlap: Redis takes both while the API moves over, then restarts with the new one alone. */
+import { STEP } from '../../base/plan-steps.ts';
 import { clusterIds, ensureRegistered } from '../../deployment/kubently/api.ts';
 import type { Context } from '../../context.ts';
 import { tokenOf } from '../../deployment/kubently/secrets.ts';
@@ -35,7 +36,10 @@ export async function rotateRedis(ctx: Context): Promise<string> {
   ctx.note('Redis restarts with the new password');
   await restartReaders(ctx, targeted);
   if (!(await redisTakes(ctx, fresh)))
-    throw new Failure({ what: 'Redis does not take the new password', next: './runbook 2.3 && ./runbook 2.5' });
+    throw new Failure({
+      what: 'Redis does not take the new password',
+      next: `./runbook ${STEP.secrets} && ./runbook ${STEP.release}`,
+    });
   if (await redisTakes(ctx, old))
     throw new Failure({ what: 'Redis still takes the old password', next: 'rerun the same command to resume' });
   for (const id of clusterIds(ctx)) {
@@ -59,6 +63,6 @@ async function takeAlso(ctx: Context, password: Secret, by: Secret): Promise<voi
     throw new Failure({
       what: 'Redis took neither password',
       found: said.trim(),
-      next: './runbook 2.3 && ./runbook 2.5',
+      next: `./runbook ${STEP.secrets} && ./runbook ${STEP.release}`,
     });
 }
