@@ -24,8 +24,8 @@ WHAT is one of
   verify                the 13 success criteria, each with its evidence; --only 3,9 some of them
   doctor                the preflight alone: tools, settings, clusters, checkout
 
-Settings come from .env (ENV_FILE=path names another). Status: 0 done, 1 failed, 2 bad input,
-3 there is something to do (status, --plan), 4 something could not be proven (verify), 5 somebody else
+Settings come from .env (ENV_FILE=path names another). Status: 0 done, 1 failed, 2 bad input or
+declined, 3 there is something to do (status, --plan), 4 something could not be proven (verify), 5 somebody else
 holds the lock, 129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM.
 `;
 

@@ -1,6 +1,7 @@
 /** A command's run in the journal, from its start to its end. */
 import { BadInput } from '../base/failure.ts';
 import { STATUS } from '../base/exit-status.ts';
+import { Declined } from './confirm.ts';
 import { Locked } from './lock.ts';
 import type { Journal } from './journal.ts';
 import { Stopped } from './stop.ts';
@@ -36,5 +37,6 @@ const ENDINGS: Record<number, string> = {
 function endingOf(error: unknown): string {
   if (error instanceof BadInput) return 'refused';
   if (error instanceof Locked) return 'locked';
+  if (error instanceof Declined) return 'declined';
   return error instanceof Stopped ? 'stopped' : 'failed';
 }

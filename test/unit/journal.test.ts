@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { Declined } from '../../lib/runner/confirm.ts';
 import { BadInput, Failure } from '../../lib/base/failure.ts';
 import { runsOf } from '../../lib/runner/history.ts';
 import { openJournal } from '../../lib/runner/journal.ts';
@@ -64,6 +65,7 @@ test.each([
   ['failed', () => Promise.resolve(1)],
   ['something to do', () => Promise.resolve(3)],
   ['refused', () => Promise.reject(new BadInput([{ about: 'helm', message: 'is missing', remedy: 'install it' }]))],
+  ['declined', () => Promise.reject(new Declined(2))],
   ['failed', () => Promise.reject(new Failure({ what: 'no answer' }))],
   ['stopped', () => Promise.reject(new Stopped({ what: 'ended by SIGINT' }, 130))],
 ])('a command that ends %s is in the history so, and its ending comes through', async (result, work) => {
