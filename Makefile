@@ -84,8 +84,8 @@ rotate: tools ## new secrets for old, proven: WHAT=api-key|executor:ID|redis|dns
 backup: tools ## Redis state, encrypted with age: OUT=file
 	@$(NODE) $(OPS)/backup.ts $(call flag,OUT,out)
 
-restore: tools ## Redis state from a backup: BACKUP=file
-	@$(NODE) $(OPS)/restore.ts $(call flag,BACKUP,backup)
+restore: tools ## Redis state from a backup: BACKUP=file; asks unless YES=1
+	@$(NODE) $(OPS)/restore.ts $(call flag,BACKUP,backup) $(call flag,YES,yes)
 
 logs: tools ## follows the logs of all clusters: WHAT=api|executor|remote:ID|ingress|cert-manager TAIL=100 FOLLOW=0
 	@$(NODE) $(OPS)/logs.ts $(call flag,WHAT,what) $(call flag,TAIL,tail) $(if $(filter 0,$(word 2,$(call flag,FOLLOW,follow))),--no-follow)

@@ -50,6 +50,16 @@ setup() {
   done < <(sed -n 's/^[A-Z_]*=\([0-9a-f]\{64\}\)$/\1/p' "$TOKENS")
 }
 
+# bats test_tags=short
+@test "restore asks: without YES and without a terminal nothing is replaced, and what would be is told" {
+  local out="$BATS_TEST_TMPDIR/redis.age"
+  run -0 op backup --out "$out"
+  run -2 op restore --backup "$out" </dev/null
+  assert_output --partial ' ago'
+  assert_output --partial 'replaced '
+  assert_output --partial 'YES: is not given'
+}
+
 test_api_works() { [ "$(api session-key GET /debug/clusters)" = 200 ]; }
 
 @test "the volume destroyed: restore brings back tokens and sessions, and executors answer" {
@@ -71,11 +81,11 @@ test_api_works() { [ "$(api session-key GET /debug/clusters)" = 200 ]; }
   wait_for 30 test_api_works
   assert_equal "$(api session-key GET "/debug/session/$session")" 404
   assert_equal "$(api session-key GET /admin/agents/kind-remote/status)" 404
-  run -0 op restore --backup "$out"
+  run -0 op restore --backup "$out" --yes 1
   assert_output --partial 'tokens: gke as saved, kind-remote as saved'
   assert_equal "$(api session-key GET "/debug/session/$session")" 200
   # Again: the same.
-  run -0 op restore --backup "$out"
+  run -0 op restore --backup "$out" --yes 1
   run -0 ./runbook 4.0
   # Executors were refused meanwhile, and try again after half a minute at the latest.
   wait_for 60 command_returns kind-remote
