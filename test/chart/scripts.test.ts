@@ -18,7 +18,12 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function run(script: string, repo: string, ...args: string[]) {
-  const env = { PATH: process.env['PATH'], HOME: folder, ENV_FILE: join(ROOT, '.env.example'), KUBENTLY_REPO: repo };
+  return runWith({ ENV_FILE: join(ROOT, '.env.example'), KUBENTLY_REPO: repo }, script, ...args);
+}
+
+/** The script in an empty folder, with these settings of the shell. */
+function runWith(settings: Record<string, string>, script: string, ...args: string[]) {
+  const env = { PATH: process.env['PATH'], HOME: folder, ...settings };
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'ops', script), ...args], {
     cwd: folder,
     env,
@@ -38,6 +43,22 @@ test('a chart that fits: exit 0, each finding with a remedy, the same as JSON', 
   expect(json.ok).toBe(true);
   expect(json.releases.map((r) => r.name)).toEqual(['gke', 'remote']);
   expect(json.releases.flatMap((r) => r.findings).every((f) => f.remedy !== '')).toBe(true);
+});
+
+test('without a settings file the named checkout is enough, and what serves is told; not for one that is named', () => {
+  const repo = { KUBENTLY_REPO: join(folder, 'H') };
+  for (const [script, ...args] of [
+    ['lint-chart.ts', '--json'] as const,
+    ['render.ts', '--out', join(folder, 'bare')] as const,
+  ]) {
+    const { status, stderr } = runWith(repo, script, ...args);
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: `no ${join(folder, '.env')}: the settings are those of .env.example\n`,
+    });
+  }
+  expect(runWith({ ...repo, ENV_FILE: 'other.env' }, 'lint-chart.ts').status).toBe(2);
+  expect(runWith({}, 'lint-chart.ts').status).toBe(2);
 });
 
 test('a chart that is refused: exit 1, the reason and the first chart that can', () => {

@@ -7,7 +7,7 @@ import { BadInput } from '../../base/failure.ts';
 import { makeContext, realOutside } from '../../context.ts';
 import { helmTemplate } from '../../clients/helm.ts';
 import { gkeRelease, remoteRelease } from './release.ts';
-import { loadSettings } from '../../settings/settings.ts';
+import { loadSettings, settingsFile } from '../../settings/settings.ts';
 import { fitRelease, type Fit } from '../../chart/fit.ts';
 import type { ReleaseSpec } from '../../chart/release-spec.ts';
 
@@ -23,8 +23,7 @@ export interface FittedRelease {
  * @throws BadInput for the settings or a folder without a chart; ChartRefused for a chart that cannot take the release
  */
 export async function fitAll(env: NodeJS.ProcessEnv): Promise<{ chart: string; releases: FittedRelease[] }> {
-  // A chart can be judged before anybody has an ACME account: .env.example is enough.
-  const settings = loadSettings({ ...env, ACME_EMAIL: 'nobody@kubently.io' });
+  const settings = loadSettings({ ...withExample(env), ACME_EMAIL: 'nobody@kubently.io' });
   const run = withoutHistory(realRun(settings.childEnvironment));
   const ctx = makeContext(settings, { ...realOutside(settings), run }, true);
   const chart = chartPath(settings.repo);
@@ -48,6 +47,13 @@ export async function fitAll(env: NodeJS.ProcessEnv): Promise<{ chart: string; r
     })),
   );
   return { chart, releases };
+}
+
+/** A chart can be judged before anybody has a deployment: where the checkout alone is named, .env.example serves. */
+function withExample(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  if (env['ENV_FILE'] || !env['KUBENTLY_REPO'] || existsSync(settingsFile(env))) return env;
+  process.stderr.write(`no ${settingsFile(env)}: the settings are those of .env.example\n`);
+  return { ...env, ENV_FILE: join(import.meta.dirname, '..', '..', '..', '.env.example') };
 }
 
 /** A Run by which a folder without git history has a commit of zeros: its chart can be judged all the same. */
