@@ -57,8 +57,8 @@ verify: tools ## the 13 success criteria, each with its evidence
 doctor: tools ## the preflight alone
 	@./runbook doctor
 
-history: install ## the runs so far, from the journal: LAST=20
-	@$(NODE) scripts/ops/history.ts $(call flag,LAST,last)
+history: install ## the runs so far, from the journal: LAST=20, JSON=1 for programs
+	@$(NODE) scripts/ops/history.ts $(call flag,LAST,last) $(JSON_FLAG)
 
 tmux: tools ## the run, the live status and the logs in a tmux session, or back to it
 	@$(NODE) scripts/ops/tmux.ts

@@ -4,9 +4,9 @@ import { Command } from 'commander';
 import { recipientsOf, writeBackup } from '../../lib/operations/backup/backup-file.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
+import { runOperation } from '../operation.ts';
 import { dumpRedis } from '../../lib/operations/backup/redis-dump.ts';
-import { openSession, type Session } from '../../lib/runner/session.ts';
+import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { RUNBOOK_FOLDER } from '../../lib/base/paths.ts';
 
@@ -32,6 +32,5 @@ export async function backup({ ctx, out, journal }: Session, file: string | unde
 const args = ownArguments(import.meta);
 if (args) {
   const program = new Command('backup').option('--out <file>', 'where to; a file under .runbook by default');
-  const work = (): Promise<number> => backup(openSession(true), program.opts<{ out?: string }>().out);
-  void runProgram(program, args, work);
+  void runOperation(program, args, true, (session) => backup(session, program.opts<{ out?: string }>().out));
 }

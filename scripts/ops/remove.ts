@@ -5,10 +5,10 @@ import { BadInput, explain } from '../../lib/base/failure.ts';
 import { inventory, itemLines, leftLines, type Item } from '../../lib/operations/removal/inventory.ts';
 import { withLock } from '../../lib/runner/lock.ts';
 import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
+import { runOperation } from '../operation.ts';
 import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import type { Progress } from '../../lib/runner/run.ts';
-import { openSession, type Session } from '../../lib/runner/session.ts';
+import type { Session } from '../../lib/runner/session.ts';
 import { elapsed, watch } from '../../lib/runner/show.ts';
 import { retainedBy } from '../../lib/deployment/ownership/retained.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
@@ -91,7 +91,7 @@ export function keepOf(text: string | undefined): ReadonlySet<Keep> {
 
 const args = ownArguments(import.meta);
 if (args)
-  void runProgram(program, args, () => {
+  void runOperation(program, args, false, (session) => {
     const { keep, yes } = program.opts<{ keep?: string; yes?: string }>();
-    return remove(openSession(false), keepOf(keep), yes);
+    return remove(session, keepOf(keep), yes);
   });

@@ -2,12 +2,12 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
+import { runOperation } from '../operation.ts';
 import { gatherReport } from '../../lib/operations/report/gather.ts';
 import { keepReport, reportsFolder } from '../../lib/operations/report/kept-reports.ts';
 import { page } from '../../lib/operations/report/page.ts';
 import { scrub } from '../../lib/base/secret.ts';
-import { openSession, type Session } from '../../lib/runner/session.ts';
+import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { readTokens } from '../../lib/deployment/kubently/tokens.ts';
 import { STEPS } from '../steps.ts';
@@ -40,5 +40,5 @@ if (args) {
     .description('Writes a report of the deployment: one HTML file that needs nothing else.')
     .option('--out <file>', 'where to; without it among the kept reports in .runbook')
     .option('--json', 'print the report as JSON instead');
-  void runProgram(program, args, () => report(openSession(false), program.opts<ReportFlags>()));
+  void runOperation(program, args, false, (session) => report(session, program.opts<ReportFlags>()));
 }

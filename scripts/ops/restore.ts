@@ -10,13 +10,12 @@ import { confirm } from '../../lib/runner/confirm.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { withLock } from '../../lib/runner/lock.ts';
 import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
+import { runOperation } from '../operation.ts';
 import { registered } from '../../lib/deployment/kubently/redis.ts';
 import { dumpRedis, present, restoreRedis } from '../../lib/operations/backup/redis-dump.ts';
-import { openSession, type Session } from '../../lib/runner/session.ts';
+import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { readTokens, tokenName } from '../../lib/deployment/kubently/tokens.ts';
-import { journalled } from '../../lib/runner/recorded-run.ts';
 
 /**
  * Restores the file over what Redis holds. A key whose time has passed since stays away; a cluster whose token was
@@ -26,12 +25,10 @@ import { journalled } from '../../lib/runner/recorded-run.ts';
 export async function restore(session: Session, file: string | undefined, yes: string | undefined): Promise<number> {
   const { ctx, out } = session;
   const saved = await readBackup(file, ctx.settings);
-  return journalled(session.journal, 'restore', async () => {
-    const held = await dumpRedis(ctx);
-    restorePreview(saved, { now: ctx.clock.now(), held, tokens: tokensInUse(ctx) }).forEach((text) => out.line(text));
-    await confirm(`\nRestore into Redis of ${ctx.settings.host}?`, yes);
-    return withLock(session, { what: 'restore', waitMs: 0 }, () => restoreSaved(session, saved));
-  });
+  const held = await dumpRedis(ctx);
+  restorePreview(saved, { now: ctx.clock.now(), held, tokens: tokensInUse(ctx) }).forEach((text) => out.line(text));
+  await confirm(`\nRestore into Redis of ${ctx.settings.host}?`, yes);
+  return withLock(session, { what: 'restore', waitMs: 0 }, () => restoreSaved(session, saved));
 }
 
 function tokensInUse(ctx: Context): Map<string, Secret> {
@@ -65,9 +62,9 @@ if (args) {
   const program = new Command('restore')
     .option('--backup <file>', 'the file that make backup wrote')
     .option('--yes <1>', 'do not ask');
-  const work = (): Promise<number> => {
+  const work = (session: Session): Promise<number> => {
     const { backup, yes } = program.opts<{ backup?: string; yes?: string }>();
-    return restore(openSession(false), backup, yes);
+    return restore(session, backup, yes);
   };
-  void runProgram(program, args, work);
+  void runOperation(program, args, false, work);
 }

@@ -7,7 +7,7 @@ import { saveEvidence } from '../../lib/operations/evidence.ts';
 import { ISSUER_NAMES } from '../../lib/deployment/cluster/infrastructure.ts';
 import { withLock } from '../../lib/runner/lock.ts';
 import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
+import { runOperation } from '../operation.ts';
 import { gkeRelease, remoteRelease } from '../../lib/deployment/release/release.ts';
 import {
   NOT_UNDONE,
@@ -19,7 +19,7 @@ import {
   type Move,
   type Past,
 } from '../../lib/operations/rollback.ts';
-import { openSession, type Session } from '../../lib/runner/session.ts';
+import type { Session } from '../../lib/runner/session.ts';
 import { elapsed } from '../../lib/runner/show.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import type { TargetedRelease } from '../../lib/deployment/release/targeted-release.ts';
@@ -93,7 +93,7 @@ function moveLine({ targeted, from, to, reason }: Move): string {
 
 const args = ownArguments(import.meta);
 if (args)
-  void runProgram(program, args, () => {
+  void runOperation(program, args, false, (session) => {
     const { to, yes } = program.opts<{ to?: string; yes?: string }>();
-    return rollback(openSession(false), revisionOf(to), yes);
+    return rollback(session, revisionOf(to), yes);
   });

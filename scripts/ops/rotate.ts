@@ -3,11 +3,10 @@ import { Command } from 'commander';
 import type { Clock } from '../../lib/base/clock.ts';
 import { withLock } from '../../lib/runner/lock.ts';
 import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
+import { runOperation } from '../operation.ts';
 import { beginAll, rotate, subjectsOf, type Subject } from '../../lib/operations/rotation/rotation.ts';
-import { openSession, type Session } from '../../lib/runner/session.ts';
+import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import { journalled } from '../../lib/runner/recorded-run.ts';
 
 const HEARTBEAT_MS = 10_000;
 
@@ -18,9 +17,7 @@ const HEARTBEAT_MS = 10_000;
 export async function rotateWhat(session: Session, what: string | undefined): Promise<number> {
   const subjects = subjectsOf(what, session.ctx.settings);
   const name = `rotate ${what ?? ''}`;
-  return journalled(session.journal, name, () =>
-    withLock(session, { what: name, waitMs: 0 }, () => rotateAll(session, subjects)),
-  );
+  return withLock(session, { what: name, waitMs: 0 }, () => rotateAll(session, subjects));
 }
 
 async function rotateAll({ ctx, out, journal }: Session, subjects: readonly Subject[]): Promise<number> {
@@ -51,6 +48,5 @@ function heartbeat(clock: Clock, tell: (text: string) => void): (text: string) =
 const args = ownArguments(import.meta);
 if (args) {
   const program = new Command('rotate').option('--what <what>', 'api-key, executor:ID, redis, dns-key or all');
-  const work = (): Promise<number> => rotateWhat(openSession(false), program.opts<{ what?: string }>().what);
-  void runProgram(program, args, work);
+  void runOperation(program, args, false, (session) => rotateWhat(session, program.opts<{ what?: string }>().what));
 }
