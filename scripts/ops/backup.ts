@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { recipientsOf, writeBackup } from '../../lib/operations/backup/backup-file.ts';
 import { Failure } from '../../lib/base/failure.ts';
+import { outFile } from '../../lib/base/out-path.ts';
 import { ownArguments } from '../entry.ts';
 import { runOperation } from '../operation.ts';
 import { dumpRedis } from '../../lib/operations/backup/redis-dump.ts';
@@ -16,7 +17,8 @@ export async function backup({ ctx, out, journal }: Session, file: string | unde
   const recipients = recipientsOf(settings);
   const takenAt = new Date(ctx.clock.now()).toISOString();
   const path = resolve(
-    file ?? join(RUNBOOK_FOLDER, settings.host, 'backups', `${takenAt.replaceAll(/[:.]/g, '-')}.redis.age`),
+    (file === undefined ? undefined : outFile(file)) ??
+      join(RUNBOOK_FOLDER, settings.host, 'backups', `${takenAt.replaceAll(/[:.]/g, '-')}.redis.age`),
   );
   const keys = await dumpRedis(ctx);
   if (keys.length === 0)

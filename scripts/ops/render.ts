@@ -8,6 +8,7 @@ import { BadInput } from '../../lib/base/failure.ts';
 import { fitAll } from '../../lib/deployment/release/fit-all.ts';
 import { YAML_1_1 } from '../../lib/deployment/release/fitted.ts';
 import { hasErrors, report } from '../../lib/operations/chart-report.ts';
+import { outFolder } from '../../lib/base/out-path.ts';
 import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 
@@ -19,6 +20,7 @@ const program = new Command('render')
 export async function render(out: string | undefined): Promise<number> {
   if (!out)
     throw new BadInput([{ about: 'OUT', message: 'is not given', remedy: 'name a folder: make render OUT=DIR' }]);
+  outFolder(out);
   const { releases } = await fitAll(process.env);
   await mkdir(out, { recursive: true });
   const write = async (name: string, text: string): Promise<void> => {

@@ -1,6 +1,7 @@
 /** Writes a page to hand over: criteria with evidence, what is deployed, changes, the last run, chart findings. `--out FILE`, `--json` */
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { outFile } from '../../lib/base/out-path.ts';
 import { ownArguments } from '../entry.ts';
 import { runOperation } from '../operation.ts';
 import { gatherReport } from '../../lib/operations/report/gather.ts';
@@ -21,12 +22,13 @@ export interface ReportFlags {
 /** Makes the report and keeps it. @returns the status that `make verify` would give */
 export async function report(session: Session, flags: ReportFlags): Promise<number> {
   const { ctx, out } = session;
+  const asked = flags.out === undefined ? undefined : outFile(flags.out);
   // Boxes every token, so that scrub knows it.
   readTokens(ctx.settings.tokensFile);
   const gathered = await gatherReport(session, STEPS, CRITERIA);
   const json = scrub(JSON.stringify(gathered, null, 2));
   const kept = keepReport(reportsFolder(ctx.settings.host), gathered.made, json);
-  const file = flags.out ?? `${kept}.html`;
+  const file = asked ?? `${kept}.html`;
   writeFileSync(file, scrub(await page(gathered)));
   if (flags.json) out.line(json);
   else out.line(`${file}: ${gathered.verdict}`);

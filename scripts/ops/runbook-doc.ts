@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { realRun } from '../../lib/base/command.ts';
 import { documentOf } from '../../lib/operations/document/document.ts';
 import { recordDeploy } from '../../lib/operations/document/record-deploy.ts';
+import { outFile } from '../../lib/base/out-path.ts';
 import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { scrub } from '../../lib/base/secret.ts';
@@ -24,9 +25,10 @@ export async function runbookDocument(settings: Settings): Promise<string> {
 
 /** @returns the exit status */
 export async function writeRunbookDocument({ out }: { out?: string }): Promise<number> {
+  const file = out === undefined ? undefined : outFile(out);
   const text = scrub(await runbookDocument(loadSettings()));
-  if (out === undefined) process.stdout.write(text);
-  else await writeFile(out, text);
+  if (file === undefined) process.stdout.write(text);
+  else await writeFile(file, text);
   return STATUS.done;
 }
 
