@@ -1,7 +1,8 @@
-/** What a step is: what it makes true, and its five small parts (docs/architecture.md, "A step"). */
+/** What a step is: what it makes true, and its six small parts (docs/architecture.md, "A step"). */
 import type { Context } from './context.ts';
 import { isNone, type Drift } from './clients/drift.ts';
 import { differenceLines } from './clients/field-differences.ts';
+import type { Target } from './base/target.ts';
 
 /** A step's number in the plan, such as 2.3. */
 export type StepId = `${number}.${number}`;
@@ -26,6 +27,50 @@ export type Part = 'record' | 'address' | 'certificates' | 'data' | 'cert-manage
 /** Why each part that is left alone is. */
 export type Retained = ReadonlyMap<Part, string>;
 
+/** Objects of the deployment in one namespace, found live by their labels, by Helm's annotations and by name. */
+export interface OwnedObjects {
+  target: Target;
+  /** Helm releases of the deployment there. */
+  releases?: readonly string[];
+  /** The part with which the namespace and all in it is retained. */
+  part?: Part;
+  /**
+   * Kind/name of what controllers make without a mark of whose it is, of what is applied outside all namespaces (label
+   * and name decide: another deployment bears the label too), and of what is retained with other parts: the first one.
+   */
+  named?: Readonly<Record<string, readonly Part[]>>;
+  /** Another namespace, in which the releases and `named` have Roles and Leases. */
+  alsoIn?: string;
+  /** How the names of the claims begin whose volumes are the deployment's. */
+  claims?: string;
+  /** True where probes make namespaces of their own. */
+  probes?: boolean;
+}
+
+/** Something of the deployment outside the clusters, as it is now. */
+export interface OwnedItem {
+  where: string;
+  kind: string;
+  name: string;
+  /** The part with which it is retained. */
+  part?: Part;
+  /** Why it always stays. */
+  kept?: string | undefined;
+}
+
+/** All that a step makes; removal and its inventory know nothing else. */
+export interface Owns {
+  objects?: readonly OwnedObjects[];
+  /** In Google Cloud, in the registry, on this machine. */
+  elsewhere?: () => Promise<readonly OwnedItem[]>;
+}
+
+/** What a removal leaves alone, and what all steps own in clusters: a namespace may hold objects of several. */
+export interface Removal {
+  retained: Retained;
+  owned: readonly (OwnedObjects & { step: StepId })[];
+}
+
 interface StepBase {
   id: StepId;
   /** What it makes true. */
@@ -45,10 +90,9 @@ export interface ChangeStep extends StepBase {
   apply: (ctx: Context) => Promise<void>;
   /** Proves the effect from outside; the evidence in words. @throws Failure */
   verify: (ctx: Context) => Promise<string>;
-  /** The inverse of apply, less what is retained; tolerant of what is already gone. */
-  undo: (ctx: Context, retained: Retained) => Promise<void>;
-  /** What undo leaves on purpose, and why. */
-  keeps?: string;
+  owns: (ctx: Context) => Owns;
+  /** The inverse of apply, less what is retained, tolerant of what is already gone; or why there is none. */
+  undo: ((ctx: Context, removal: Removal) => Promise<void>) | { none: string };
 }
 
 /** What a proof shows; a claim that does not hold is a Failure. */

@@ -1,7 +1,7 @@
 /** Plan step 1.0: the static IP is reserved and the A record points to it. */
 import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
 import { Failure } from '../lib/base/failure.ts';
-import { deploymentName } from '../lib/deployment/cluster/infrastructure.ts';
+import { deploymentName, inGoogleCloud } from '../lib/deployment/cluster/infrastructure.ts';
 import { balancerGone } from '../lib/deployment/cluster/load-balancer.ts';
 import { recordServed } from '../lib/deployment/dns/record-served.ts';
 import { runAlone } from './entry.ts';
@@ -51,7 +51,28 @@ export const step: ChangeStep = {
 
   verify: recordServed,
 
-  async undo(ctx, retained) {
+  owns: ({ google, settings }) => ({
+    elsewhere: async () => {
+      const { host, dnsZone, staticIpName } = settings;
+      const challenge = `_acme-challenge.${host}`;
+      const [address, record, text] = await Promise.all([
+        google.address(staticIpName),
+        google.record(dnsZone, `${host}.`, 'A'),
+        google.record(dnsZone, `${challenge}.`, 'TXT'),
+      ]);
+      const where = inGoogleCloud(settings);
+      const a = `${host} → ${record?.rrdatas.join(', ') ?? ''}`;
+      return [
+        ...(record ? [{ where, kind: 'A record', name: a, part: 'record' as const }] : []),
+        ...(text ? [{ where, kind: 'TXT record', name: challenge }] : []),
+        ...(address
+          ? [{ where, kind: 'Address', name: `${staticIpName} (${address.address})`, part: 'address' as const }]
+          : []),
+      ];
+    },
+  }),
+
+  async undo(ctx, { retained }) {
     const { google, gcloud, settings } = ctx;
     const { host, dnsZone, staticIpName, region } = settings;
     const drop = async (name: string, type: string): Promise<void> => {

@@ -8,12 +8,17 @@ import {
   valuesFile,
 } from '../lib/deployment/cluster/infrastructure.ts';
 import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
-import { placeOf } from '../lib/deployment/ownership/ownership.ts';
+import { placeAt } from '../lib/deployment/ownership/ownership.ts';
 import { webhookAnswers } from '../lib/deployment/certificates/cert-manager-webhook.ts';
 import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
 import { runAlone } from './entry.ts';
 
 const DEPLOYMENTS = ['cert-manager', 'cert-manager-webhook', 'cert-manager-cainjector'] as const;
+const MADE_BY_CERT_MANAGER = [
+  'Secret/cert-manager-webhook-ca',
+  'Lease/cert-manager-controller',
+  'Lease/cert-manager-cainjector-leader-election',
+];
 
 export const step: ChangeStep = {
   id: '1.1',
@@ -55,12 +60,24 @@ export const step: ChangeStep = {
 
   verify: webhookAnswers,
 
-  async undo(ctx, retained) {
-    if (retained.has('cert-manager')) return;
-    const place = placeOf(ctx.settings, 'cert-manager');
+  owns: ({ settings }) => ({
+    objects: [
+      {
+        target: { context: settings.gke.context, namespace: CERT_MANAGER_NAMESPACE },
+        releases: [CERT_MANAGER_RELEASE],
+        part: 'cert-manager',
+        named: Object.fromEntries(MADE_BY_CERT_MANAGER.map((name) => [name, ['cert-manager']])),
+        alsoIn: 'kube-system',
+      },
+    ],
+  }),
+
+  async undo(ctx, removal) {
+    if (removal.retained.has('cert-manager')) return;
+    const place = placeAt(removal, ctx.inGke(CERT_MANAGER_NAMESPACE).target);
     await ctx.helm(place.target).change`uninstall ${CERT_MANAGER_RELEASE} --ignore-not-found --wait --timeout 5m`;
     // The CRDs stay behind on purpose (values/cert-manager.yaml); nobody else needs them, or it would be retained.
-    await removeObjects(ctx, place, retained);
+    await removeObjects(ctx, place, removal.retained);
   },
 };
 

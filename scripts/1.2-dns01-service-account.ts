@@ -11,6 +11,7 @@ import {
   DNS01_SECRET,
   dns01Email,
   ensureNamespace,
+  inGoogleCloud,
 } from '../lib/deployment/cluster/infrastructure.ts';
 import { runAlone } from './entry.ts';
 
@@ -62,7 +63,27 @@ export const step: ChangeStep = {
     return key ? keyLetIn(ctx, key) : `${dns01Email(ctx.settings)} has ${DNS01_ROLE}; step 2.6 proves the rest`;
   },
 
-  async undo(ctx, retained) {
+  owns: ({ google, settings }) => ({
+    objects: [
+      {
+        target: { context: settings.gke.context, namespace: CERT_MANAGER_NAMESPACE },
+        named: { [`Secret/${DNS01_SECRET.name}`]: ['issuers'] },
+      },
+    ],
+    elsewhere: async () => {
+      const email = dns01Email(settings);
+      const [account, bindings] = await Promise.all([google.serviceAccount(email), google.bindings()]);
+      const ours = account?.description === deploymentName(settings);
+      const kept = ours ? undefined : 'another deployment made it (its description says so)';
+      const item = { where: inGoogleCloud(settings), part: 'issuers' } as const;
+      return [
+        ...(account ? [{ ...item, kind: 'Service account', name: email, kept }] : []),
+        ...dns01Members(settings, bindings, ours).map((name) => ({ ...item, kind: 'IAM binding', name })),
+      ];
+    },
+  }),
+
+  async undo(ctx, { retained }) {
     if (retained.has('issuers')) return;
     const { google, gcloud, settings } = ctx;
     const email = dns01Email(settings);

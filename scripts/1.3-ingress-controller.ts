@@ -3,10 +3,10 @@ import { absent, checkOf, type ChangeStep, type Check } from '../lib/step.ts';
 import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { drift } from '../lib/clients/drift.ts';
 import { Failure } from '../lib/base/failure.ts';
-import { INGRESS_CLASS, INGRESS_NAMESPACE } from '../lib/deployment/cluster/infrastructure.ts';
+import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects } from '../lib/deployment/cluster/infrastructure.ts';
 import { controllerObjects, existingController } from '../lib/deployment/cluster/ingress-controller.ts';
 import { waitForBalancer } from '../lib/deployment/cluster/load-balancer.ts';
-import { placeOf } from '../lib/deployment/ownership/ownership.ts';
+import { id, placeAt } from '../lib/deployment/ownership/ownership.ts';
 import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
 import { waitFor } from '../lib/base/wait.ts';
 import { runAlone } from './entry.ts';
@@ -67,11 +67,25 @@ export const step: ChangeStep = {
     );
   },
 
-  async undo(ctx, retained) {
-    if (ctx.settings.ingressController === 'existing' || retained.has('ingress')) return;
+  owns: ({ settings }) => ({
+    objects: [
+      {
+        target: { context: settings.gke.context, namespace: INGRESS_NAMESPACE },
+        part: 'ingress',
+        named: Object.fromEntries(
+          ingressObjects(settings, '')
+            .filter((o) => o.metadata.namespace === undefined)
+            .map((o) => [id(o), ['ingress']]),
+        ),
+      },
+    ],
+  }),
+
+  async undo(ctx, removal) {
+    if (ctx.settings.ingressController === 'existing' || removal.retained.has('ingress')) return;
     // The Service first: its load balancer must be gone before its address can be released.
     await ctx.inGke(INGRESS_NAMESPACE).delete('Service', 'traefik', 300_000);
-    await removeObjects(ctx, placeOf(ctx.settings, 'ingress'), retained);
+    await removeObjects(ctx, placeAt(removal, ctx.inGke(INGRESS_NAMESPACE).target), removal.retained);
   },
 };
 

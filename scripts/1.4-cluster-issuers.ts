@@ -76,7 +76,22 @@ export const step: ChangeStep = {
     return `${ISSUERS.map((i) => ISSUER_NAMES[i]).join(' and ')} are registered with their ACME servers`;
   },
 
-  async undo(ctx, retained) {
+  owns: ({ settings }) => ({
+    objects: [
+      {
+        target: { context: settings.gke.context, namespace: CERT_MANAGER_NAMESPACE },
+        named: Object.fromEntries(
+          Object.values(ISSUER_NAMES).flatMap((name) => [
+            [`ClusterIssuer/${name}`, ['issuers']],
+            // Its ACME account's key, by cert-manager.
+            [`Secret/${name}`, ['issuers', 'certificates']],
+          ]),
+        ),
+      },
+    ],
+  }),
+
+  async undo(ctx, { retained }) {
     if (retained.has('issuers')) return;
     const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
     for (const issuer of ISSUERS) {

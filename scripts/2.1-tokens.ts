@@ -1,4 +1,5 @@
 /** Plan step 2.1: every token is generated once, kept in TOKENS_FILE, and restored from the cluster while a copy lives. */
+import { existsSync } from 'node:fs';
 import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { isKept, tokensInClusters } from '../lib/deployment/kubently/live-tokens.ts';
 import {
@@ -55,8 +56,23 @@ export const step: ChangeStep = {
       : Promise.reject(new Error(`the file lacks ${missing.join(', ')}`));
   },
 
-  keeps: "TOKENS_FILE is the operator's",
-  undo: () => Promise.resolve(),
+  owns: ({ settings: { tokensFile } }) => ({
+    elsewhere: () =>
+      Promise.resolve(
+        existsSync(tokensFile)
+          ? [
+              {
+                where: 'this machine',
+                kind: 'File',
+                name: tokensFile,
+                kept: 'the tokens are yours: the next deploy uses them again, or remove the file',
+              },
+            ]
+          : [],
+      ),
+  }),
+
+  undo: { none: "TOKENS_FILE is the operator's" },
 };
 
 void runAlone(import.meta);

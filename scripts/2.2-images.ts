@@ -60,8 +60,19 @@ export const step: ChangeStep = {
     return `tag ${commit.short}: api ${digests[0] ?? ''}, executor ${digests[1] ?? ''}`;
   },
 
-  keeps: 'pushed images: a registry has no undo, and other deployments may run them',
-  undo: () => Promise.resolve(),
+  owns: ({ settings: { images } }) => ({
+    elsewhere: () =>
+      Promise.resolve([
+        {
+          where: images.registry.split('/')[0] ?? '',
+          kind: 'Image',
+          name: IMAGES.map((i) => `${images.registry}/${i}`).join(', '),
+          kept: 'what was pushed there stays: other deployments may run it',
+        },
+      ]),
+  }),
+
+  undo: { none: 'pushed images stay: a registry has no undo, and other deployments may run them' },
 };
 
 async function published(ctx: Context, tag: string) {

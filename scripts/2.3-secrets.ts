@@ -3,7 +3,7 @@ import { absent, differs, done, unknownBefore, type ChangeStep } from '../lib/st
 import { gkeSecrets } from '../lib/deployment/kubently/secrets.ts';
 import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { newNamespace } from '../lib/deployment/cluster/infrastructure.ts';
-import { placeOf } from '../lib/deployment/ownership/ownership.ts';
+import { placeAt } from '../lib/deployment/ownership/ownership.ts';
 import { readTokens, tokenNames } from '../lib/deployment/kubently/tokens.ts';
 import type { Context } from '../lib/context.ts';
 import type { KubeObject } from '../lib/base/kubernetes.ts';
@@ -55,8 +55,10 @@ export const step: ChangeStep = {
     return found.reason;
   },
 
-  async undo(ctx, retained) {
-    await removeObjects(ctx, placeOf(ctx.settings, 'release'), retained);
+  owns: ({ settings }) => ({ objects: [{ target: settings.gke }] }),
+
+  async undo(ctx, removal) {
+    await removeObjects(ctx, placeAt(removal, ctx.settings.gke), removal.retained);
   },
 };
 

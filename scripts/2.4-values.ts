@@ -1,7 +1,7 @@
 /** Plan step 2.4: the values of the GKE release, fitted to the checkout's chart and proven complete. */
 import { absent, done, type ChangeStep } from '../lib/step.ts';
 import { count } from '../lib/base/failure.ts';
-import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/deployment/release/fitted.ts';
+import { fitAndKeep, fitted, forgetFit, keptFit, ownedFits, valuesPath } from '../lib/deployment/release/fitted.ts';
 import { gkeRelease } from '../lib/deployment/release/release.ts';
 import { runAlone } from './entry.ts';
 
@@ -28,6 +28,8 @@ export const step: ChangeStep = {
     const { findings } = await fitted(ctx, targeted);
     return `${valuesPath(ctx, targeted)}: complete, ${count(findings.length, 'warning')} (make lint-chart)`;
   },
+
+  owns: ({ settings }) => ({ elsewhere: () => Promise.resolve(ownedFits(settings, [settings.gkeClusterId])) }),
 
   async undo(ctx) {
     await forgetFit(ctx, ctx.settings.gkeClusterId);

@@ -57,6 +57,10 @@ export const step: ChangeStep = {
     );
   },
 
+  owns: ({ settings: { gke, release } }) => ({
+    objects: [{ target: gke, releases: [release], claims: 'redis-data-' }],
+  }),
+
   async undo(ctx) {
     await ctx.helm(ctx.settings.gke).change`uninstall ${ctx.settings.release} --ignore-not-found --wait --timeout 5m`;
   },

@@ -60,7 +60,11 @@ export const step: ChangeStep = {
     return `${evidence}; http answers ${redirect.status} to https`;
   },
 
-  async undo(ctx, retained) {
+  owns: ({ settings }) => ({
+    objects: [{ target: settings.gke, named: { [`Secret/${TLS_SECRET}`]: ['certificates'] } }],
+  }),
+
+  async undo(ctx, { retained }) {
     const kube = ctx.kube(ctx.settings.gke);
     await kube.delete('Certificate.cert-manager.io', TLS_SECRET);
     await noChallenges(ctx);

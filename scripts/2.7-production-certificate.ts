@@ -26,8 +26,9 @@ export const step: ChangeStep = {
 
   verify: servedAsIssued,
 
-  keeps: 'the Certificate, which the undo of 2.6 removes',
-  undo: () => Promise.resolve(),
+  owns: () => ({}),
+
+  undo: { none: 'the Certificate goes with 2.6' },
 };
 
 void runAlone(import.meta);

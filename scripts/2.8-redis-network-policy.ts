@@ -52,6 +52,8 @@ export const step: ChangeStep = {
     return `${names.join(', ')}: they select ${selected.flat().join(', ')}; make verify probes them`;
   },
 
+  owns: ({ settings }) => ({ objects: [{ target: settings.gke, probes: true }] }),
+
   async undo(ctx) {
     const kube = ctx.kube(ctx.settings.gke);
     for (const name of policyNames(ctx.settings.release)) await kube.delete(KIND, name);

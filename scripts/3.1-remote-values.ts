@@ -2,7 +2,7 @@
 import pLimit from 'p-limit';
 import { absent, done, type ChangeStep } from '../lib/step.ts';
 import type { Context } from '../lib/context.ts';
-import { fitAndKeep, fitted, forgetFit, keptFit, valuesPath } from '../lib/deployment/release/fitted.ts';
+import { fitAndKeep, fitted, forgetFit, keptFit, ownedFits, valuesPath } from '../lib/deployment/release/fitted.ts';
 import { remoteRelease } from '../lib/deployment/release/release.ts';
 import type { TargetedRelease } from '../lib/deployment/release/targeted-release.ts';
 import { runAlone } from './entry.ts';
@@ -39,6 +39,16 @@ export const step: ChangeStep = {
     await Promise.all(all.map((p) => fitted(ctx, p)));
     return all.map((p) => valuesPath(ctx, p)).join(', ');
   },
+
+  owns: ({ settings }) => ({
+    elsewhere: () =>
+      Promise.resolve(
+        ownedFits(
+          settings,
+          settings.remotes.map((r) => r.id),
+        ),
+      ),
+  }),
 
   async undo(ctx) {
     for (const { id } of ctx.settings.remotes) await forgetFit(ctx, id);

@@ -1,7 +1,7 @@
 /** Plan step 3.2: every remote executor is registered, runs, and is connected. */
 import pLimit from 'p-limit';
 import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
-import { places } from '../lib/deployment/ownership/ownership.ts';
+import { placesOf } from '../lib/deployment/ownership/ownership.ts';
 import {
   checkRemote,
   registrations,
@@ -53,7 +53,9 @@ export const step: ChangeStep = {
     return evidence.join('; ');
   },
 
-  async undo(ctx, retained) {
+  owns: ({ settings: { remotes } }) => ({ objects: remotes.map((r) => ({ target: r, releases: [r.release] })) }),
+
+  async undo(ctx, { owned, retained }) {
     const { settings } = ctx;
     const ended = await Promise.allSettled(
       settings.remotes.map((remote) =>
@@ -63,7 +65,7 @@ export const step: ChangeStep = {
         }),
       ),
     );
-    const remotePlaces = places(settings).filter((p) => p.part === 'remote');
+    const remotePlaces = placesOf(owned).filter((p) => p.step === step.id);
     const cleared = await Promise.allSettled(remotePlaces.map((p) => atOnce(() => removeObjects(ctx, p, retained))));
     const failed = [...ended, ...cleared].find((e) => e.status === 'rejected');
     if (failed) throw failed.reason;

@@ -17,6 +17,8 @@ export type State =
   | 'unchanged'
   | 'proven'
   | 'removed'
+  /** It has no undo, on purpose. */
+  | 'kept'
   /** Nothing failed, but it could not be shown. */
   | 'unproven'
   /** Ended badly: by itself, or because a step that it needs did. */
@@ -42,6 +44,7 @@ export const ENDED: ReadonlySet<State> = new Set([
   'proven',
   'unproven',
   'removed',
+  'kept',
   'failed',
   'blocked',
   'stopped',

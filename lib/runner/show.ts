@@ -52,6 +52,7 @@ export function mark(state: State, chalk: ChalkInstance): string {
     case 'unchanged':
     case 'proven':
     case 'removed':
+    case 'kept':
       return chalk.green('✓');
     case 'unproven':
       return chalk.yellow('?');

@@ -10,10 +10,11 @@ import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import type { Progress } from '../../lib/runner/run.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { elapsed, watch } from '../../lib/runner/show.ts';
+import { ownedBy } from '../../lib/deployment/ownership/ownership.ts';
 import { retainedBy } from '../../lib/deployment/ownership/retained.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { STEPS } from '../steps.ts';
-import { KEEPABLE, type Keep } from '../../lib/step.ts';
+import { KEEPABLE, type Keep, type Removal } from '../../lib/step.ts';
 
 const program = new Command('remove')
   .description(
@@ -25,8 +26,8 @@ const program = new Command('remove')
 /** Removes what the deployment has, less what is kept. @returns 0 when only kept things are left, 1 when something could not be removed */
 export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: string | undefined): Promise<number> {
   const { ctx, out, journal } = session;
-  const retained = await retainedBy(ctx, keep);
-  const before = await inventory(ctx, retained);
+  const removal: Removal = { retained: await retainedBy(ctx, keep), owned: ownedBy(STEPS, ctx) };
+  const before = await inventory(STEPS, ctx, removal);
   const kept = before.filter((i) => i.kept !== undefined);
   const goes = before.filter((i) => i.kept === undefined);
   const show = (title: string, items: readonly Item[], lines = leftLines): void => {
@@ -46,13 +47,13 @@ export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: str
   const watcher = await watch(out);
   const steps = STEPS.filter((s) => s.kind === 'change');
   const rows = await withLock(session, { what: 'remove', waitMs: 0 }, () =>
-    undoSteps(steps, ctx, retained, journal, watcher),
+    undoSteps(steps, ctx, removal, journal, watcher),
   );
   watcher.stop();
   for (const r of rows)
     if (r.state === 'failed') out.line(`\n${out.chalk.red('✗')} ${r.id} ${r.title}\n${explain(r.error)}`);
 
-  const left = await inventory(ctx, retained);
+  const left = await inventory(STEPS, ctx, removal);
   const stuck = left.filter((i) => i.kept === undefined).map((i) => ({ ...i, stuck: i.stuck ?? because(rows, i) }));
   out.line('');
   show(

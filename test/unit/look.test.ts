@@ -29,6 +29,7 @@ const change = (id: StepId, check: () => Promise<Check>, needs: StepId[] = []): 
   check,
   apply: () => Promise.reject(new Error('a look must not apply')),
   verify: () => Promise.reject(new Error('a look must not verify')),
+  owns: () => ({}),
   undo: () => Promise.reject(new Error('a look must not undo')),
 });
 const says = (check: Check) => () => Promise.resolve(check);

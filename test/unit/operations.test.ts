@@ -57,6 +57,7 @@ function change(id: ChangeStep['id'], found: Check, more: Partial<ChangeStep> = 
     check: () => Promise.resolve(found),
     apply,
     verify,
+    owns: () => ({}),
     undo: apply,
     ...more,
   };

@@ -5,7 +5,9 @@ import { removeObjects } from '../../lib/deployment/ownership/remove-objects.ts'
 import type { Context } from '../../lib/context.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { inventory, itemLines, leftLines } from '../../lib/operations/removal/inventory.ts';
-import { placeOf } from '../../lib/deployment/ownership/ownership.ts';
+import { ownedBy, placeAt } from '../../lib/deployment/ownership/ownership.ts';
+import { removalOf } from './undo.ts';
+import { STEPS } from '../../scripts/steps.ts';
 import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import { retainedBy } from '../../lib/deployment/ownership/retained.ts';
@@ -197,7 +199,9 @@ test('another Certificate keeps cert-manager, and by its issuer all that the iss
     'cert-manager': 'Certificate other/theirs needs it',
     issuers: 'Certificate other/theirs is issued by them',
   });
-  const kept = (await inventory(ctx, retained)).filter((i) => i.kept !== undefined).map((i) => `${i.kind} ${i.name}`);
+  const kept = (await inventory(STEPS, ctx, removalOf(ctx, retained)))
+    .filter((i) => i.kept !== undefined)
+    .map((i) => `${i.kind} ${i.name}`);
   expect(kept).toEqual(
     expect.arrayContaining([
       `Service account ${EMAIL}`,
@@ -206,7 +210,9 @@ test('another Certificate keeps cert-manager, and by its issuer all that the iss
       'CustomResourceDefinition certificates.cert-manager.io',
     ]),
   );
-  expect(leftLines(await inventory(ctx, retained)).join('\n')).toContain('Certificate other/theirs needs it');
+  expect(leftLines(await inventory(STEPS, ctx, removalOf(ctx, retained))).join('\n')).toContain(
+    'Certificate other/theirs needs it',
+  );
 });
 
 test('a cert-manager that was there before stays; the runbook’s issuers and account go', async () => {
@@ -243,12 +249,14 @@ test('an address that somebody else reserved and a record that points elsewhere 
 test('a namespace that holds something of others stays, and only the deployment’s own goes out of it', async () => {
   gke.objects.push(object('ConfigMap', 'theirs', 'kubently'));
   const { outside, ctx } = await make();
-  const place = placeOf(ctx.settings, 'release');
+  const place = placeAt(removalOf(ctx), ctx.settings.gke);
   await removeObjects(ctx, place, new Map());
   expect(outside.changes.some((c) => c.includes('Namespace/'))).toBe(false);
   const left = gke.objects.filter((o) => o.metadata.namespace === 'kubently').map((o) => o.metadata.name);
   expect(left).toEqual(['kubently-api-x', 'kube-root-ca.crt', 'theirs']);
-  const item = (await inventory(ctx, new Map())).find((i) => i.kind === 'Namespace' && i.name === 'kubently');
+  const item = (await inventory(STEPS, ctx, removalOf(ctx))).find(
+    (i) => i.kind === 'Namespace' && i.name === 'kubently',
+  );
   expect(item?.kept).toBe('it holds ConfigMap/theirs, which the runbook did not make');
 });
 
@@ -281,9 +289,55 @@ test('a grant of an account that is gone is taken away; a live account of others
   expect(google.bindings).toEqual([{ role: 'roles/dns.admin', members: [`serviceAccount:${EMAIL}`] }]);
 });
 
+test('a new step’s objects in a new namespace, and what it has elsewhere, are found and removed by its owns alone', async () => {
+  const target = { context: 'gke-context', namespace: 'observability' };
+  gke.objects.push(
+    object('Namespace', 'observability', undefined, { labels: OURS }),
+    object('ConfigMap', 'dashboards', 'observability', { labels: OURS }),
+    object('Secret', 'made-by-its-controller', 'observability'),
+    object('ClusterRole', 'dashboards', undefined, { labels: OURS }),
+  );
+  const added: ChangeStep = {
+    ...steps([])('5.0'),
+    owns: () => ({
+      objects: [{ target, named: { 'Secret/made-by-its-controller': [], 'ClusterRole/dashboards': [] } }],
+      elsewhere: () => Promise.resolve([{ where: 'a bucket', kind: 'Object', name: 'dump' }]),
+    }),
+    undo: (ctx, removal) => removeObjects(ctx, placeAt(removal, target), removal.retained),
+  };
+  const { ctx } = await make();
+  const all = [...STEPS, added];
+  const removal = { retained: new Map(), owned: ownedBy(all, ctx) };
+  const found = (await inventory(all, ctx, removal)).filter((i) => i.step === '5.0');
+  expect(found.map((i) => `${i.where}: ${i.kind} ${i.name}`)).toEqual([
+    'GKE cluster, observability: ConfigMap dashboards',
+    'GKE cluster, observability: Secret made-by-its-controller',
+    'GKE cluster, observability: ClusterRole dashboards',
+    'GKE cluster, observability: Namespace observability',
+    'a bucket: Object dump',
+  ]);
+  expect(found.filter((i) => i.kept !== undefined)).toEqual([]);
+  await undoSteps([added], ctx, removal, () => undefined, { changed: () => undefined });
+  expect((await inventory(all, ctx, removal)).filter((i) => i.step === '5.0').map((i) => i.kind)).toEqual(['Object']);
+});
+
+test('a step without an undo says why, and is kept', async () => {
+  const kept: ChangeStep = { ...steps([])('2.9'), undo: { none: 'it is the operator’s' } };
+  const [row] = await undoSteps(
+    [kept],
+    contextOf(fakeOutside({})),
+    { retained: new Map(), owned: [] },
+    () => undefined,
+    {
+      changed: () => undefined,
+    },
+  );
+  expect([row?.state, row?.note]).toEqual(['kept', 'it is the operator’s']);
+});
+
 test('what is left is grouped by place and kind', async () => {
   const { ctx } = await make();
-  expect(itemLines(await inventory(ctx, new Map()))).toEqual(
+  expect(itemLines(await inventory(STEPS, ctx, removalOf(ctx)))).toEqual(
     expect.arrayContaining([
       '  GKE cluster, kubently',
       expect.stringMatching(/^ {4}Secret +kubently-api-keys, kubently-api-tls$/),
@@ -301,6 +355,7 @@ function steps(log: string[], failing: readonly StepId[] = []) {
     check: () => Promise.resolve(absent('')),
     apply: () => Promise.resolve(),
     verify: () => Promise.resolve(''),
+    owns: () => ({}),
     undo: () => {
       log.push(id);
       return failing.includes(id) ? Promise.reject(new Failure({ what: `${id} will not go` })) : Promise.resolve();
@@ -309,7 +364,7 @@ function steps(log: string[], failing: readonly StepId[] = []) {
 }
 
 async function undo(all: ChangeStep[]) {
-  const rows = await undoSteps(all, contextOf(fakeOutside({})), new Map(), () => undefined, {
+  const rows = await undoSteps(all, contextOf(fakeOutside({})), { retained: new Map(), owned: [] }, () => undefined, {
     changed: () => undefined,
   });
   return Object.fromEntries(rows.map((r) => [r.id, r.state]));

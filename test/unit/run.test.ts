@@ -33,6 +33,7 @@ function plan() {
       check: () => called('check').then(() => more.found ?? absent('not there')),
       apply: () => called('apply'),
       verify: () => called('verify').then(() => `evidence ${id}`),
+      owns: () => ({}),
       undo: () => called('undo'),
       ...more,
     };

@@ -68,6 +68,7 @@ test('a stopped run: the step in work is stopped, what needs it is blocked, what
     check: () => Promise.resolve(absent('')),
     apply: () => Promise.resolve(),
     verify,
+    owns: () => ({}),
     undo: () => Promise.resolve(),
   });
   const steps = [

@@ -32,6 +32,11 @@ export function deploymentName(settings: Pick<Settings, 'host'>): string {
   return `kubently-runbook ${settings.host}`;
 }
 
+/** Where an inventory says that something is. */
+export function inGoogleCloud({ project }: Pick<Settings, 'project'>): string {
+  return `Google Cloud, project ${project}`;
+}
+
 /** The text of a file in values/, with ${NAME} filled in. @throws Error on a name that is not given */
 function valuesText(file: string, fill: Readonly<Record<string, string>>): string {
   return readFileSync(join(import.meta.dirname, '..', '..', '..', 'values', file), 'utf8').replace(

@@ -1,27 +1,21 @@
 /** What in the clusters is the deployment's own, by the marks that live objects carry: labels, Helm's annotations, names of what controllers made for it. */
-import { STEP } from '../../base/plan-steps.ts';
-import type { Context } from '../../context.ts';
-import {
-  CERT_MANAGER_NAMESPACE,
-  CERT_MANAGER_RELEASE,
-  INGRESS_NAMESPACE,
-  ingressObjects,
-  ISSUER_NAMES,
-} from '../cluster/infrastructure.ts';
 import { FIELD_MANAGER } from '../../clients/kubectl.ts';
-import type { Settings } from '../../settings/settings.ts';
-import type { StepId } from '../../step.ts';
+import type { Context } from '../../context.ts';
+import { byId, type Part, type Removal, type Step, type StepId } from '../../step.ts';
 import type { Target } from '../../base/target.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
-import { TLS_SECRET } from '../../chart/secret-names.ts';
 
-/** A namespace in which the deployment has objects, and the step whose undo clears it. */
+/** A namespace in which the deployment has objects: what all its steps own there, as one. */
 export interface Place {
-  part: 'release' | 'remote' | 'cert-manager' | 'ingress';
+  /** The first of the steps: its undo clears the namespace. */
   step: StepId;
   target: Target;
-  /** Helm releases of the deployment in it. */
-  releases: string[];
+  part: Part | undefined;
+  releases: readonly string[];
+  named: ReadonlyMap<string, { step: StepId; parts: readonly Part[] }>;
+  alsoIn: readonly string[];
+  claims: readonly string[];
+  probes: boolean;
 }
 
 export interface Owned {
@@ -40,57 +34,42 @@ const RUNBOOKS = new Set([FIELD_MANAGER, `${FIELD_MANAGER}-probe`]);
 /** What every namespace has. */
 const OF_THE_CLUSTER = new Set(['ConfigMap/kube-root-ca.crt', 'ServiceAccount/default']);
 
-/** What controllers made for the deployment without a mark of whose it is. */
-const BY_NAME: Record<Place['part'], ReadonlySet<string>> = {
-  release: new Set([`Secret/${TLS_SECRET}`]),
-  remote: new Set(),
-  ingress: new Set(),
-  'cert-manager': new Set([
-    ...Object.values(ISSUER_NAMES).map((name) => `Secret/${name}`),
-    'Secret/cert-manager-webhook-ca',
-    'Lease/cert-manager-controller',
-    'Lease/cert-manager-cainjector-leader-election',
-  ]),
-};
-
-/** What the runbook applies outside all namespaces, by part. */
-const CLUSTER_SCOPED: Record<Place['part'], () => ReadonlySet<string>> = {
-  release: () => new Set(),
-  remote: () => new Set(),
-  ingress: () =>
-    new Set(
-      ingressObjects({ staticIpName: '', hstsIncludeSubdomains: false }, '')
-        .filter((o) => o.metadata.namespace === undefined)
-        .map(id),
-    ),
-  'cert-manager': () => new Set(Object.values(ISSUER_NAMES).map((name) => `ClusterIssuer/${name}`)),
-};
-
-/** All places of a deployment; remotes that share a namespace are one. */
-export function places({ gke, release, remotes }: Pick<Settings, 'gke' | 'release' | 'remotes'>): Place[] {
-  const inGke = (namespace: string): Target => ({ context: gke.context, namespace });
-  const all: Place[] = [
-    { part: 'release', step: STEP.secrets, target: gke, releases: [release] },
-    {
-      part: 'cert-manager',
-      step: STEP.certManager,
-      target: inGke(CERT_MANAGER_NAMESPACE),
-      releases: [CERT_MANAGER_RELEASE],
-    },
-    { part: 'ingress', step: STEP.ingressController, target: inGke(INGRESS_NAMESPACE), releases: [] },
-  ];
-  for (const { context, namespace, release: name } of remotes) {
-    const known = all.find((p) => p.target.context === context && p.target.namespace === namespace);
-    if (known) known.releases.push(name);
-    else all.push({ part: 'remote', step: STEP.remoteRelease, target: { context, namespace }, releases: [name] });
-  }
-  return all;
+/** What the steps own in clusters, in the plan's order. */
+export function ownedBy(steps: readonly Step[], ctx: Context): Removal['owned'] {
+  return [...steps]
+    .sort(byId)
+    .flatMap((s) => (s.kind === 'change' ? (s.owns(ctx).objects ?? []).map((o) => ({ ...o, step: s.id })) : []));
 }
 
-/** The place of a part in the GKE cluster. */
-export function placeOf(settings: Settings, part: Exclude<Place['part'], 'remote'>): Place {
-  const found = places(settings).find((p) => p.part === part);
-  if (!found) throw new Error(`no place ${part}`);
+/** The namespaces of what is owned; steps and remote clusters that share one are one place. */
+export function placesOf(owned: Removal['owned']): Place[] {
+  const byTarget = Map.groupBy(owned, ({ target: { context, namespace } }) => `${context} ${namespace}`);
+  return [...byTarget.values()].flatMap((same): Place[] => {
+    const [first] = same;
+    if (!first) return [];
+    return [
+      {
+        step: first.step,
+        target: { context: first.target.context, namespace: first.target.namespace },
+        part: same.find((o) => o.part)?.part,
+        releases: same.flatMap((o) => o.releases ?? []),
+        named: new Map(
+          same.flatMap((o) =>
+            Object.entries(o.named ?? {}).map(([name, parts]) => [name, { step: o.step, parts }] as const),
+          ),
+        ),
+        alsoIn: same.flatMap((o) => o.alsoIn ?? []),
+        claims: same.flatMap((o) => o.claims ?? []),
+        probes: same.some((o) => o.probes),
+      },
+    ];
+  });
+}
+
+/** The place of a namespace. @throws Error where no step owns anything there */
+export function placeAt({ owned }: Pick<Removal, 'owned'>, { context, namespace }: Target): Place {
+  const found = placesOf(owned).find((p) => p.target.context === context && p.target.namespace === namespace);
+  if (!found) throw new Error(`no step owns anything in namespace ${namespace} of ${context}`);
   return found;
 }
 
@@ -110,15 +89,17 @@ export async function owned(
   clusterWide: Promise<KubeObject[]> = ctx.kube(place.target).everything('cluster'),
 ): Promise<Owned> {
   const kube = ctx.kube(place.target);
-  const [namespace, inNamespace, outside, inSystem] = await Promise.all([
+  const [namespace, inNamespace, outside, also] = await Promise.all([
     kube.get('Namespace', place.target.namespace),
     kube.everything('namespace'),
     clusterWide,
-    place.part === 'cert-manager'
-      ? ctx
-          .inGke('kube-system')
-          .list('Role.rbac.authorization.k8s.io,RoleBinding.rbac.authorization.k8s.io,Lease.coordination.k8s.io')
-      : [],
+    Promise.all(
+      place.alsoIn.map((namespace) =>
+        ctx
+          .kube({ context: place.target.context, namespace })
+          .list('Role.rbac.authorization.k8s.io,RoleBinding.rbac.authorization.k8s.io,Lease.coordination.k8s.io'),
+      ),
+    ),
   ]);
   const candidates = namespace ? inNamespace.filter((o) => !isDerived(o)) : [];
   return {
@@ -127,7 +108,7 @@ export async function owned(
     foreign: candidates.filter((o) => !isOurs(o, place)),
     beside: [
       ...outside.filter((o) => isBeside(o, place)),
-      ...inSystem.filter((o) => isHelms(o, place) || BY_NAME[place.part].has(id(o))),
+      ...also.flat().filter((o) => isHelms(o, place) || place.named.has(id(o))),
     ],
   };
 }
@@ -139,7 +120,7 @@ export function id({ kind, metadata }: KubeObject): string {
 
 function isOurs(o: KubeObject, place: Place): boolean {
   const { labels = {} } = o.metadata;
-  if (RUNBOOKS.has(labels[MANAGED_BY] ?? '') || isHelms(o, place) || BY_NAME[place.part].has(id(o))) return true;
+  if (RUNBOOKS.has(labels[MANAGED_BY] ?? '') || isHelms(o, place) || place.named.has(id(o))) return true;
   if (o['type'] === 'helm.sh/release.v1') return place.releases.includes(labels['name'] ?? '');
   return o.kind === 'PersistentVolumeClaim' && place.releases.includes(labels['app.kubernetes.io/instance'] ?? '');
 }
@@ -157,15 +138,13 @@ function isBeside(o: KubeObject, place: Place): boolean {
   if (o.kind === 'PersistentVolume') {
     const { claimRef } = o['spec'] as { claimRef?: { namespace: string; name: string } };
     return (
-      place.part === 'release' &&
-      claimRef?.namespace === place.target.namespace &&
-      claimRef.name.startsWith('redis-data-')
+      claimRef?.namespace === place.target.namespace && place.claims.some((begin) => claimRef.name.startsWith(begin))
     );
   }
   const by = o.metadata.labels?.[MANAGED_BY];
-  if (o.kind === 'Namespace') return place.part === 'release' && by === `${FIELD_MANAGER}-probe`;
+  if (o.kind === 'Namespace') return place.probes && by === `${FIELD_MANAGER}-probe`;
   // By its label and its name: another deployment in the cluster has the label too.
-  return by === FIELD_MANAGER && CLUSTER_SCOPED[place.part]().has(id(o));
+  return by === FIELD_MANAGER && place.named.has(id(o));
 }
 
 /** Made by a controller for another object, or by the cluster for every namespace. */

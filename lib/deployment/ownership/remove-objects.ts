@@ -21,14 +21,14 @@ export function namespaceKept(
     const more = foreign.length > 1 ? ` and ${foreign.length - 1} more` : '';
     return `it holds ${id(other)}${more}, which the runbook did not make`;
   }
-  const kept = inside.find((o) => keptBecause(o, place.part, retained));
+  const kept = inside.find((o) => keptBecause(o, place, retained));
   return kept && `it holds ${id(kept)}`;
 }
 
 /** Deletes what is the deployment's own in and beside the namespace, less what is retained. Tolerant of what is gone. */
 export async function removeObjects(ctx: Context, place: Place, retained: Retained): Promise<void> {
   const found = await owned(ctx, place);
-  const goes = (o: KubeObject): boolean => keptBecause(o, place.part, retained) === undefined;
+  const goes = (o: KubeObject): boolean => keptBecause(o, place, retained) === undefined;
   const remove = (o: KubeObject): Promise<void> =>
     ctx
       .kube({ context: place.target.context, namespace: o.metadata.namespace ?? place.target.namespace })

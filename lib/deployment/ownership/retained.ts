@@ -3,7 +3,6 @@ import type { Context } from '../../context.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   deploymentName,
-  DNS01_SECRET,
   INGRESS_CLASS,
   INGRESS_NAMESPACE,
   ISSUER_NAMES,
@@ -74,7 +73,11 @@ async function retainIngress(ctx: Context, retain: Retain): Promise<void> {
 }
 
 /** An address that was not reserved by this deployment or stays in use, and a record that points elsewhere. */
-async function retainAddress({ google, settings }: Context, retained: Retained, retain: Retain): Promise<void> {
+async function retainAddress(
+  { google, settings }: Context,
+  retained: Map<Part, string>,
+  retain: Retain,
+): Promise<void> {
   const [address, record] = await Promise.all([
     google.address(settings.staticIpName),
     google.record(settings.dnsZone, `${settings.host}.`, 'A'),
@@ -88,25 +91,17 @@ async function retainAddress({ google, settings }: Context, retained: Retained, 
   const controller = retained.get('ingress');
   if (address?.status === 'IN_USE' && controller)
     retain('address', `the ingress controller stays at it: ${controller}`);
+  const why = retained.get('address');
+  if (why !== undefined && address && address.status !== 'IN_USE')
+    retained.set('address', `${why} (it costs money while nothing uses it)`);
 }
 
 /** Why this object of the deployment is kept; undefined: it goes. */
-export function keptBecause(o: KubeObject, part: Place['part'], retained: Retained): string | undefined {
+export function keptBecause(o: KubeObject, { named, part }: Place, retained: Retained): string | undefined {
   if (o.kind === 'PersistentVolumeClaim' || o.kind === 'PersistentVolume')
     return retained.get('data') ?? (isRetained(o) ? "its storage class's reclaim policy is Retain" : undefined);
-  switch (part) {
-    case 'remote':
-      return undefined;
-    case 'release':
-      return id(o) === `Secret/${TLS_SECRET}` ? retained.get('certificates') : undefined;
-    case 'ingress':
-      return retained.get('ingress');
-    case 'cert-manager':
-      if (o.kind === 'ClusterIssuer' || id(o) === `Secret/${DNS01_SECRET.name}`) return retained.get('issuers');
-      if (o.kind === 'Secret' && OUR_ISSUERS.includes(o.metadata.name))
-        return retained.get('issuers') ?? retained.get('certificates');
-      return retained.get('cert-manager');
-  }
+  const parts = named.get(id(o))?.parts ?? (part ? [part] : []);
+  return parts.map((p) => retained.get(p)).find((reason) => reason !== undefined);
 }
 
 function isRetained(o: KubeObject): boolean {

@@ -3,7 +3,7 @@ import { STEP } from '../../base/plan-steps.ts';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import type { Fitted, Render } from '../../chart/fit.ts';
 import { chartPath } from '../kubently/checkout.ts';
@@ -12,6 +12,7 @@ import { Failure } from '../../base/failure.ts';
 import { helmTemplate } from '../../clients/helm.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { underway } from '../../base/underway.ts';
+import type { OwnedItem } from '../../step.ts';
 import type { TargetedRelease } from './targeted-release.ts';
 
 /** helm reads YAML 1.1, where a bare `on` is a boolean. */
@@ -85,8 +86,16 @@ export async function fitted(ctx: Context, targeted: TargetedRelease): Promise<F
   });
 }
 
+/** The files of these clusters' fits that are there. */
+export function ownedFits(settings: Pick<Settings, 'folder'>, clusterIds: readonly string[]): OwnedItem[] {
+  return clusterIds
+    .flatMap((id) => fitFiles(settings, id))
+    .filter((file) => existsSync(file))
+    .map((file) => ({ where: 'this machine', kind: 'File', name: relative(process.cwd(), file) }));
+}
+
 /** What fitAndKeep writes for a cluster; needs no checkout. */
-export function fitFiles({ folder }: Pick<Settings, 'folder'>, clusterId: string): string[] {
+function fitFiles({ folder }: Pick<Settings, 'folder'>, clusterId: string): string[] {
   return ['values.yaml', 'fit.json', 'kustomization.yaml', 'render.json'].map((kind) =>
     join(folder, `${clusterId}.${kind}`),
   );

@@ -50,7 +50,6 @@ function stepPart(row: RecordedStep, shell: Shell, replaced: (text: string) => s
   ];
   const proven = [...row.proven.flatMap((a) => shell.lines(a)), ...shell.cleanUp()];
   const undone = row.undone.flatMap((a) => shell.lines(a));
-  const kept = step.kind === 'change' && step.keeps ? [`Kept: ${step.keeps}.`] : [];
   return [
     `## ${step.id} ${step.title}`,
     `${purposeOf(step.id)} ${needs}${later}`,
@@ -64,7 +63,14 @@ function stepPart(row: RecordedStep, shell: Shell, replaced: (text: string) => s
     `Proven when, for example: ${replaced(row.evidence)}.`,
     ...(step.kind === 'proof'
       ? []
-      : ['### Undo', ...(undone.length > 0 ? [code(undone)] : kept.length > 0 ? [] : ['Nothing outside.']), ...kept]),
+      : [
+          '### Undo',
+          typeof step.undo !== 'function'
+            ? `None: ${step.undo.none}.`
+            : undone.length > 0
+              ? code(undone)
+              : 'Nothing outside.',
+        ]),
   ].join('\n\n');
 }
 

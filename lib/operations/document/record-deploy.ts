@@ -7,7 +7,8 @@ import type { Run } from '../../base/command.ts';
 import { makeContext } from '../../context.ts';
 import { Secret } from '../../base/secret.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { byId, type Step } from '../../step.ts';
+import { byId, type Removal, type Step } from '../../step.ts';
+import { ownedBy } from '../../deployment/ownership/ownership.ts';
 import { readTokens } from '../../deployment/kubently/tokens.ts';
 import { ACCESS_TOKEN, ADDRESS, emptyCloud } from './empty-cloud.ts';
 import { changes, recordingOf, type Asked } from './recording.ts';
@@ -105,9 +106,11 @@ export async function recordDeploy(settings: Settings, steps: readonly Step[], r
       },
       { value: own.home, variable: 'HOME' },
     ];
+    const removal: Removal = { retained: new Map(), owned: ownedBy(steps, ctx) };
     for (const row of [...recorded].reverse()) {
       if (row.step.kind === 'proof') continue;
-      await row.step.undo(ctx, new Map());
+      if (typeof row.step.undo !== 'function') continue;
+      await row.step.undo(ctx, removal);
       row.undone = take().filter(changes);
     }
     return {

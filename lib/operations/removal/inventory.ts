@@ -1,20 +1,11 @@
 /** What there is of a deployment now, everywhere: read from the clusters, Google and this machine, never from memory. */
-import { STEP } from '../../base/plan-steps.ts';
-import { existsSync } from 'node:fs';
-import { relative } from 'node:path';
-import { clusterIds } from '../../deployment/kubently/api.ts';
-import { IMAGES } from '../../deployment/kubently/checkout.ts';
-import { namespaceKept } from '../../deployment/ownership/remove-objects.ts';
 import type { Context } from '../../context.ts';
 import { firstLine } from '../../base/failure.ts';
-import { dns01Members } from '../../deployment/dns/dns01-account.ts';
-import { deploymentName, dns01Email } from '../../deployment/cluster/infrastructure.ts';
-import { isOurNamespace, owned, places, type Place } from '../../deployment/ownership/ownership.ts';
-import { fitFiles } from '../../deployment/release/fitted.ts';
+import { namespaceKept } from '../../deployment/ownership/remove-objects.ts';
+import { id, isOurNamespace, owned, placesOf, type Place } from '../../deployment/ownership/ownership.ts';
 import { keptBecause } from '../../deployment/ownership/retained.ts';
-import type { StepId } from '../../step.ts';
+import type { OwnedItem, Removal, Step, StepId } from '../../step.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
-import type { Retained } from '../../step.ts';
 
 export interface Item {
   /** The step whose undo removes it. */
@@ -29,23 +20,23 @@ export interface Item {
   stuck?: string | undefined;
 }
 
-/** Everything that is there. A remote cluster that does not answer is an item that is stuck. */
-export async function inventory(ctx: Context, retained: Retained): Promise<Item[]> {
-  const all = places(ctx.settings);
-  const contexts = [...new Set(all.map((p) => p.target.context))];
+/** Everything of the steps that is there. A remote cluster that does not answer is an item that is stuck. */
+export async function inventory(steps: readonly Step[], ctx: Context, removal: Removal): Promise<Item[]> {
+  const places = placesOf(removal.owned);
+  const contexts = [...new Set(places.map((p) => p.target.context))];
   // One read for all places of a cluster.
   const clusterWide = new Map(
     contexts.map((context) => [context, ctx.kube({ context, namespace: 'default' }).everything('cluster')]),
   );
   const found = await Promise.all([
-    ...all.map((place) =>
-      inPlace(ctx, place, retained, clusterWide.get(place.target.context)).catch((error: unknown): Item[] => {
-        if (place.part !== 'remote') throw error;
+    ...places.map((place) =>
+      inPlace(ctx, place, removal, clusterWide.get(place.target.context)).catch((error: unknown): Item[] => {
+        if (isGke(ctx, place)) throw error;
         const stuck = `the cluster does not answer: ${firstLine(error)}; is it gone for good, take it out of REMOTE_CLUSTERS`;
         return [
           {
             step: place.step,
-            where: whereIs(place),
+            where: whereIs(ctx, place),
             kind: 'Cluster',
             name: place.target.context,
             kept: undefined,
@@ -54,27 +45,33 @@ export async function inventory(ctx: Context, retained: Retained): Promise<Item[
         ];
       }),
     ),
-    inGoogle(ctx, retained),
-    Promise.resolve(here(ctx)),
+    ...steps.map(async (step): Promise<Item[]> => {
+      const items = step.kind === 'change' ? ((await step.owns(ctx).elsewhere?.()) ?? []) : [];
+      return items.map((item) => asItem(step.id, item, removal));
+    }),
   ]);
   return found.flat();
+}
+
+function asItem(step: StepId, { where, kind, name, part, kept }: OwnedItem, { retained }: Removal): Item {
+  return { step, where, kind, name, kept: kept ?? (part && retained.get(part)) };
 }
 
 async function inPlace(
   ctx: Context,
   place: Place,
-  retained: Retained,
+  { retained }: Removal,
   clusterWide: Promise<KubeObject[]> | undefined,
 ): Promise<Item[]> {
   const found = await owned(ctx, place, clusterWide);
   const item = (o: KubeObject): Item => {
     const isRelease = o['type'] === 'helm.sh/release.v1';
     return {
-      step: place.step,
-      where: whereIs(place),
+      step: place.named.get(id(o))?.step ?? place.step,
+      where: whereIs(ctx, place),
       kind: isRelease ? 'Helm release' : o.kind,
       name: isRelease ? (o.metadata.labels?.['name'] ?? '') : o.metadata.name,
-      kept: keptBecause(o, place.part, retained),
+      kept: keptBecause(o, place, retained),
     };
   };
   const own = [...found.inside, ...found.beside].map(item);
@@ -94,95 +91,12 @@ function terminating(namespace: KubeObject): string | undefined {
   return `it is being deleted${saying.length > 0 ? `: ${saying.join('; ')}` : ''}`;
 }
 
-async function inGoogle({ google, settings }: Context, retained: Retained): Promise<Item[]> {
-  const { host, dnsZone, staticIpName } = settings;
-  const email = dns01Email(settings);
-  const challenge = `_acme-challenge.${host}`;
-  const [address, record, text, account, bindings] = await Promise.all([
-    google.address(staticIpName),
-    google.record(dnsZone, `${host}.`, 'A'),
-    google.record(dnsZone, `${challenge}.`, 'TXT'),
-    google.serviceAccount(email),
-    google.bindings(),
-  ]);
-  const item = (step: StepId, kind: string, name: string, kept?: string): Item => ({
-    step,
-    where: `Google Cloud, project ${settings.project}`,
-    kind,
-    name,
-    kept,
-  });
-  const ours = account?.description === deploymentName(settings);
-  const costs =
-    address && retained.has('address') && address.status !== 'IN_USE' ? ' (it costs money while nothing uses it)' : '';
-  const addressKept = retained.get('address');
-  return [
-    ...(record
-      ? [item(STEP.staticIpAndDns, 'A record', `${host} → ${record.rrdatas.join(', ')}`, retained.get('record'))]
-      : []),
-    ...(text ? [item(STEP.staticIpAndDns, 'TXT record', challenge)] : []),
-    ...(address
-      ? [
-          item(
-            STEP.staticIpAndDns,
-            'Address',
-            `${staticIpName} (${address.address})`,
-            addressKept && addressKept + costs,
-          ),
-        ]
-      : []),
-    ...(account
-      ? [
-          item(
-            STEP.dns01ServiceAccount,
-            'Service account',
-            email,
-            ours ? retained.get('issuers') : 'another deployment made it (its description says so)',
-          ),
-        ]
-      : []),
-    ...dns01Members(settings, bindings, ours).map((m) =>
-      item(STEP.dns01ServiceAccount, 'IAM binding', m, retained.get('issuers')),
-    ),
-  ];
+function isGke({ settings }: Context, { target }: Place): boolean {
+  return target.context === settings.gke.context;
 }
 
-function here({ settings }: Context): Item[] {
-  const item = (step: StepId, name: string, kept?: string): Item => ({
-    step,
-    where: 'this machine',
-    kind: 'File',
-    name,
-    kept,
-  });
-  const files = clusterIds({ settings }).flatMap((id) =>
-    fitFiles(settings, id)
-      .filter((f) => existsSync(f))
-      .map((f) => item(id === settings.gkeClusterId ? STEP.values : STEP.remoteValues, relative(process.cwd(), f))),
-  );
-  return [
-    ...files,
-    ...(existsSync(settings.tokensFile)
-      ? [
-          item(
-            STEP.tokens,
-            settings.tokensFile,
-            'the tokens are yours: the next deploy uses them again, or remove the file',
-          ),
-        ]
-      : []),
-    {
-      step: STEP.images,
-      where: settings.images.registry.split('/')[0] ?? '',
-      kind: 'Image',
-      name: IMAGES.map((i) => `${settings.images.registry}/${i}`).join(', '),
-      kept: 'what was pushed there stays: other deployments may run it',
-    },
-  ];
-}
-
-function whereIs({ part, target }: Place): string {
-  return `${part === 'remote' ? `cluster ${target.context}` : 'GKE cluster'}, ${target.namespace}`;
+function whereIs(ctx: Context, place: Place): string {
+  return `${isGke(ctx, place) ? 'GKE cluster' : `cluster ${place.target.context}`}, ${place.target.namespace}`;
 }
 
 /** What goes, for a person: by place, a line for each kind, every name. */

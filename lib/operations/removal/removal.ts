@@ -3,8 +3,7 @@ import type { Context } from '../../context.ts';
 import { explain } from '../../base/failure.ts';
 import type { Journal } from '../../runner/journal.ts';
 import { ENDED, type Progress, type State, type Watcher } from '../../runner/run.ts';
-import { byId, type ChangeStep, type StepId } from '../../step.ts';
-import type { Retained } from '../../step.ts';
+import { byId, type ChangeStep, type Removal, type StepId } from '../../step.ts';
 
 /**
  * Undoes all the steps. What a failed one builds on is left alone: an address is not released under a load balancer.
@@ -14,7 +13,7 @@ import type { Retained } from '../../step.ts';
 export async function undoSteps(
   steps: readonly ChangeStep[],
   ctx: Context,
-  retained: Retained,
+  removal: Removal,
   journal: Journal,
   watcher: Watcher,
 ): Promise<Progress[]> {
@@ -56,6 +55,10 @@ export async function undoSteps(
       set('blocked', `${standing.join(', ')} builds on it and still stands`);
       return false;
     }
+    if (typeof step.undo !== 'function') {
+      set('kept', step.undo.none);
+      return true;
+    }
     set('undoing');
     try {
       await step.undo(
@@ -66,7 +69,7 @@ export async function undoSteps(
             watcher.changed(row, rows);
           },
         },
-        retained,
+        removal,
       );
       set('removed');
       return true;

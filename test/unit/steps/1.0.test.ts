@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { step } from '../../../scripts/1.0-static-ip-and-dns.ts';
 import { FakeGoogle, IP } from '../fake-google.ts';
 import { contextOf, fakeOutside } from '../outside.ts';
+import { undo } from '../undo.ts';
 
 const HOST = 'unit-api.kubently.io';
 const CREATE_ADDRESS =
@@ -95,7 +96,8 @@ test.each([
 test('undo leaves what is retained, and asks for nothing where nothing is', async () => {
   const google = new FakeGoogle().reserved();
   const { outside, ctx } = world(google);
-  await step.undo(
+  await undo(
+    step,
     ctx,
     new Map([
       ['record', 'KEEP=dns'],
@@ -104,14 +106,14 @@ test('undo leaves what is retained, and asks for nothing where nothing is', asyn
   );
   google.record = undefined;
   google.address = undefined;
-  await step.undo(ctx, new Map());
+  await undo(step, ctx);
   expect(outside.changes).toEqual([]);
 });
 
 test('undo takes the stray record of a challenge too', async () => {
   const google = new FakeGoogle();
   google.challenge = { name: `_acme-challenge.${HOST}.`, type: 'TXT', ttl: 60, rrdatas: ['"x"'] };
-  await step.undo(world(google).ctx, new Map());
+  await undo(step, world(google).ctx);
   expect(google.challenge).toBeUndefined();
 });
 
@@ -119,7 +121,7 @@ test('undo does not release an address that a load balancer still holds', async 
   const google = new FakeGoogle().reserved();
   Object.assign(google.address ?? {}, { status: 'IN_USE' });
   const { outside, ctx } = world(google);
-  await expect(step.undo(ctx, new Map())).rejects.toMatchObject({
+  await expect(undo(step, ctx)).rejects.toMatchObject({
     name: 'TimedOut',
     parts: { found: 'a load balancer still holds it' },
   });
@@ -128,7 +130,7 @@ test('undo does not release an address that a load balancer still holds', async 
 
 test('undo removes the record before the address', async () => {
   const { outside, ctx } = world(new FakeGoogle().reserved());
-  await step.undo(ctx, new Map());
+  await undo(step, ctx);
   expect(outside.changes.map((c) => c.split(' ').slice(1, 4).join(' '))).toEqual([
     'dns record-sets delete',
     'compute addresses delete',

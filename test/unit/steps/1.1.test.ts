@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { step } from '../../../scripts/1.1-cert-manager.ts';
 import { deployment, FakeCluster } from '../fake-cluster.ts';
 import { contextOf, fails, fakeOutside, inputOf, settings } from '../outside.ts';
+import { undo } from '../undo.ts';
 
 const NAMES = ['cert-manager', 'cert-manager-webhook', 'cert-manager-cainjector'];
 const RELEASE = { name: 'cert-manager', namespace: 'cert-manager', status: 'deployed', revision: 1 };
@@ -88,7 +89,7 @@ test('verify goes on while the webhook’s certificate is made, and then says it
 test('undo leaves a cert-manager that is retained', async () => {
   install();
   const outside = fakeOutside({ worlds: [cluster] });
-  await step.undo(contextOf(outside), new Map([['cert-manager', 'Certificate other/x needs it']]));
+  await undo(step, contextOf(outside), new Map([['cert-manager', 'Certificate other/x needs it']]));
   expect(outside.changes).toEqual([]);
 });
 
@@ -109,7 +110,7 @@ test('undo takes release, CRDs and namespace away', async () => {
     },
   );
   const outside = fakeOutside({ worlds: [cluster] });
-  await step.undo(contextOf(outside), new Map());
+  await undo(step, contextOf(outside));
   expect(outside.changes.map((c) => c.split(' ').slice(0, 3).join(' '))).toEqual([
     'helm uninstall cert-manager',
     'kubectl delete CustomResourceDefinition.apiextensions.k8s.io/certificates.cert-manager.io',

@@ -6,6 +6,7 @@ import { deployment, FakeCluster } from '../fake-cluster.ts';
 import { EMAIL, FakeGoogle } from '../fake-google.ts';
 import { contextOf, fakeOutside, inputOf, json, settings, type World } from '../outside.ts';
 import type { KubeObject } from '../../../lib/base/kubernetes.ts';
+import { undo } from '../undo.ts';
 
 const OURS = 'kubently-runbook unit-api.kubently.io';
 const NAMESPACE = 'cert-manager';
@@ -158,11 +159,11 @@ test('undo deletes the account of this deployment only', async () => {
   google.withAccount('made by hand', ['theirs']);
   cluster.objects.push(held(keyFile('theirs')));
   const outside = fakeOutside({ worlds: [google, cluster] });
-  await step.undo(contextOf(outside), new Map());
+  await undo(step, contextOf(outside));
   expect(outside.changes).toHaveLength(1);
   expect(google.account).toBeDefined();
   google.withAccount(OURS);
-  await step.undo(contextOf(outside), new Map());
+  await undo(step, contextOf(outside));
   expect(google.account).toBeUndefined();
   expect(google.bindings).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { FakeGoogle, IP } from '../fake-google.ts';
 import { contextOf, fakeOutside, settings } from '../outside.ts';
 import type { KubeObject } from '../../../lib/base/kubernetes.ts';
+import { undo } from '../undo.ts';
 
 const given = settings();
 let cluster: FakeCluster;
@@ -164,14 +165,14 @@ test('existing: without the class or without the address it is a conflict, else 
   };
   cluster.objects.push(balancer(service, IP));
   expect(await step.check(ctx)).toMatchObject({ state: 'done' });
-  await step.undo(ctx, new Map());
+  await undo(step, ctx);
   expect(outside.changes).toEqual([]);
 });
 
 test('undo removes the Service, and with it the load balancer, first', async () => {
   cluster.objects = ingressObjects(given, IP).map(controllers);
   const { outside, ctx } = make();
-  await step.undo(ctx, new Map());
+  await undo(step, ctx);
   expect(outside.changes[0]).toMatch(/^kubectl delete Service\/traefik .*--timeout=300s/);
   expect(outside.changes.at(-1)).toMatch(/^kubectl delete Namespace\/traefik/);
 });

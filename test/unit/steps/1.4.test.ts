@@ -4,6 +4,7 @@ import { step } from '../../../scripts/1.4-cluster-issuers.ts';
 import { FakeCluster, ready } from '../fake-cluster.ts';
 import { EMAIL, FakeGoogle } from '../fake-google.ts';
 import { contextOf, fakeOutside, settings } from '../outside.ts';
+import { undo } from '../undo.ts';
 
 let cluster: FakeCluster;
 
@@ -152,7 +153,7 @@ test('another e-mail address differs', async () => {
 
 test('undo removes issuers and their account keys', async () => {
   const outside = fakeOutside({ worlds: [cluster] });
-  await step.undo(contextOf(outside), new Map());
+  await undo(step, contextOf(outside));
   expect(outside.changes.map((c) => c.split(' ')[2])).toEqual([
     'ClusterIssuer.cert-manager.io/letsencrypt-staging',
     'Secret/letsencrypt-staging',

@@ -146,9 +146,10 @@ test('another address is written anew, the tokens are not', async () => {
   expect(kept()).toEqual(before);
 });
 
-test('undo leaves the file to its owner', async () => {
+test('removal leaves the file to its owner', async () => {
   const { ctx } = make();
   await step.apply(ctx);
-  await step.undo(ctx, new Map());
-  expect(existsSync(given.tokensFile)).toBe(true);
+  expect(step.undo).toEqual({ none: "TOKENS_FILE is the operator's" });
+  const [file] = (await step.owns(ctx).elsewhere?.()) ?? [];
+  expect([file?.name, file?.kept]).toEqual([given.tokensFile, expect.stringContaining('yours')]);
 });

@@ -5,6 +5,7 @@ import { writeTokens } from '../../../lib/deployment/kubently/tokens.ts';
 import { step } from '../../../scripts/2.3-secrets.ts';
 import { FakeCluster } from '../fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, settings } from '../outside.ts';
+import { undo } from '../undo.ts';
 
 const TOKENS = {
   API_KEY: 'unit-api-key-0001',
@@ -132,8 +133,8 @@ test('undo takes the namespace with all its Secrets', async () => {
   const ctx = contextOf(outside, given);
   await step.apply(ctx);
   outside.changes.length = 0;
-  await step.undo(ctx, new Map());
+  await undo(step, ctx);
   expect(outside.changes.map((c) => c.split(' ')[2])).toEqual(['Namespace/kubently']);
-  await step.undo(ctx, new Map());
+  await undo(step, ctx);
   expect(outside.changes).toHaveLength(1);
 });

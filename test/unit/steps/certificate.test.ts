@@ -8,6 +8,7 @@ import { FakeCluster, ready } from '../fake-cluster.ts';
 import { FakeGoogle } from '../fake-google.ts';
 import { contextOf, fakeOutside, settings, type Row, type World } from '../outside.ts';
 import type { KubeObject } from '../../../lib/base/kubernetes.ts';
+import { undo } from '../undo.ts';
 
 const HOST = 'unit-api.kubently.io';
 const ISSUERS = { staging: 'letsencrypt-staging', production: 'letsencrypt-prod' };
@@ -340,7 +341,7 @@ test('undo waits for the challenges; those that nobody cleans up any more are le
     spec: { dnsName },
   });
   cluster.objects = [challenge(HOST), challenge('theirs.kubently.io')];
-  await issued.undo(ctx, new Map());
+  await undo(issued, ctx);
   expect(outside.changes.filter((c) => c.includes('patch'))).toEqual([
     expect.stringContaining('patch challenge.acme.cert-manager.io/unit-api --type=merge'),
   ]);
@@ -350,7 +351,7 @@ test('undo keeps the Secret of KEEP=certs, and its issuer is the wanted one for 
   const { outside, ctx } = make();
   await production.apply(ctx);
   outside.changes.length = 0;
-  await issued.undo(ctx, new Map([['certificates', 'KEEP=certs']]));
+  await undo(issued, ctx, new Map([['certificates', 'KEEP=certs']]));
   expect(outside.changes.map((c) => c.split(' ')[2])).toEqual(['Certificate.cert-manager.io/kubently-api-tls']);
   await issued.apply(ctx);
   const { issuerRef } = cluster.get('Certificate', 'kubently-api-tls')?.['spec'] as { issuerRef: { name: string } };

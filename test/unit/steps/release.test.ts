@@ -17,6 +17,7 @@ import { deployment, FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, type Row } from '../outside.ts';
 import { AROUND, checkedOut, checkoutRows, postRendered, VALUES } from '../released.ts';
 import type { KubeObject } from '../../../lib/base/kubernetes.ts';
+import { undo } from '../undo.ts';
 
 const fit = vi.hoisted(() => ({ findings: [] as Finding[], calls: 0 }));
 vi.mock('../../../lib/chart/fit.ts', () => ({
@@ -107,7 +108,7 @@ test('2.4: a finding that is an error stops, with its remedy, and keeps nothing'
 test('2.4: after undo it is to be done again', async () => {
   await fitted();
   const { ctx } = make();
-  await values.undo(ctx, new Map());
+  await undo(values, ctx);
   expect(await values.check(ctx)).toMatchObject({ state: 'absent' });
 });
 
