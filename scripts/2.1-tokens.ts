@@ -8,7 +8,7 @@ import {
   readTokens,
   tokenNames,
   writeTokens,
-} from '../lib/deployment/kubently/tokens.ts';
+} from '../lib/settings/tokens-file.ts';
 import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {

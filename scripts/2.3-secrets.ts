@@ -4,7 +4,7 @@ import { gkeSecrets } from '../lib/deployment/kubently/secrets.ts';
 import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { newNamespace } from '../lib/deployment/cluster/infrastructure.ts';
 import { placeAt } from '../lib/deployment/ownership/ownership.ts';
-import { readTokens, tokenNames } from '../lib/deployment/kubently/tokens.ts';
+import { readTokens, tokenNames } from '../lib/settings/tokens-file.ts';
 import type { Context } from '../lib/context.ts';
 import type { KubeObject } from '../lib/base/kubernetes.ts';
 import { secretPurposeOf } from '../lib/chart/release-spec.ts';

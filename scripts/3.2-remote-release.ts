@@ -15,7 +15,7 @@ import type { Context } from '../lib/context.ts';
 import { newNamespace } from '../lib/deployment/cluster/infrastructure.ts';
 import { ensureRegistered } from '../lib/deployment/kubently/api.ts';
 import { remoteSecret, tokenOf } from '../lib/deployment/kubently/secrets.ts';
-import { readTokens, tokenName } from '../lib/deployment/kubently/tokens.ts';
+import { readTokens, tokenName } from '../lib/settings/tokens-file.ts';
 import { preparedRelease, remoteRelease } from '../lib/deployment/release/release.ts';
 import { runAlone } from './entry.ts';
 

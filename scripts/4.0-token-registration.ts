@@ -5,7 +5,7 @@ import { gkeExecutor, newExecutorAnswers } from '../lib/deployment/kubently/exec
 import { Failure } from '../lib/base/failure.ts';
 import { registered } from '../lib/deployment/kubently/redis.ts';
 import { proven, type ProofStep } from '../lib/step.ts';
-import { readTokens, tokenName } from '../lib/deployment/kubently/tokens.ts';
+import { readTokens, tokenName } from '../lib/settings/tokens-file.ts';
 import { runAlone } from './entry.ts';
 
 export const step: ProofStep = {

@@ -5,7 +5,7 @@ import { tokenOf } from '../lib/deployment/kubently/secrets.ts';
 import { Failure } from '../lib/base/failure.ts';
 import { agentRemedy, answerOf, namesOneOf } from '../lib/deployment/kubently/agent-answer.ts';
 import { proven, unproven, type ProofStep } from '../lib/step.ts';
-import { readTokens } from '../lib/deployment/kubently/tokens.ts';
+import { readTokens } from '../lib/settings/tokens-file.ts';
 import { runAlone } from './entry.ts';
 
 const QUESTION = 'What pods are running in kube-system namespace?';

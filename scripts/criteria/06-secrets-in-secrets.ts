@@ -2,7 +2,7 @@
 import type { Criterion } from '../../lib/runner/criterion.ts';
 import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
-import { readTokens } from '../../lib/deployment/kubently/tokens.ts';
+import { readTokens } from '../../lib/settings/tokens-file.ts';
 import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {

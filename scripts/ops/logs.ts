@@ -7,7 +7,7 @@ import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import { readTokens } from '../../lib/deployment/kubently/tokens.ts';
+import { readTokens } from '../../lib/settings/tokens-file.ts';
 
 export interface LogFlags {
   what?: string;

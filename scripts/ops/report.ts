@@ -10,7 +10,7 @@ import { page } from '../../lib/operations/report/page.ts';
 import { scrub } from '../../lib/base/secret.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import { readTokens } from '../../lib/deployment/kubently/tokens.ts';
+import { readTokens } from '../../lib/settings/tokens-file.ts';
 import { STEPS } from '../steps.ts';
 import { CRITERIA } from '../criteria/criteria.ts';
 

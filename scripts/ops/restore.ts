@@ -15,7 +15,7 @@ import { registered } from '../../lib/deployment/kubently/redis.ts';
 import { dumpRedis, present, restoreRedis } from '../../lib/operations/backup/redis-dump.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import { readTokens, tokenName } from '../../lib/deployment/kubently/tokens.ts';
+import { readTokens, tokenName } from '../../lib/settings/tokens-file.ts';
 
 /**
  * Restores the file over what Redis holds. A key whose time has passed since stays away; a cluster whose token was

@@ -8,7 +8,7 @@ import { BadInput } from '../../lib/base/failure.ts';
 import { dumpRedis, restoreRedis } from '../../lib/operations/backup/redis-dump.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import type { Settings } from '../../lib/settings/settings.ts';
-import { writeTokens } from '../../lib/deployment/kubently/tokens.ts';
+import { writeTokens } from '../../lib/settings/tokens-file.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, settings, temporaryFolder } from './outside.ts';
 import type { KubeObject } from '../../lib/base/kubernetes.ts';

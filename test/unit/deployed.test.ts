@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { certificateObject } from '../../lib/deployment/certificates/certificate.ts';
 import { deployedFacts, type Fact } from '../../lib/deployment/kubently/deployed.ts';
 import { Secret } from '../../lib/base/secret.ts';
-import { writeTokens } from '../../lib/deployment/kubently/tokens.ts';
+import { writeTokens } from '../../lib/settings/tokens-file.ts';
 import { readFacts } from '../../lib/operations/report/facts.ts';
 import type { Context } from '../../lib/context.ts';
 import { FakeCluster } from './fake-cluster.ts';

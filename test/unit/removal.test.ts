@@ -12,7 +12,7 @@ import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import { retainedBy } from '../../lib/deployment/ownership/retained.ts';
 import { absent, type ChangeStep, type StepId } from '../../lib/step.ts';
-import { writeTokens } from '../../lib/deployment/kubently/tokens.ts';
+import { writeTokens } from '../../lib/settings/tokens-file.ts';
 import { keepOf, remove } from '../../scripts/ops/remove.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { EMAIL, FakeGoogle } from './fake-google.ts';

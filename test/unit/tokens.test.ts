@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { realRun } from '../../lib/base/command.ts';
 import { Secret } from '../../lib/base/secret.ts';
-import { readIngressIp, readTokens, tokenName, tokenNames, writeTokens } from '../../lib/deployment/kubently/tokens.ts';
+import { readIngressIp, readTokens, tokenName, tokenNames, writeTokens } from '../../lib/settings/tokens-file.ts';
 import { settings, temporaryFolder } from './outside.ts';
 
 vi.mock('node:fs/promises', { spy: true });

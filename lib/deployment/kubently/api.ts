@@ -4,7 +4,7 @@ import { tokenOf } from './secrets.ts';
 import { Kubently } from '../../clients/kubently-api.ts';
 import { registered } from './redis.ts';
 import type { Secret } from '../../base/secret.ts';
-import { readTokens } from './tokens.ts';
+import { readTokens } from '../../settings/tokens-file.ts';
 
 /** The API with the deployment's key. @throws Failure when 2.1 has not run */
 export function kubentlyApi({ http, settings }: Context): Kubently {

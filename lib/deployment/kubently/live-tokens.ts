@@ -2,7 +2,7 @@
 import type { Context } from '../../context.ts';
 import { secretValue } from '../../clients/kubectl.ts';
 import { Secret } from '../../base/secret.ts';
-import { nextOf, previousOf, tokenName } from './tokens.ts';
+import { nextOf, previousOf, tokenName } from '../../settings/tokens-file.ts';
 import { API_KEYS_SECRET, executorTokenSecret, REDIS_SECRET } from '../../chart/secret-names.ts';
 
 /** In the middle of a rotation the clusters may have the coming token, or still the former one (make rotate). */

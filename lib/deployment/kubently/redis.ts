@@ -5,7 +5,7 @@ import type { Context } from '../../context.ts';
 import { tokenOf } from './secrets.ts';
 import { Failure } from '../../base/failure.ts';
 import { Secret } from '../../base/secret.ts';
-import { readTokens } from './tokens.ts';
+import { readTokens } from '../../settings/tokens-file.ts';
 
 /** Labels of Kubently's pods (docs/kubently-contract.md 1.1). */
 export function selector(release: string, component: 'api' | 'executor' | 'redis'): string {

@@ -12,7 +12,7 @@ import { checkRelease, releaseWorkloads, remoteRelease, waitForWorkloads } from 
 import { absent, differs, unknownBefore, type Check } from '../../step.ts';
 import type { Secret } from '../../base/secret.ts';
 import type { Remote } from '../../base/target.ts';
-import { readTokens, tokenName } from './tokens.ts';
+import { readTokens, tokenName } from '../../settings/tokens-file.ts';
 import { executorTokenSecret } from '../../chart/secret-names.ts';
 
 /** As good as possible: with the API or its Redis the registration goes anyway. */

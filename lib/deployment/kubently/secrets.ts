@@ -4,7 +4,7 @@ import { secretObject } from '../../clients/kubectl.ts';
 import { Secret } from '../../base/secret.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Remote } from '../../base/target.ts';
-import { nextOf, tokenName } from './tokens.ts';
+import { nextOf, tokenName } from '../../settings/tokens-file.ts';
 import { API_KEYS_SECRET, executorTokenSecret, LLM_SECRET, REDIS_SECRET } from '../../chart/secret-names.ts';
 import { Failure } from '../../base/failure.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';

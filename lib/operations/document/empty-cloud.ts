@@ -6,7 +6,7 @@ import type { Command, Run } from '../../base/command.ts';
 import type { Outside } from '../../context.ts';
 import type { HttpAnswer, HttpRequest } from '../../base/http.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { readTokens, tokenName } from '../../deployment/kubently/tokens.ts';
+import { readTokens, tokenName } from '../../settings/tokens-file.ts';
 import { SYSTEM_POD, EmptyCluster, ISSUED } from './empty-cluster.ts';
 
 /** Stands for the address that Google will reserve (RFC 5737). */

@@ -9,7 +9,7 @@ import { Secret } from '../../base/secret.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { byId, type Removal, type Step } from '../../step.ts';
 import { ownedBy } from '../../deployment/ownership/ownership.ts';
-import { readTokens } from '../../deployment/kubently/tokens.ts';
+import { readTokens } from '../../settings/tokens-file.ts';
 import { ACCESS_TOKEN, ADDRESS, emptyCloud } from './empty-cloud.ts';
 import { changes, recordingOf, type Asked } from './recording.ts';
 

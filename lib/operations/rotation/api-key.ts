@@ -2,7 +2,7 @@
 import type { Context } from '../../context.ts';
 import { tokenOf } from '../../deployment/kubently/secrets.ts';
 import { gkeRelease } from '../../deployment/release/release.ts';
-import { nextOf, previousOf, readTokens } from '../../deployment/kubently/tokens.ts';
+import { nextOf, previousOf, readTokens } from '../../settings/tokens-file.ts';
 import { forgetPrevious, promote } from './marks.ts';
 import { apiKeyIs } from './proofs.ts';
 import { applyGkeSecrets, restartReaders } from './restart.ts';

@@ -4,7 +4,7 @@ import type { Context } from '../../context.ts';
 import { tokenOf } from '../../deployment/kubently/secrets.ts';
 import { executorAnswers } from '../../deployment/kubently/executor-connection.ts';
 import { gkeRelease, remoteRelease } from '../../deployment/release/release.ts';
-import { nextOf, previousOf, readTokens, tokenName } from '../../deployment/kubently/tokens.ts';
+import { nextOf, previousOf, readTokens, tokenName } from '../../settings/tokens-file.ts';
 import { forgetPrevious, promote } from './marks.ts';
 import { executorTokenRefused } from './proofs.ts';
 import { applyGkeSecrets, applyRemoteSecret, restartReaders } from './restart.ts';

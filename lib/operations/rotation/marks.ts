@@ -3,7 +3,7 @@
  * token lies there before anything knows it, so that a killed rotation can go on.
  */
 import type { Context } from '../../context.ts';
-import { changeTokens, generateToken, nextOf, previousOf, readTokens } from '../../deployment/kubently/tokens.ts';
+import { changeTokens, generateToken, nextOf, previousOf, readTokens } from '../../settings/tokens-file.ts';
 import { tokenOf } from '../../deployment/kubently/secrets.ts';
 import type { Secret } from '../../base/secret.ts';
 

@@ -8,7 +8,7 @@ import { Failure } from '../../base/failure.ts';
 import { redisCli, redisShell, redisTakes } from '../../deployment/kubently/redis.ts';
 import { gkeRelease } from '../../deployment/release/release.ts';
 import { Secret } from '../../base/secret.ts';
-import { nextOf, previousOf, readTokens, tokenName } from '../../deployment/kubently/tokens.ts';
+import { nextOf, previousOf, readTokens, tokenName } from '../../settings/tokens-file.ts';
 import { forgetPrevious, promote } from './marks.ts';
 import { applyGkeSecrets, restartReaders, restartSome } from './restart.ts';
 

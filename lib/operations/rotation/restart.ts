@@ -5,7 +5,7 @@ import { secretStamps } from '../../deployment/release/extra-objects.ts';
 import { fitted } from '../../deployment/release/fitted.ts';
 import { preparedRelease, releaseWorkloads, waitForWorkloads } from '../../deployment/release/release.ts';
 import type { Remote } from '../../base/target.ts';
-import { readTokens } from '../../deployment/kubently/tokens.ts';
+import { readTokens } from '../../settings/tokens-file.ts';
 import type { TargetedRelease } from '../../deployment/release/targeted-release.ts';
 
 const LONGEST_MS = 600_000;

@@ -4,7 +4,7 @@ import { BadInput } from '../../base/failure.ts';
 import { fitted } from '../../deployment/release/fitted.ts';
 import { gkeRelease, remoteRelease } from '../../deployment/release/release.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { tokenName } from '../../deployment/kubently/tokens.ts';
+import { tokenName } from '../../settings/tokens-file.ts';
 import { rotateApiKey } from './api-key.ts';
 import { DNS_KEY, isDnsKeyUnfinished, rotateDnsKey } from './dns-key.ts';
 import { rotateExecutor } from './executor.ts';

@@ -7,7 +7,7 @@ import type { Command } from '../../../lib/base/command.ts';
 import type { HttpAnswer, HttpRequest } from '../../../lib/base/http.ts';
 import { Secret } from '../../../lib/base/secret.ts';
 import type { Settings } from '../../../lib/settings/settings.ts';
-import { writeTokens } from '../../../lib/deployment/kubently/tokens.ts';
+import { writeTokens } from '../../../lib/settings/tokens-file.ts';
 import { FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { IP } from '../fake-google.ts';
 import { inputOf, json, type World } from '../outside.ts';

@@ -10,7 +10,7 @@ import { fitAndKeep } from '../../../lib/deployment/release/fitted.ts';
 import { gkeRelease, remoteRelease } from '../../../lib/deployment/release/release.ts';
 import { applyGkeSecrets, applyRemoteSecret, restartReaders } from '../../../lib/operations/rotation/restart.ts';
 import { beginAll, rotate, subjectsOf } from '../../../lib/operations/rotation/rotation.ts';
-import { readIngressIp, readTokens } from '../../../lib/deployment/kubently/tokens.ts';
+import { readIngressIp, readTokens } from '../../../lib/settings/tokens-file.ts';
 import { step as tokensStep } from '../../../scripts/2.1-tokens.ts';
 import { step as secretsStep } from '../../../scripts/2.3-secrets.ts';
 import { EMAIL, FakeGoogle, IP } from '../fake-google.ts';

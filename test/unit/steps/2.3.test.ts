@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { Secret } from '../../../lib/base/secret.ts';
 import type { Settings } from '../../../lib/settings/settings.ts';
-import { writeTokens } from '../../../lib/deployment/kubently/tokens.ts';
+import { writeTokens } from '../../../lib/settings/tokens-file.ts';
 import { step } from '../../../scripts/2.3-secrets.ts';
 import { FakeCluster } from '../fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, settings } from '../outside.ts';

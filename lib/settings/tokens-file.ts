@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parse } from 'dotenv';
-import { Secret } from '../../base/secret.ts';
-import type { Settings } from '../../settings/settings.ts';
+import { Secret } from '../base/secret.ts';
+import type { Settings } from './settings.ts';
 
 /** Variable of an executor's token in the file: GKE_EXECUTOR_TOKEN, KIND_REMOTE_EXECUTOR_TOKEN. */
 export function tokenName(clusterId: string): string {
