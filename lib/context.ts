@@ -11,7 +11,9 @@ import { realHttp, type Http } from './base/http.ts';
 import { directReads } from './clients/kube-reads.ts';
 import { Kubectl } from './clients/kubectl.ts';
 import { RUN_ID, RUN_VARIABLE } from './base/owner.ts';
+import type { Secret } from './base/secret.ts';
 import type { Settings } from './settings/settings.ts';
+import { readTokens } from './settings/tokens-file.ts';
 import type { Target } from './base/target.ts';
 import { realLegacyTls, realServedCertificate, type LegacyTls, type ServedCertificate } from './clients/tls.ts';
 import type { Fitted } from './chart/fit.ts';
@@ -29,6 +31,8 @@ export interface Outside {
 
 export interface Context extends Outside {
   settings: Settings;
+  /** The generated tokens as TOKENS_FILE holds them now; none before step 2.1. */
+  tokens: () => Readonly<Record<string, Secret>>;
   /** Reads of Google's API. */
   google: Google;
   /** Changes in Google Cloud. */
@@ -70,6 +74,7 @@ export function makeContext(settings: Settings, outside: Outside, looking: boole
     ...outside,
     run,
     settings,
+    tokens: () => readTokens(settings.tokensFile),
     gcloud: new Gcloud(run, settings.project, outside.clock),
     google: new Google(run, outside.http, settings, settings.childEnvironment, outside.clock),
     ...kubectls(run, settings, false),

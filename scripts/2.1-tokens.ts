@@ -2,13 +2,7 @@
 import { existsSync } from 'node:fs';
 import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { isKept, tokensInClusters } from '../lib/deployment/kubently/live-tokens.ts';
-import {
-  generateToken,
-  readIngressIp,
-  readTokens,
-  tokenNames,
-  writeTokens,
-} from '../lib/settings/tokens-file.ts';
+import { generateToken, readIngressIp, tokenNames, writeTokens } from '../lib/settings/tokens-file.ts';
 import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
@@ -20,7 +14,7 @@ export const step: ChangeStep = {
   async check(ctx) {
     const { settings } = ctx;
     const [live, address] = await Promise.all([tokensInClusters(ctx), ctx.google.address(settings.staticIpName)]);
-    const kept = readTokens(settings.tokensFile);
+    const kept = ctx.tokens();
     const names = tokenNames(settings);
     const other = names.filter((n) => kept[n] && live[n] && !isKept(live[n], n, kept));
     if (other.length > 0)
@@ -42,14 +36,14 @@ export const step: ChangeStep = {
   async apply(ctx) {
     const { settings } = ctx;
     const [live, address] = await Promise.all([tokensInClusters(ctx), ctx.google.address(settings.staticIpName)]);
-    const kept = readTokens(settings.tokensFile);
+    const kept = ctx.tokens();
     const all = Object.fromEntries(tokenNames(settings).map((n) => [n, kept[n] ?? live[n] ?? generateToken()]));
     // Tokens of clusters that are no longer listed stay: they may still be deployed.
     await writeTokens(settings.tokensFile, { ...kept, ...all }, address?.address ?? '');
   },
 
-  verify({ settings }) {
-    const kept = readTokens(settings.tokensFile);
+  verify({ settings, tokens }) {
+    const kept = tokens();
     const missing = tokenNames(settings).filter((n) => !kept[n]);
     return missing.length === 0
       ? Promise.resolve(`${settings.tokensFile} holds ${Object.keys(kept).length} tokens, readable by its owner only`)

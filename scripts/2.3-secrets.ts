@@ -4,9 +4,10 @@ import { gkeSecrets } from '../lib/deployment/kubently/secrets.ts';
 import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { newNamespace } from '../lib/deployment/cluster/infrastructure.ts';
 import { placeAt } from '../lib/deployment/ownership/ownership.ts';
-import { readTokens, tokenNames } from '../lib/settings/tokens-file.ts';
+import { tokenNames } from '../lib/settings/tokens-file.ts';
 import type { Context } from '../lib/context.ts';
 import type { KubeObject } from '../lib/base/kubernetes.ts';
+import type { Secret } from '../lib/base/secret.ts';
 import { secretPurposeOf } from '../lib/chart/release-spec.ts';
 import { LLM_SECRET } from '../lib/chart/secret-names.ts';
 import { OURS } from '../lib/clients/kubectl.ts';
@@ -62,9 +63,9 @@ export const step: ChangeStep = {
   },
 };
 
-function secretsOf({ settings }: Context): KubeObject[] | undefined {
-  const tokens = readTokens(settings.tokensFile);
-  return tokenNames(settings).every((name) => tokens[name]) ? gkeSecrets(settings, tokens) : undefined;
+function secretsOf(ctx: Context): KubeObject[] | undefined {
+  const tokens = ctx.tokens();
+  return tokenNames(ctx.settings).every((name) => tokens[name]) ? gkeSecrets(ctx.settings, tokens) : undefined;
 }
 
 /** Provider keys in the runbook's own LLM Secret that the settings hold no more; what others added is theirs. */
@@ -78,8 +79,8 @@ async function unwantedLlmKeys({ kube, settings }: Context): Promise<string[]> {
 /** The keys that have another value than meant, a line each; keys that others added are theirs. */
 function otherKeys(wanted: KubeObject, live: KubeObject | undefined): string[] {
   const found = (live?.['data'] ?? {}) as Record<string, string>;
-  return Object.entries(wanted['data'] as Record<string, string>).flatMap(([key, value]) =>
-    found[key] === value ? [] : [`Secret/${wanted.metadata.name} data.${key}: (secret, differs)`],
+  return Object.entries(wanted['data'] as Record<string, Secret>).flatMap(([key, value]) =>
+    found[key] === value.reveal() ? [] : [`Secret/${wanted.metadata.name} data.${key}: (secret, differs)`],
   );
 }
 

@@ -15,7 +15,7 @@ import type { Context } from '../lib/context.ts';
 import { newNamespace } from '../lib/deployment/cluster/infrastructure.ts';
 import { ensureRegistered } from '../lib/deployment/kubently/api.ts';
 import { remoteSecret, tokenOf } from '../lib/deployment/kubently/secrets.ts';
-import { readTokens, tokenName } from '../lib/settings/tokens-file.ts';
+import { tokenName } from '../lib/settings/tokens-file.ts';
 import { preparedRelease, remoteRelease } from '../lib/deployment/release/release.ts';
 import { runAlone } from './entry.ts';
 
@@ -74,7 +74,7 @@ export const step: ChangeStep = {
 
 /** Registers the token, then makes Secret and release (docs/kubently-contract.md 4: an executor without a registration is refused). */
 async function applyRemote(ctx: Context, remote: Remote): Promise<void> {
-  const tokens = readTokens(ctx.settings.tokensFile);
+  const tokens = ctx.tokens();
   const kube = ctx.kube(remote);
   await ensureRegistered(ctx, remote.id, tokenOf(tokens, tokenName(remote.id)));
   await kube.apply([...(await newNamespace(kube)), remoteSecret(remote, tokens)]);

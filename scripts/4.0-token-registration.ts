@@ -5,7 +5,7 @@ import { gkeExecutor, newExecutorAnswers } from '../lib/deployment/kubently/exec
 import { Failure } from '../lib/base/failure.ts';
 import { registered } from '../lib/deployment/kubently/redis.ts';
 import { proven, type ProofStep } from '../lib/step.ts';
-import { readTokens, tokenName } from '../lib/settings/tokens-file.ts';
+import { tokenName } from '../lib/settings/tokens-file.ts';
 import { runAlone } from './entry.ts';
 
 export const step: ProofStep = {
@@ -16,7 +16,7 @@ export const step: ProofStep = {
 
   async prove(ctx) {
     const { settings } = ctx;
-    const tokens = readTokens(settings.tokensFile);
+    const tokens = ctx.tokens();
     const wanted = new Map(clusterIds(ctx).map((id) => [id, tokenOf(tokens, tokenName(id))]));
     const wrong = [...(await registered(ctx, wanted))].filter(([, state]) => state !== 'registered');
     if (wrong.length > 0) {

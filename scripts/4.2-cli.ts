@@ -5,7 +5,6 @@ import { tokenOf } from '../lib/deployment/kubently/secrets.ts';
 import { Failure } from '../lib/base/failure.ts';
 import { agentRemedy, answerOf, namesOneOf } from '../lib/deployment/kubently/agent-answer.ts';
 import { proven, unproven, type ProofStep } from '../lib/step.ts';
-import { readTokens } from '../lib/settings/tokens-file.ts';
 import { runAlone } from './entry.ts';
 
 const QUESTION = 'What pods are running in kube-system namespace?';
@@ -22,7 +21,7 @@ export const step: ProofStep = {
 
   async prove(ctx) {
     const entry = await builtCli(ctx);
-    const key = tokenOf(readTokens(ctx.settings.tokensFile), 'API_KEY');
+    const key = tokenOf(ctx.tokens(), 'API_KEY');
     const clusters = [{ ...ctx.settings.gke, id: ctx.settings.gkeClusterId }, ...ctx.settings.remotes];
     const ids = clusters.map((c) => c.id);
     const hasAgent = Object.keys(ctx.settings.llm.keys).length > 0;

@@ -44,6 +44,15 @@ export class Secret {
   }
 }
 
+/** The JSON of what holds boxed secrets, with their values: for stdin only. */
+export function revealedJson(value: unknown): string {
+  // A replacer sees its holder, in which the secret is still boxed.
+  return JSON.stringify(value, function (this: Record<string, unknown>, key: string, json: unknown) {
+    const held = this[key];
+    return held instanceof Secret ? held.reveal() : json;
+  });
+}
+
 function rememberForms(value: string): void {
   for (const line of [value, ...value.split('\n')]) {
     const text = line.trim();

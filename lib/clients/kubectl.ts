@@ -3,7 +3,7 @@ import DataLoader from 'dataloader';
 import { CommandFailed, type Command, type Output, type Run } from '../base/command.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
 import { Failure } from '../base/failure.ts';
-import { Secret } from '../base/secret.ts';
+import { revealedJson, Secret } from '../base/secret.ts';
 import { commandTag } from '../base/tag.ts';
 import { targetFlags, type Target } from '../base/target.ts';
 import type { KubeRead } from '../base/kubernetes.ts';
@@ -156,7 +156,7 @@ export class Kubectl {
 
   #apply(objects: readonly KubeObject[], extra: readonly string[], more: Pick<Command, 'read'> = {}) {
     const sensitive = objects.some((o) => o.kind === 'Secret');
-    const text = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+    const text = revealedJson({ apiVersion: 'v1', kind: 'List', items: objects });
     const args = ['apply', '--server-side', '--force-conflicts', '--field-manager', FIELD_MANAGER, ...extra, '-f', '-'];
     return this.#run({
       binary: 'kubectl',
@@ -170,7 +170,7 @@ export class Kubectl {
 
   /** Replaces the object as it was read: refused where it has changed since. */
   async replace(object: KubeObject): Promise<void> {
-    const text = JSON.stringify(object);
+    const text = revealedJson(object);
     const sensitive = object.kind === 'Secret';
     await this.#run({
       binary: 'kubectl',
@@ -276,7 +276,7 @@ export function secretValue(secret: KubeObject | undefined, key: string): Secret
 export function secretObject(name: string, namespace: string, values: Readonly<Record<string, Secret>>): KubeObject {
   const data = Object.entries(values).map(([key, value]) => {
     if (value.reveal() === '') throw new Failure({ what: `Secret ${namespace}/${name}: key ${key} would be empty` });
-    return [key, Buffer.from(value.reveal()).toString('base64')];
+    return [key, new Secret(Buffer.from(value.reveal()).toString('base64'))];
   });
   return {
     apiVersion: 'v1',

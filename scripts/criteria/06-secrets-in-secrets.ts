@@ -2,7 +2,6 @@
 import type { Criterion } from '../../lib/runner/criterion.ts';
 import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
-import { readTokens } from '../../lib/settings/tokens-file.ts';
 import { runAlone } from '../entry.ts';
 
 export const criterion: Criterion = {
@@ -10,9 +9,7 @@ export const criterion: Criterion = {
   title: 'All secrets in Kubernetes Secrets (not ConfigMaps)',
   async prove(ctx) {
     const { settings } = ctx;
-    const secrets = [...Object.values(readTokens(settings.tokensFile)), ...Object.values(settings.llm.keys)].map((s) =>
-      s.reveal(),
-    );
+    const secrets = [...Object.values(ctx.tokens()), ...Object.values(settings.llm.keys)].map((s) => s.reveal());
     const places = [{ ...settings.gke, release: settings.release }, ...settings.remotes];
     let texts = 0;
     for (const place of places) {

@@ -7,7 +7,6 @@ import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import { readTokens } from '../../lib/settings/tokens-file.ts';
 
 export interface LogFlags {
   what?: string;
@@ -19,7 +18,7 @@ export interface LogFlags {
 export async function logs({ ctx, out }: Session, { what, tail, follow }: LogFlags): Promise<number> {
   const streams = logStreams(ctx.settings, what);
   // Boxes every token, so that the screen blanks out one that a pod logs.
-  readTokens(ctx.settings.tokensFile);
+  ctx.tokens();
   const { cyan, green, magenta, yellow, blue, red } = out.chalk;
   const colours = [cyan, green, magenta, yellow, blue, red];
   const show = ({ stream, pod, text }: LogLine): void => {

@@ -10,7 +10,6 @@ import { page } from '../../lib/operations/report/page.ts';
 import { scrub } from '../../lib/base/secret.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import { readTokens } from '../../lib/settings/tokens-file.ts';
 import { STEPS } from '../steps.ts';
 import { CRITERIA } from '../criteria/criteria.ts';
 
@@ -24,7 +23,7 @@ export async function report(session: Session, flags: ReportFlags): Promise<numb
   const { ctx, out } = session;
   const asked = flags.out === undefined ? undefined : outFile(flags.out);
   // Boxes every token, so that scrub knows it.
-  readTokens(ctx.settings.tokensFile);
+  ctx.tokens();
   const gathered = await gatherReport(session, STEPS, CRITERIA);
   const json = scrub(JSON.stringify(gathered, null, 2));
   const kept = keepReport(reportsFolder(ctx.settings.host), gathered.made, json);

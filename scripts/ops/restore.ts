@@ -15,7 +15,7 @@ import { registered } from '../../lib/deployment/kubently/redis.ts';
 import { dumpRedis, present, restoreRedis } from '../../lib/operations/backup/redis-dump.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import { readTokens, tokenName } from '../../lib/settings/tokens-file.ts';
+import { tokenName } from '../../lib/settings/tokens-file.ts';
 
 /**
  * Restores the file over what Redis holds. A key whose time has passed since stays away; a cluster whose token was
@@ -32,7 +32,7 @@ export async function restore(session: Session, file: string | undefined, yes: s
 }
 
 function tokensInUse(ctx: Context): Map<string, Secret> {
-  const tokens = readTokens(ctx.settings.tokensFile);
+  const tokens = ctx.tokens();
   return new Map(clusterIds(ctx).map((id) => [id, tokenOf(tokens, tokenName(id))]));
 }
 

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { withReadCache } from '../../lib/context.ts';
 import { Kubectl, secretObject, secretValue } from '../../lib/clients/kubectl.ts';
 import { Helm } from '../../lib/clients/helm.ts';
-import { Secret } from '../../lib/base/secret.ts';
+import { revealedJson, Secret } from '../../lib/base/secret.ts';
+import type { KubeObject } from '../../lib/base/kubernetes.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fails, fakeOutside, settings, type Row } from './outside.ts';
 
@@ -126,8 +127,10 @@ test('Secrets: made from boxes, read into boxes, never half', () => {
     type: 'Opaque',
     metadata: { labels: { 'app.kubernetes.io/managed-by': 'kubently-runbook' } },
   });
-  expect(secretValue(made, 'token')?.reveal()).toBe('tökén-0001');
-  expect(secretValue(made, 'other')).toBeUndefined();
+  expect(JSON.stringify(made)).not.toContain(Buffer.from('tökén-0001').toString('base64'));
+  const sent = JSON.parse(revealedJson(made)) as KubeObject;
+  expect(secretValue(sent, 'token')?.reveal()).toBe('tökén-0001');
+  expect(secretValue(sent, 'other')).toBeUndefined();
   expect(secretValue(undefined, 'token')).toBeUndefined();
   expect(() => secretObject('s', 'kubently', { token: new Secret('') })).toThrow('key token would be empty');
 });

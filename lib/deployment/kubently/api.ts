@@ -4,11 +4,10 @@ import { tokenOf } from './secrets.ts';
 import { Kubently } from '../../clients/kubently-api.ts';
 import { registered } from './redis.ts';
 import type { Secret } from '../../base/secret.ts';
-import { readTokens } from '../../settings/tokens-file.ts';
 
 /** The API with the deployment's key. @throws Failure when 2.1 has not run */
-export function kubentlyApi({ http, settings }: Context): Kubently {
-  return new Kubently(http, `https://${settings.host}`, tokenOf(readTokens(settings.tokensFile), 'API_KEY'));
+export function kubentlyApi({ http, settings, tokens }: Context): Kubently {
+  return new Kubently(http, `https://${settings.host}`, tokenOf(tokens(), 'API_KEY'));
 }
 
 /** Makes this token the registered one of the cluster; nothing is sent where it is. */

@@ -5,7 +5,6 @@ import type { Context } from '../../context.ts';
 import { tokenOf } from './secrets.ts';
 import { Failure } from '../../base/failure.ts';
 import { Secret } from '../../base/secret.ts';
-import { readTokens } from '../../settings/tokens-file.ts';
 
 /** Labels of Kubently's pods (docs/kubently-contract.md 1.1). */
 export function selector(release: string, component: 'api' | 'executor' | 'redis'): string {
@@ -53,7 +52,7 @@ export async function redisShell(
   line: string,
   argv: readonly string[],
   {
-    password = tokenOf(readTokens(ctx.settings.tokensFile), 'REDIS_PASSWORD'),
+    password = tokenOf(ctx.tokens(), 'REDIS_PASSWORD'),
     pod,
     input,
     mutates = false,

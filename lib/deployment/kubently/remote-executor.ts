@@ -12,7 +12,7 @@ import { checkRelease, releaseWorkloads, remoteRelease, waitForWorkloads } from 
 import { absent, differs, unknownBefore, type Check } from '../../step.ts';
 import type { Secret } from '../../base/secret.ts';
 import type { Remote } from '../../base/target.ts';
-import { readTokens, tokenName } from '../../settings/tokens-file.ts';
+import { tokenName } from '../../settings/tokens-file.ts';
 import { executorTokenSecret } from '../../chart/secret-names.ts';
 
 /** As good as possible: with the API or its Redis the registration goes anyway. */
@@ -33,7 +33,7 @@ export function registrations(ctx: Context): () => Promise<Registrations | undef
   const ask = async (): Promise<Registrations | undefined> => {
     const redis = await runningRedis(ctx);
     if (redis === undefined) return undefined;
-    const tokens = readTokens(ctx.settings.tokensFile);
+    const tokens = ctx.tokens();
     const known = ctx.settings.remotes.flatMap(({ id }): [string, Secret][] => {
       const token = tokens[tokenName(id)];
       return token ? [[id, token]] : [];
@@ -49,7 +49,7 @@ export async function checkRemote(
   remote: Remote,
   registration: ReturnType<typeof registrations>,
 ): Promise<Check> {
-  const tokens = readTokens(ctx.settings.tokensFile);
+  const tokens = ctx.tokens();
   if (!tokens[tokenName(remote.id)] || !tokens['REDIS_PASSWORD'])
     return unknownBefore(STEP.tokens, `its token is known after ${STEP.tokens}`);
   // Asked at once; what the Secret says comes first.

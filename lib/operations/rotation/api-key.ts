@@ -2,7 +2,7 @@
 import type { Context } from '../../context.ts';
 import { tokenOf } from '../../deployment/kubently/secrets.ts';
 import { gkeRelease } from '../../deployment/release/release.ts';
-import { nextOf, previousOf, readTokens } from '../../settings/tokens-file.ts';
+import { nextOf, previousOf } from '../../settings/tokens-file.ts';
 import { forgetPrevious, promote } from './marks.ts';
 import { apiKeyIs } from './proofs.ts';
 import { applyGkeSecrets, restartReaders } from './restart.ts';
@@ -13,7 +13,7 @@ const NAME = 'API_KEY';
 export async function rotateApiKey(ctx: Context): Promise<string> {
   const { tokensFile } = ctx.settings;
   const targeted = await gkeRelease(ctx);
-  const coming = readTokens(tokensFile)[nextOf(NAME)];
+  const coming = ctx.tokens()[nextOf(NAME)];
   if (coming) {
     ctx.note('the new key beside the old one');
     await applyGkeSecrets(ctx);
@@ -24,7 +24,7 @@ export async function rotateApiKey(ctx: Context): Promise<string> {
   ctx.note('the old key out');
   await applyGkeSecrets(ctx);
   await restartReaders(ctx, targeted);
-  const tokens = readTokens(tokensFile);
+  const tokens = ctx.tokens();
   await apiKeyIs(ctx, 'taken', tokenOf(tokens, NAME));
   await apiKeyIs(ctx, 'refused', tokenOf(tokens, previousOf(NAME)));
   await forgetPrevious(ctx, NAME);

@@ -4,7 +4,7 @@ import type { Context } from '../../context.ts';
 import { tokenOf } from '../../deployment/kubently/secrets.ts';
 import { executorAnswers } from '../../deployment/kubently/executor-connection.ts';
 import { gkeRelease, remoteRelease } from '../../deployment/release/release.ts';
-import { nextOf, previousOf, readTokens, tokenName } from '../../settings/tokens-file.ts';
+import { nextOf, previousOf, tokenName } from '../../settings/tokens-file.ts';
 import { forgetPrevious, promote } from './marks.ts';
 import { executorTokenRefused } from './proofs.ts';
 import { applyGkeSecrets, applyRemoteSecret, restartReaders } from './restart.ts';
@@ -13,8 +13,8 @@ import { applyGkeSecrets, applyRemoteSecret, restartReaders } from './restart.ts
 export async function rotateExecutor(ctx: Context, id: string): Promise<string> {
   const { settings } = ctx;
   const name = tokenName(id);
-  if (readTokens(settings.tokensFile)[nextOf(name)]) await promote(ctx, name);
-  const tokens = readTokens(settings.tokensFile);
+  if (ctx.tokens()[nextOf(name)]) await promote(ctx, name);
+  const tokens = ctx.tokens();
   const remote = settings.remotes.find((r) => r.id === id);
   ctx.note(`${id}: the new token`);
   // Registered by the API beside what the chart's init container does for the cluster of its own.

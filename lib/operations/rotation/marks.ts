@@ -3,13 +3,13 @@
  * token lies there before anything knows it, so that a killed rotation can go on.
  */
 import type { Context } from '../../context.ts';
-import { changeTokens, generateToken, nextOf, previousOf, readTokens } from '../../settings/tokens-file.ts';
+import { changeTokens, generateToken, nextOf, previousOf } from '../../settings/tokens-file.ts';
 import { tokenOf } from '../../deployment/kubently/secrets.ts';
 import type { Secret } from '../../base/secret.ts';
 
 /** True when a rotation of this token has begun and not ended. */
-export function isUnfinished({ settings }: Context, name: string): boolean {
-  const tokens = readTokens(settings.tokensFile);
+export function isUnfinished({ tokens: read }: Context, name: string): boolean {
+  const tokens = read();
   return tokens[nextOf(name)] !== undefined || tokens[previousOf(name)] !== undefined;
 }
 
@@ -34,9 +34,8 @@ export async function forgetPrevious({ settings }: Context, name: string): Promi
 }
 
 /** Takes the mark of what is yet to come away. */
-export async function forgetNext({ settings }: Context, name: string): Promise<void> {
-  if (readTokens(settings.tokensFile)[nextOf(name)])
-    await changeTokens(settings.tokensFile, (tokens) => without(tokens, nextOf(name)));
+export async function forgetNext({ settings, tokens }: Context, name: string): Promise<void> {
+  if (tokens()[nextOf(name)]) await changeTokens(settings.tokensFile, (tokens) => without(tokens, nextOf(name)));
 }
 
 function without(tokens: Readonly<Record<string, Secret>>, name: string): Record<string, Secret> {

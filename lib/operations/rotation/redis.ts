@@ -8,7 +8,7 @@ import { Failure } from '../../base/failure.ts';
 import { redisCli, redisShell, redisTakes } from '../../deployment/kubently/redis.ts';
 import { gkeRelease } from '../../deployment/release/release.ts';
 import { Secret } from '../../base/secret.ts';
-import { nextOf, previousOf, readTokens, tokenName } from '../../settings/tokens-file.ts';
+import { nextOf, previousOf, tokenName } from '../../settings/tokens-file.ts';
 import { forgetPrevious, promote } from './marks.ts';
 import { applyGkeSecrets, restartReaders, restartSome } from './restart.ts';
 
@@ -16,14 +16,13 @@ const NAME = 'REDIS_PASSWORD';
 
 /** Finishes the password's rotation from wherever it stands. @returns the evidence */
 export async function rotateRedis(ctx: Context): Promise<string> {
-  const { tokensFile } = ctx.settings;
   const targeted = await gkeRelease(ctx);
-  const coming = readTokens(tokensFile)[nextOf(NAME)];
+  const coming = ctx.tokens()[nextOf(NAME)];
   if (coming) {
-    await takeAlso(ctx, coming, tokenOf(readTokens(tokensFile), NAME));
+    await takeAlso(ctx, coming, tokenOf(ctx.tokens(), NAME));
     await promote(ctx, NAME);
   }
-  const tokens = readTokens(tokensFile);
+  const tokens = ctx.tokens();
   const fresh = tokenOf(tokens, NAME);
   const old = tokenOf(tokens, previousOf(NAME));
   // A Redis that restarted in between knows only what its Secret said then.

@@ -5,7 +5,6 @@ import { secretStamps } from '../../deployment/release/extra-objects.ts';
 import { fitted } from '../../deployment/release/fitted.ts';
 import { preparedRelease, releaseWorkloads, waitForWorkloads } from '../../deployment/release/release.ts';
 import type { Remote } from '../../base/target.ts';
-import { readTokens } from '../../settings/tokens-file.ts';
 import type { TargetedRelease } from '../../deployment/release/targeted-release.ts';
 
 const LONGEST_MS = 600_000;
@@ -13,12 +12,12 @@ const LONGEST_MS = 600_000;
 /** The Secrets of the GKE side as the tokens file has them now (as step 2.3). */
 export async function applyGkeSecrets(ctx: Context): Promise<void> {
   const { settings } = ctx;
-  await ctx.kube(settings.gke).apply(gkeSecrets(settings, readTokens(settings.tokensFile)));
+  await ctx.kube(settings.gke).apply(gkeSecrets(settings, ctx.tokens()));
 }
 
 /** The Secret of a remote cluster as the tokens file has it now (as step 3.2). */
 export async function applyRemoteSecret(ctx: Context, remote: Remote): Promise<void> {
-  await ctx.kube(remote).apply([remoteSecret(remote, readTokens(ctx.settings.tokensFile))]);
+  await ctx.kube(remote).apply([remoteSecret(remote, ctx.tokens())]);
 }
 
 /** Upgrades the release, which restarts the workloads whose Secrets have changed, and waits. */
