@@ -7,7 +7,8 @@ import { waitOf, withLock } from '../lib/runner/lock.ts';
 import { look } from '../lib/runner/look.ts';
 import { preflight } from '../lib/runner/preflight.ts';
 import { STATUS } from '../lib/base/exit-status.ts';
-import { ENDED, runSteps } from '../lib/runner/run.ts';
+import { isEnded } from '../lib/runner/rows.ts';
+import { runSteps } from '../lib/runner/run.ts';
 import { select, type Selection } from '../lib/runner/select.ts';
 import { openSession, type Session } from '../lib/runner/session.ts';
 import type { Settings } from '../lib/settings/settings.ts';
@@ -53,7 +54,7 @@ async function run(session: Session, what: string, chosen: readonly Step[], wait
     try {
       return await runSteps(chosen, STEPS, ctx, journal, {
         changed: (row, all) => {
-          tell(all.flatMap((r) => (ENDED.has(r.state) || r.state === 'waiting' ? [] : [r.id])).join(', '));
+          tell(all.flatMap((r) => (isEnded(r.state) || r.state === 'waiting' ? [] : [r.id])).join(', '));
           watcher.changed(row, all);
         },
       });

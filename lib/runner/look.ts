@@ -5,23 +5,10 @@ import { withReadCache, type Context } from '../context.ts';
 import { firstLine } from '../base/failure.ts';
 import { knownFit } from '../deployment/release/fitted.ts';
 import { gkeRelease, remoteRelease } from '../deployment/release/release.ts';
+import { mark, visitOnce, type Row } from './rows.ts';
 import type { Session } from './session.ts';
 import { STATUS } from '../base/exit-status.ts';
 import type { Check, Step, StepId } from '../step.ts';
-
-/** A step as it was found. `proof`: proven by running it. `failed`: it could not be looked at. */
-export interface Looked {
-  id: StepId;
-  title: string;
-  state: Check['state'] | 'proof' | 'failed';
-  reason: string;
-  /** Field by field, where it differs. */
-  lines: string[];
-  /** The step after which more is known. */
-  after?: StepId;
-  /** The way out of a conflict. */
-  next?: string;
-}
 
 /** What the runbook does beside a step's release, a line each. */
 export interface ExtraLine {
@@ -62,9 +49,9 @@ export async function look(
   }
   const { chalk } = out;
   for (const row of rows) {
-    const word = kind === 'plan' ? planWord(row) : row.state;
-    out.line(`${mark(row, chalk)} ${row.id} ${row.title.padEnd(46)} ${word.padEnd(9)} ${chalk.gray(row.reason)}`);
-    const lines = row.lines.length > 1 || row.lines[0] !== row.reason ? row.lines : [];
+    const { state, reason, lines: all = [] } = row;
+    out.line(`${mark(state, chalk)} ${row.id} ${row.title.padEnd(46)} ${state.padEnd(9)} ${chalk.gray(reason)}`);
+    const lines = all.length > 1 || all[0] !== reason ? all : [];
     for (const line of lines.slice(0, SHOWN_LINES)) out.line(chalk.gray(`        ${line}`));
     if (lines.length > SHOWN_LINES) out.line(chalk.gray(`        and ${lines.length - SHOWN_LINES} more (--json)`));
     if (row.next !== undefined) out.line(`        a run would stop here; next: ${row.next}`);
@@ -77,35 +64,20 @@ export async function look(
 }
 
 /** Every step's check at once; one that cannot be read before a step that it needs is unknown, not an error. */
-export async function lookAtSteps(steps: readonly Step[], catalogue: readonly Step[], ctx: Context): Promise<Looked[]> {
-  const known = new Map<StepId, Promise<Looked>>();
-  const at = (id: StepId): Promise<Looked> => {
-    const step = catalogue.find((s) => s.id === id);
-    if (!step) throw new Error(`no step ${id}`);
-    const looked = known.get(id) ?? lookAt(step);
-    known.set(id, looked);
-    return looked;
-  };
-  const lookAt = async (step: Step): Promise<Looked> => {
+export async function lookAtSteps(steps: readonly Step[], catalogue: readonly Step[], ctx: Context): Promise<Row[]> {
+  const at = visitOnce(catalogue, async (step): Promise<Row> => {
     const { id, title } = step;
-    if (step.kind === 'proof') return { id, title, state: 'proof', reason: 'proven by running it', lines: [] };
+    if (step.kind === 'proof') return { id, title, state: 'unproven', reason: 'proven by running it', lines: [] };
     try {
       return { id, title, ...asFound(await step.check(ctx)) };
     } catch (error) {
       const reason = firstLine(error);
       const unmet = (await Promise.all(step.needs.map(at))).find((n) => isOpen(n.state));
-      return unmet
-        ? {
-            id,
-            title,
-            state: 'unknown',
-            reason: `known after ${unmet.id} (now: ${reason})`,
-            lines: [],
-            after: unmet.id,
-          }
-        : { id, title, state: 'failed', reason, lines: [] };
+      if (!unmet) return { id, title, state: 'failed', reason, lines: [] };
+      const known = `known after ${unmet.id} (now: ${reason})`;
+      return { id, title, state: 'unknown', reason: known, lines: [], after: unmet.id };
     }
-  };
+  });
   return Promise.all(steps.map((s) => at(s.id)));
 }
 
@@ -128,7 +100,7 @@ export async function extraLines(steps: readonly Step[], ctx: Context): Promise<
   return lines.flat();
 }
 
-function asFound(check: Check): Pick<Looked, 'state' | 'reason' | 'lines' | 'after' | 'next'> {
+function asFound(check: Check): Omit<Row, 'id' | 'title'> {
   const { state, reason } = check;
   switch (check.state) {
     case 'done':
@@ -143,68 +115,28 @@ function asFound(check: Check): Pick<Looked, 'state' | 'reason' | 'lines' | 'aft
   }
 }
 
-function isOpen(state: Looked['state']): boolean {
+function isOpen(state: Row['state']): boolean {
   return state === 'absent' || state === 'differs' || state === 'conflict' || state === 'unknown';
 }
 
-function statusOf(rows: readonly Looked[]): number {
+function statusOf(rows: readonly Row[]): number {
   if (rows.some((r) => r.state === 'failed')) return STATUS.failed;
   return rows.some((r) => isOpen(r.state)) ? STATUS.somethingToDo : STATUS.done;
 }
 
-function statusVerdict(rows: readonly Looked[]): string {
-  const open = rows.filter((r) => r.state !== 'done' && r.state !== 'proof');
+function statusVerdict(rows: readonly Row[]): string {
+  const open = rows.filter((r) => r.state !== 'done' && r.state !== 'unproven');
   return open.length === 0
     ? 'everything matches the configuration'
     : `${open.length} to do: ${open.map((r) => r.id).join(', ')}`;
 }
 
-function planVerdict(rows: readonly Looked[]): string {
-  const words = rows.map((r) => (r.state === 'unknown' ? 'known later' : planWord(r)));
-  const counts = [...new Set(words)].map((word) => `${words.filter((w) => w === word).length} ${word}`);
+function planVerdict(rows: readonly Row[]): string {
+  const counts = [...Map.groupBy(rows, (r) => r.state)].map(([state, same]) => `${same.length} ${state}`);
   return `plan: ${counts.join(', ')}; nothing was changed`;
 }
 
-/** What a run would do with the step, in a word or two. */
-function planWord({ state, after }: Looked): string {
-  switch (state) {
-    case 'done':
-      return 'leave';
-    case 'absent':
-      return 'create';
-    case 'differs':
-      return 'change';
-    case 'conflict':
-      return 'conflict';
-    case 'unknown':
-      return `after ${after ?? ''}`;
-    case 'proof':
-      return 'prove';
-    case 'failed':
-      return 'failed';
-  }
-}
-
 type Chalk = Session['out']['chalk'];
-
-function mark({ state }: Looked, chalk: Chalk): string {
-  switch (state) {
-    case 'done':
-      return chalk.green('✓');
-    case 'absent':
-      return chalk.cyan('+');
-    case 'differs':
-      return chalk.yellow('~');
-    case 'conflict':
-      return chalk.red('!');
-    case 'unknown':
-      return chalk.gray('?');
-    case 'failed':
-      return chalk.red('✗');
-    case 'proof':
-      return chalk.gray('·');
-  }
-}
 
 function factLine({ about, grade, says }: Fact, chalk: Chalk): string {
   const marks = { fine: chalk.green('✓'), warning: chalk.yellow('!'), unknown: chalk.gray('?') };

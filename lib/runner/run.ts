@@ -3,62 +3,14 @@ import type { Context } from '../context.ts';
 import { Failure, firstLine } from '../base/failure.ts';
 import type { Journal } from './journal.ts';
 import { stepAtWork } from './journaled.ts';
+import { isEnded, moveTo, visitOnce, waitingRows, type Row, type State, type Watcher } from './rows.ts';
 import { Stopped } from './stop.ts';
 import { byId, type ChangeStep, type Check, type Step, type StepId } from '../step.ts';
-
-export type State =
-  | 'waiting'
-  | 'checking'
-  | 'applying'
-  | 'verifying'
-  | 'undoing'
-  /** Ended well: it was changed, it matched the configuration, it was proven. */
-  | 'done'
-  | 'unchanged'
-  | 'proven'
-  | 'removed'
-  /** It has no undo, on purpose. */
-  | 'kept'
-  /** Nothing failed, but it could not be shown. */
-  | 'unproven'
-  /** Ended badly: by itself, or because a step that it needs did. */
-  | 'failed'
-  | 'blocked'
-  /** Ended with the run: a signal, or the lock was lost. */
-  | 'stopped';
-
-export interface Progress {
-  id: StepId;
-  title: string;
-  state: State;
-  /** What it waits for, why it was done, or why it failed. */
-  note: string;
-  startedAt: number | undefined;
-  endedAt: number | undefined;
-  error?: unknown;
-}
-
-export const ENDED: ReadonlySet<State> = new Set([
-  'done',
-  'unchanged',
-  'proven',
-  'unproven',
-  'removed',
-  'kept',
-  'failed',
-  'blocked',
-  'stopped',
-]);
-
-export interface Watcher {
-  /** Called on each change of state or note. */
-  changed: (progress: Progress, all: readonly Progress[]) => void;
-}
 
 /**
  * Runs the chosen steps. Needs outside the choice are only checked.
  * @param catalogue all steps of the plan
- * @returns one Progress a chosen step, in the plan's order; never throws for a step's failure
+ * @returns one Row a chosen step, in the plan's order; never throws for a step's failure
  */
 export async function runSteps(
   chosen: readonly Step[],
@@ -66,28 +18,16 @@ export async function runSteps(
   ctx: Context,
   journal: Journal,
   watcher: Watcher,
-): Promise<Progress[]> {
-  const rows = new Map<StepId, Progress>();
-  const ends = new Map<StepId, Promise<boolean>>();
+): Promise<Row[]> {
   const steps = [...chosen].sort(byId);
-  for (const { id, title } of steps)
-    rows.set(id, { id, title, state: 'waiting', note: '', startedAt: undefined, endedAt: undefined });
-  const all = [...rows.values()];
-  const stepOf = (id: StepId): Step => {
-    const found = catalogue.find((s) => s.id === id);
-    if (!found) throw new Error(`no step ${id}`);
-    return found;
-  };
+  const all = waitingRows(steps);
+  const rows = new Map(all.map((row) => [row.id, row]));
 
   /** True once the step is done, run here or found done by its check. */
-  const end = (id: StepId): Promise<boolean> => {
-    const known = ends.get(id);
-    if (known) return known;
-    const row = rows.get(id);
-    const made = row ? stepAtWork.run(id, () => runOne(stepOf(id), row)) : isDoneAlready(stepOf(id), ctx, journal);
-    ends.set(id, made);
-    return made;
-  };
+  const end = visitOnce(catalogue, (step): Promise<boolean> => {
+    const row = rows.get(step.id);
+    return row ? stepAtWork.run(step.id, () => runOne(step, row)) : isDoneAlready(step, ctx, journal);
+  });
 
   const unmet = async (ids: readonly StepId[]): Promise<StepId[]> => {
     const met = await Promise.all(ids.map(end));
@@ -102,21 +42,18 @@ export async function runSteps(
   const asSeen = async (step: ChangeStep, own: Context): Promise<Check> =>
     (changed ? undefined : await seen.get(step.id)) ?? step.check(own);
 
-  const runOne = async (step: Step, row: Progress): Promise<boolean> => {
-    const set = (state: State, note = ''): void => {
-      row.state = state;
-      row.note = note;
-      if (state !== 'waiting') row.startedAt ??= ctx.clock.now();
-      if (ENDED.has(state)) row.endedAt = ctx.clock.now();
+  const runOne = async (step: Step, row: Row): Promise<boolean> => {
+    const set = (state: State, reason = ''): void => {
+      moveTo(row, state, reason, ctx.clock);
       const durationMs =
         row.endedAt !== undefined && row.startedAt !== undefined ? { durationMs: row.endedAt - row.startedAt } : {};
-      journal({ event: 'step', step: step.id, state, reason: note, ...durationMs });
+      journal({ event: 'step', step: step.id, state, reason, ...durationMs });
       watcher.changed(row, all);
     };
     const own: Context = {
       ...ctx,
       note: (text) => {
-        row.note = text;
+        row.reason = text;
         watcher.changed(row, all);
       },
       remark: (text) => {
@@ -125,7 +62,7 @@ export async function runSteps(
       },
     };
     const waitFor = async (ids: readonly StepId[]): Promise<void> => {
-      const waiting = ids.filter((id) => !ENDED.has(rows.get(id)?.state ?? 'done'));
+      const waiting = ids.filter((id) => !isEnded(rows.get(id)?.state ?? 'done'));
       if (waiting.length > 0) own.note(`needs ${waiting.join(', ')}`);
       const missing = await unmet(ids);
       if (missing.length > 0) throw new Blocked(missing);
@@ -136,7 +73,7 @@ export async function runSteps(
         step.kind === 'proof'
           ? await prove(step, own, set, waitFor)
           : await change(step, own, set, waitFor, asSeen, () => (changed = true));
-      set(ended.state, ended.note);
+      set(ended.state, ended.reason);
       return true;
     } catch (error) {
       row.error = error;
@@ -149,7 +86,7 @@ export async function runSteps(
   return all;
 }
 
-type Set_ = (state: State, note?: string) => void;
+type Set_ = (state: State, reason?: string) => void;
 type WaitFor = (ids: readonly StepId[]) => Promise<void>;
 
 async function prove(
@@ -157,12 +94,12 @@ async function prove(
   ctx: Context,
   set: Set_,
   waitFor: WaitFor,
-): Promise<{ state: State; note: string }> {
+): Promise<Pick<Row, 'state' | 'reason'>> {
   await step.prepare?.(ctx);
   await waitFor(step.needsToVerify ?? []);
   set('verifying');
   const proof = await step.prove(ctx);
-  return { state: proof.state, note: proof.state === 'proven' ? proof.evidence : proof.reason };
+  return { state: proof.state, reason: proof.state === 'proven' ? proof.evidence : proof.reason };
 }
 
 async function change(
@@ -172,7 +109,7 @@ async function change(
   waitFor: WaitFor,
   check: (step: ChangeStep, ctx: Context) => Promise<Check>,
   willChange: () => void,
-): Promise<{ state: State; note: string }> {
+): Promise<Pick<Row, 'state' | 'reason'>> {
   set('checking');
   const found = await check(step, ctx);
   if (found.state !== 'done') {
@@ -190,7 +127,7 @@ async function change(
   await waitFor(step.needsToVerify ?? []);
   set('verifying');
   const evidence = await step.verify(ctx);
-  return found.state === 'done' ? { state: 'unchanged', note: found.reason } : { state: 'done', note: evidence };
+  return found.state === 'done' ? { state: 'unchanged', reason: found.reason } : { state: 'done', reason: evidence };
 }
 
 /** A need that is not part of this run: its check alone decides. */

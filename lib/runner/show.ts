@@ -1,7 +1,7 @@
 /** What the operator sees: a live list on a terminal, plain lines with a heartbeat elsewhere, and the summary. */
 import { Chalk, type ChalkInstance } from 'chalk';
 import { explain, Failure } from '../base/failure.ts';
-import { ENDED, type Progress, type State, type Watcher } from './run.ts';
+import { isEnded, mark, type Row, type State, type Watcher } from './rows.ts';
 import { scrub } from '../base/secret.ts';
 
 export interface Screen {
@@ -38,37 +38,10 @@ export function elapsed(ms: number): string {
       : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
 }
 
-/** Marks and colours of the states. */
-export function mark(state: State, chalk: ChalkInstance): string {
-  switch (state) {
-    case 'waiting':
-      return chalk.gray('·');
-    case 'checking':
-    case 'applying':
-    case 'verifying':
-    case 'undoing':
-      return chalk.cyan('▸');
-    case 'done':
-    case 'unchanged':
-    case 'proven':
-    case 'removed':
-    case 'kept':
-      return chalk.green('✓');
-    case 'unproven':
-      return chalk.yellow('?');
-    case 'failed':
-      return chalk.red('✗');
-    case 'blocked':
-      return chalk.yellow('-');
-    case 'stopped':
-      return chalk.yellow('■');
-  }
-}
-
-function row(p: Progress, chalk: ChalkInstance): string {
+function row(p: Row, chalk: ChalkInstance): string {
   const time = p.startedAt === undefined ? '' : elapsed((p.endedAt ?? Date.now()) - p.startedAt);
-  const note = p.note ? chalk.gray(` ${p.note}`) : '';
-  return `${mark(p.state, chalk)} ${p.id} ${p.title.padEnd(46)} ${p.state.padEnd(9)} ${time.padStart(8)}${note}`;
+  const reason = p.reason ? chalk.gray(` ${p.reason}`) : '';
+  return `${mark(p.state, chalk)} ${p.id} ${p.title.padEnd(46)} ${p.state.padEnd(9)} ${time.padStart(8)}${reason}`;
 }
 
 /** Shows a run while it goes on; stop() ends it and leaves the last picture. */
@@ -79,7 +52,7 @@ export function watch(out: Screen): Promise<Watcher & { stop: () => void }> {
 async function liveList(out: Screen): Promise<Watcher & { stop: () => void }> {
   const { createLogUpdate } = await import('log-update');
   const update = createLogUpdate(out.stream, { showCursor: true });
-  let rows: readonly Progress[] = [];
+  let rows: readonly Row[] = [];
   const width = (): number => out.stream.columns;
   const { line } = out;
   // A line between two pictures goes above them.
@@ -111,10 +84,10 @@ function truncate(text: string, width: number): string {
 }
 
 function plainLines(out: Screen): Watcher & { stop: () => void } {
-  const last = new Map<string, { state: State; at: number; row: Progress }>();
+  const last = new Map<string, { state: State; at: number; row: Row }>();
   const timer = setInterval(() => {
     for (const entry of last.values()) {
-      if (ENDED.has(entry.state) || entry.state === 'waiting' || Date.now() - entry.at < HEARTBEAT_MS) continue;
+      if (isEnded(entry.state) || entry.state === 'waiting' || Date.now() - entry.at < HEARTBEAT_MS) continue;
       entry.at = Date.now();
       out.line(`… ${row(entry.row, out.chalk)}`);
     }
@@ -131,7 +104,7 @@ function plainLines(out: Screen): Watcher & { stop: () => void } {
 }
 
 /** The end of a run: counts, failures with what to do, the slowest steps, the next command to type. */
-export function summarise(out: Screen, rows: readonly Progress[], totalMs: number, next: string): void {
+export function summarise(out: Screen, rows: readonly Row[], totalMs: number, next: string): void {
   const { chalk } = out;
   const n = (state: State): number => rows.filter((r) => r.state === state).length;
   for (const r of rows) {
@@ -144,7 +117,7 @@ export function summarise(out: Screen, rows: readonly Progress[], totalMs: numbe
     n(s) > 0 || s === 'failed' ? [`${n(s)} ${s}`] : [],
   );
   out.line(`\n${counts.join(', ')} in ${elapsed(totalMs)}`);
-  const took = (r: Progress): number => (r.endedAt ?? 0) - (r.startedAt ?? r.endedAt ?? 0);
+  const took = (r: Row): number => (r.endedAt ?? 0) - (r.startedAt ?? r.endedAt ?? 0);
   const slow = [...rows]
     .sort((a, b) => took(b) - took(a))
     .slice(0, SLOWEST)

@@ -7,7 +7,7 @@ import { withLock } from '../../lib/runner/lock.ts';
 import { ownArguments } from '../entry.ts';
 import { runOperation } from '../operation.ts';
 import { undoSteps } from '../../lib/operations/removal/removal.ts';
-import type { Progress } from '../../lib/runner/run.ts';
+import type { Row } from '../../lib/runner/rows.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { elapsed, watch } from '../../lib/runner/show.ts';
 import { ownedBy } from '../../lib/deployment/ownership/ownership.ts';
@@ -71,8 +71,8 @@ export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: str
 }
 
 /** Why the item is still there, as far as its step knows. */
-function because(rows: readonly Progress[], { step }: Item): string {
-  return rows.find((r) => r.id === step)?.note || 'it came back, or was made while the removal ran';
+function because(rows: readonly Row[], { step }: Item): string {
+  return rows.find((r) => r.id === step)?.reason || 'it came back, or was made while the removal ran';
 }
 
 /** @throws BadInput on a part that cannot be kept */

@@ -75,10 +75,10 @@ test('on a first run every step is looked at: nothing fails, nothing is guessed,
     '2.8': 'absent',
     '3.1': 'absent',
     '3.2': 'unknown after 2.1',
-    '4.0': 'proof',
-    '4.1': 'proof',
-    '4.2': 'proof',
-    '4.3': 'proof',
+    '4.0': 'unproven',
+    '4.1': 'unproven',
+    '4.2': 'unproven',
+    '4.3': 'unproven',
   });
   expect(rows.every((r) => r.reason !== '')).toBe(true);
   expect(outside.changes).toEqual([]);
@@ -143,7 +143,7 @@ async function show(steps: Step[], view: Partial<View> = {}, ctx: Context = cont
   return { status, journal };
 }
 
-test('the plan: create, change, leave, stop, each with reason and fields; status 3; journalled', async () => {
+test('the plan: absent, differs, done, conflict, each with reason and fields; status 3; journalled', async () => {
   const { status, journal } = await show([
     change('1.0', says(absent('no address'))),
     change('1.1', says(differs('spec.a: 1 → 2 (and 1 more)', ['spec.a: 1 → 2', 'spec.b: 3 → 4']))),
@@ -152,11 +152,11 @@ test('the plan: create, change, leave, stop, each with reason and fields; status
   ]);
   expect(status).toBe(3);
   for (const line of [
-    /^\+ 1\.0 step 1\.0 +create +no address$/m,
-    /^~ 1\.1 step 1\.1 +change +spec\.a: 1 → 2 \(and 1 more\)\n {8}spec\.a: 1 → 2\n {8}spec\.b: 3 → 4$/m,
-    /^✓ 1\.2 step 1\.2 +leave +as meant$/m,
+    /^\+ 1\.0 step 1\.0 +absent +no address$/m,
+    /^~ 1\.1 step 1\.1 +differs +spec\.a: 1 → 2 \(and 1 more\)\n {8}spec\.a: 1 → 2\n {8}spec\.b: 3 → 4$/m,
+    /^✓ 1\.2 step 1\.2 +done +as meant$/m,
     /^! 1\.3 step 1\.3 +conflict +another address\n {8}a run would stop here; next: gcloud look$/m,
-    /^plan: 1 create, 1 change, 1 leave, 1 conflict; nothing was changed$/m,
+    /^plan: 1 absent, 1 differs, 1 done, 1 conflict; nothing was changed$/m,
   ])
     expect(shown).toMatch(line);
   expect(journal.map((e) => `${e.event} ${e.step ?? ''} ${e.state ?? ''}`)).toEqual([
@@ -178,7 +178,7 @@ test('--json is one document: state, reason, lines, after; the status in it', as
   expect(JSON.parse(shown)).toEqual({
     kind: 'plan',
     status: 3,
-    verdict: 'plan: 1 change, 1 known later; nothing was changed',
+    verdict: 'plan: 1 differs, 1 unknown; nothing was changed',
     steps: [
       { id: '1.0', title: 'step 1.0', state: 'differs', reason: 'a → b', lines: ['a → b'] },
       {

@@ -332,7 +332,7 @@ test('a step without an undo says why, and is kept', async () => {
       changed: () => undefined,
     },
   );
-  expect([row?.state, row?.note]).toEqual(['kept', 'it is the operator’s']);
+  expect([row?.state, row?.reason]).toEqual(['kept', 'it is the operator’s']);
 });
 
 test('what is left is grouped by place and kind', async () => {

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Failure } from '../../lib/base/failure.ts';
 import type { JournalEntry } from '../../lib/runner/journal.ts';
-import { runSteps, type Progress } from '../../lib/runner/run.ts';
+import { runSteps } from '../../lib/runner/run.ts';
+import type { Row } from '../../lib/runner/rows.ts';
 import {
   absent,
   conflict,
@@ -45,7 +46,7 @@ async function run(chosen: Step[], catalogue: Step[] = chosen) {
   const journal: JournalEntry[] = [];
   const seen: string[] = [];
   const rows = await runSteps(chosen, catalogue, contextOf(fakeOutside({})), (e) => void journal.push(e), {
-    changed: (p: Progress) => void seen.push(`${p.id} ${p.state}`),
+    changed: (p: Row) => void seen.push(`${p.id} ${p.state}`),
   });
   return { rows, journal, seen, states: Object.fromEntries(rows.map((r) => [r.id, r.state])) };
 }
@@ -58,7 +59,7 @@ test('each step runs after what it needs, whatever order they are given in', asy
   const work = ['1.0', '1.1', '1.2'].flatMap((id) => [`check ${id}`, `apply ${id}`, `verify ${id}`]);
   expect(log).toEqual([...looks, ...work.slice(1)]);
   expect(states).toEqual({ '1.0': 'done', '1.1': 'done', '1.2': 'done' });
-  expect(rows.map((r) => r.note)).toEqual(['evidence 1.0', 'evidence 1.1', 'evidence 1.2']);
+  expect(rows.map((r) => r.reason)).toEqual(['evidence 1.0', 'evidence 1.1', 'evidence 1.2']);
 });
 
 test('steps that do not need each other run at once', async () => {
@@ -77,7 +78,7 @@ test('what is as meant is verified, not applied, and told as unchanged', async (
   const { log, change } = plan();
   const { rows } = await run([change('1.0', [], { found: done('as meant') })]);
   expect(log).toEqual(['check 1.0', 'verify 1.0']);
-  expect(rows[0]).toMatchObject({ state: 'unchanged', note: 'as meant' });
+  expect(rows[0]).toMatchObject({ state: 'unchanged', reason: 'as meant' });
 });
 
 test('with nothing to change each step is looked at once, all at the same moment', async () => {
@@ -119,7 +120,7 @@ test('an unmet need outside the choice blocks, and says which', async () => {
   const broken = change('1.1', [], { check: () => Promise.reject(new Error('no answer')) });
   const chosen = change('1.2', ['1.0', '1.1']);
   const { rows } = await run([chosen], [change('1.0'), broken, chosen]);
-  expect(rows[0]).toMatchObject({ state: 'blocked', note: 'needs 1.0, 1.1, which are not done' });
+  expect(rows[0]).toMatchObject({ state: 'blocked', reason: 'needs 1.0, 1.1, which are not done' });
   expect(log).toEqual(['check 1.2', 'check 1.0']);
 });
 
@@ -128,7 +129,7 @@ test('a failed step blocks what needs it, and stops nothing else', async () => {
   const failing = change('1.0', [], { apply: () => Promise.reject(new Failure({ what: 'refused\nmore' })) });
   const { states, rows } = await run([failing, change('1.1', ['1.0']), change('1.2', ['1.1']), change('1.3')]);
   expect(states).toEqual({ '1.0': 'failed', '1.1': 'blocked', '1.2': 'blocked', '1.3': 'done' });
-  expect(rows[0]?.note).toBe('refused');
+  expect(rows[0]?.reason).toBe('refused');
   expect(log).not.toContain('apply 1.1');
 });
 
@@ -163,7 +164,7 @@ test('a proof is proven, never unchanged', async () => {
     prove: () => Promise.resolve(proven('seen')),
   };
   const { rows, seen } = await run([proof]);
-  expect(rows[0]).toMatchObject({ state: 'proven', note: 'seen' });
+  expect(rows[0]).toMatchObject({ state: 'proven', reason: 'seen' });
   expect(seen).toEqual(['4.0 verifying', '4.0 proven']);
 });
 
@@ -177,7 +178,7 @@ test('a proof that could not be shown is unproven, and blocks nothing', async ()
   };
   const second: ProofStep = { ...first, id: '4.1', needs: ['4.0'], prove: () => Promise.resolve(proven('seen')) };
   const { rows } = await run([first, second]);
-  expect(rows.map((r) => [r.state, r.note])).toEqual([
+  expect(rows.map((r) => [r.state, r.reason])).toEqual([
     ['unproven', 'no key'],
     ['proven', 'seen'],
   ]);
@@ -214,7 +215,7 @@ test('a preparation that fails is the proof’s failure', async () => {
     prepare,
     prove: () => Promise.resolve(proven('')),
   };
-  expect((await run([proof])).rows[0]).toMatchObject({ state: 'failed', note: 'no build' });
+  expect((await run([proof])).rows[0]).toMatchObject({ state: 'failed', reason: 'no build' });
 });
 
 test('every change of state is told and journalled, with its duration at the end', async () => {

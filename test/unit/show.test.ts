@@ -2,9 +2,9 @@ import { PassThrough } from 'node:stream';
 import { Chalk } from 'chalk';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Failure } from '../../lib/base/failure.ts';
-import type { Progress, State } from '../../lib/runner/run.ts';
+import { mark, type Row, type State } from '../../lib/runner/rows.ts';
 import { Secret } from '../../lib/base/secret.ts';
-import { elapsed, mark, screen, summarise, watch, type Screen } from '../../lib/runner/show.ts';
+import { elapsed, screen, summarise, watch, type Screen } from '../../lib/runner/show.ts';
 
 let lines: string[];
 let out: Screen;
@@ -18,8 +18,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function progress(state: State, more: Partial<Progress> = {}): Progress {
-  return { id: '1.0', title: 'Address', state, note: '', startedAt: 0, endedAt: undefined, ...more };
+function progress(state: State, more: Partial<Row> = {}): Row {
+  return { id: '1.0', title: 'Address', state, reason: '', startedAt: 0, ...more };
 }
 
 test.each([
@@ -52,7 +52,7 @@ test('without a terminal: a line each change of state, and a heartbeat every 30 
   const row = progress('waiting');
   const say = (state: State, note = ''): void => {
     row.state = state;
-    row.note = note;
+    row.reason = note;
     watcher.changed(row, [row]);
   };
   say('waiting');
@@ -79,7 +79,7 @@ test('the summary: what failed and what to do, counts, the slowest, the next com
     [
       progress('done', { endedAt: 5000 }),
       progress('failed', { id: '1.3', title: 'Ingress', endedAt: 61_000, error: failure }),
-      progress('blocked', { id: '2.6', startedAt: undefined }),
+      { id: '2.6', title: 'TLS', state: 'blocked', reason: '' },
       progress('unchanged', { id: '1.1', endedAt: 200 }),
     ],
     62_000,

@@ -83,5 +83,9 @@ test('a stopped run: the step in work is stopped, what needs it is blocked, what
     step('1.2', ['1.1'], () => Promise.resolve('')),
   ];
   const rows = await runSteps(steps, steps, contextOf(guarded), () => undefined, { changed: () => undefined });
-  expect(rows).toMatchObject([{ state: 'done' }, { state: 'stopped', note: 'ended by SIGINT' }, { state: 'blocked' }]);
+  expect(rows).toMatchObject([
+    { state: 'done' },
+    { state: 'stopped', reason: 'ended by SIGINT' },
+    { state: 'blocked' },
+  ]);
 });

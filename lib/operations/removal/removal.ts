@@ -2,13 +2,13 @@
 import type { Context } from '../../context.ts';
 import { explain } from '../../base/failure.ts';
 import type { Journal } from '../../runner/journal.ts';
-import { ENDED, type Progress, type State, type Watcher } from '../../runner/run.ts';
-import { byId, type ChangeStep, type Removal, type StepId } from '../../step.ts';
+import { moveTo, visitOnce, waitingRows, type Row, type State, type Watcher } from '../../runner/rows.ts';
+import { byId, type ChangeStep, type Removal } from '../../step.ts';
 
 /**
  * Undoes all the steps. What a failed one builds on is left alone: an address is not released under a load balancer.
  * Only phase 3 holds nothing of the other phases: a remote cluster that is gone stops nothing in GKE.
- * @returns one Progress a step, in the order of undoing; never throws for a step's failure
+ * @returns one Row a step, in the order of undoing; never throws for a step's failure
  */
 export async function undoSteps(
   steps: readonly ChangeStep[],
@@ -16,40 +16,20 @@ export async function undoSteps(
   removal: Removal,
   journal: Journal,
   watcher: Watcher,
-): Promise<Progress[]> {
-  const rows = [...steps]
-    .sort((a, b) => byId(b, a))
-    .map(({ id, title }): Progress => ({
-      id,
-      title,
-      state: 'waiting',
-      note: '',
-      startedAt: undefined,
-      endedAt: undefined,
-    }));
-  const ends = new Map<StepId, Promise<boolean>>();
-
-  const end = (step: ChangeStep): Promise<boolean> => {
-    const known = ends.get(step.id);
-    if (known) return known;
-    const made = undoOne(step);
-    ends.set(step.id, made);
-    return made;
-  };
+): Promise<Row[]> {
+  const rows = waitingRows([...steps].sort((a, b) => byId(b, a)));
+  const end = visitOnce(steps, (step) => undoOne(step));
 
   const undoOne = async (step: ChangeStep): Promise<boolean> => {
     const row = rows.find((r) => r.id === step.id);
     if (!row) throw new Error(`no row for ${step.id}`);
-    const set = (state: State, note = ''): void => {
-      row.state = state;
-      row.note = note;
-      row.startedAt ??= ctx.clock.now();
-      if (ENDED.has(state)) row.endedAt = ctx.clock.now();
-      journal({ event: 'undo', step: step.id, state, reason: note });
+    const set = (state: State, reason = ''): void => {
+      moveTo(row, state, reason, ctx.clock);
+      journal({ event: 'undo', step: step.id, state, reason });
       watcher.changed(row, rows);
     };
     const builtOnIt = steps.filter((s) => [...s.needs, ...(s.needsToVerify ?? [])].includes(step.id));
-    const ended = await Promise.all(builtOnIt.map(end));
+    const ended = await Promise.all(builtOnIt.map((s) => end(s.id)));
     const standing = builtOnIt.filter((s, i) => !ended[i] && !s.id.startsWith('3.')).map((s) => s.id);
     if (standing.length > 0) {
       set('blocked', `${standing.join(', ')} builds on it and still stands`);
@@ -65,7 +45,7 @@ export async function undoSteps(
         {
           ...ctx,
           note: (text) => {
-            row.note = text;
+            row.reason = text;
             watcher.changed(row, rows);
           },
         },
@@ -80,6 +60,6 @@ export async function undoSteps(
     }
   };
 
-  await Promise.all(steps.map(end));
+  await Promise.all(steps.map((s) => end(s.id)));
   return rows;
 }

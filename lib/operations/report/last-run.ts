@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { JournalEntry } from '../../runner/journal.ts';
 import type { Step } from '../../step.ts';
-import type { State } from '../../runner/run.ts';
+import type { State } from '../../runner/rows.ts';
 
 export interface Span {
   state: 'checking' | 'applying' | 'verifying';
