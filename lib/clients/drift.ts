@@ -1,6 +1,6 @@
 /** What applying objects would change, field by field, by a server-side dry run: the server's own answer, with its defaults. */
 import { fieldDifferences, type Difference } from './field-differences.ts';
-import type { Kubectl } from './kubectl.ts';
+import { FIELD_MANAGER, type Kubectl } from './kubectl.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
 
 export interface Drift {
@@ -9,12 +9,20 @@ export interface Drift {
   changed: Difference[];
 }
 
-/** What applying the objects would create or change. Values of Secrets are never part of the answer. */
-export async function drift(kube: Kubectl, objects: readonly KubeObject[]): Promise<Drift> {
+/**
+ * What applying the objects would create or change. Values of Secrets are never part of the answer.
+ * @param manager whose apply it would be: a field that this manager applied before and the object has no more is removed
+ * @throws CommandFailed where the server refuses the change
+ */
+export async function drift(
+  kube: Kubectl,
+  objects: readonly KubeObject[],
+  manager: string = FIELD_MANAGER,
+): Promise<Drift> {
   const live = await Promise.all(objects.map((o) => kube.get(fullKind(o), o.metadata.name)));
   const absent = objects.filter((_, i) => live[i] === undefined);
   const present = objects.filter((_, i) => live[i] !== undefined);
-  const merged = present.length === 0 ? [] : await kube.applyDryRun(present);
+  const merged = present.length === 0 ? [] : await kube.applyDryRun(present, manager);
   const changed = present.flatMap((wanted, i) => {
     const found = live[objects.indexOf(wanted)];
     return fieldDifferences(name(wanted), merged[i], found, wanted.kind === 'Secret');

@@ -1,6 +1,5 @@
 /** Where two values differ, field by field; what may be a secret is never part of the answer. */
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeObject } from '../base/kubernetes.ts';
 
 export interface Difference {
   /** Kind/name, or `values`. */
@@ -62,22 +61,6 @@ export function differenceLines(changed: readonly Difference[]): string[] {
     const change = wanted === HIDDEN && found === HIDDEN ? '(secret, differs)' : shortBoth(found, wanted).join(' → ');
     return `${object} ${path}: ${change}`;
   });
-}
-
-/** What installing the objects would add, change or remove, a line each; values of Secrets are left out. */
-export function objectLines(wanted: readonly KubeObject[], found: readonly KubeObject[]): string[] {
-  const name = (o: KubeObject): string => `${o.kind}/${o.metadata.name}`;
-  const there = new Map(found.map((o) => [name(o), o]));
-  const meant = new Set(wanted.map(name));
-  return [
-    ...wanted.flatMap((o) => {
-      const live = there.get(name(o));
-      return live
-        ? differenceLines(fieldDifferences(name(o), o, live, o.kind === 'Secret'))
-        : [`${name(o)}: nothing → created`];
-    }),
-    ...found.flatMap((o) => (meant.has(name(o)) ? [] : [`${name(o)}: removed`])),
-  ];
 }
 
 /** A list's items by their names, as the API server merges them; undefined where they have none. */

@@ -139,13 +139,13 @@ export class Kubectl {
 
   /** Server-side apply by stdin, so that no Secret reaches a command line or an annotation. */
   async apply(objects: readonly KubeObject[]): Promise<void> {
-    await this.#apply(objects, []);
+    await this.#apply(objects, FIELD_MANAGER, []);
   }
 
-  /** What apply would make of the objects, with the server's defaults; nothing is changed. */
-  async applyDryRun(objects: readonly KubeObject[]): Promise<KubeObject[]> {
-    const read = { ...this.target, reads: 'dry run', manager: FIELD_MANAGER } as const;
-    return itemsOf(await this.#apply(objects, ['--dry-run=server', '-o', 'json'], { read }));
+  /** What the manager's apply would make of the objects, with the server's defaults; nothing is changed. */
+  async applyDryRun(objects: readonly KubeObject[], manager: string): Promise<KubeObject[]> {
+    const read = { ...this.target, reads: 'dry run', manager } as const;
+    return itemsOf(await this.#apply(objects, manager, ['--dry-run=server', '-o', 'json'], { read }));
   }
 
   /** A server-side dry-run create: proves that the API's webhooks take the object. */
@@ -154,10 +154,10 @@ export class Kubectl {
     await this.#read(['create', '--dry-run=server', '-f', '-'], { input: JSON.stringify(object), read });
   }
 
-  #apply(objects: readonly KubeObject[], extra: readonly string[], more: Pick<Command, 'read'> = {}) {
+  #apply(objects: readonly KubeObject[], manager: string, extra: readonly string[], more: Pick<Command, 'read'> = {}) {
     const sensitive = objects.some((o) => o.kind === 'Secret');
     const text = revealedJson({ apiVersion: 'v1', kind: 'List', items: objects });
-    const args = ['apply', '--server-side', '--force-conflicts', '--field-manager', FIELD_MANAGER, ...extra, '-f', '-'];
+    const args = ['apply', '--server-side', '--force-conflicts', '--field-manager', manager, ...extra, '-f', '-'];
     return this.#run({
       binary: 'kubectl',
       args: [...args, ...targetFlags(this.target)],

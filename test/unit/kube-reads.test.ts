@@ -176,7 +176,7 @@ test('an apply by dry run is a forced server-side apply that changes nothing; an
   answers[asked] = [200, { ...api, spec: { replicas: 1 } }];
   const { kube, commands } = make();
   const wanted = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'api' } };
-  expect(await kube.applyDryRun([wanted])).toMatchObject([{ spec: { replicas: 1 } }]);
+  expect(await kube.applyDryRun([wanted], 'kubently-runbook')).toMatchObject([{ spec: { replicas: 1 } }]);
   expect(bodies[seen.indexOf(asked)]).toBe(JSON.stringify(wanted));
   expect(commands).toEqual([]);
   await kube.apply([wanted]);
@@ -205,11 +205,18 @@ test.each<[string, (kube: Kubectl) => Promise<unknown>]>([
   [
     'a version that is not the preferred one',
     (kube) =>
-      kube.applyDryRun([{ apiVersion: 'autoscaling/v1', kind: 'HorizontalPodAutoscaler', metadata: { name: 'x' } }]),
+      kube.applyDryRun(
+        [{ apiVersion: 'autoscaling/v1', kind: 'HorizontalPodAutoscaler', metadata: { name: 'x' } }],
+        'kubently-runbook',
+      ),
   ],
   [
     'an object of another namespace',
-    (kube) => kube.applyDryRun([{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'x', namespace: 'other' } }]),
+    (kube) =>
+      kube.applyDryRun(
+        [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'x', namespace: 'other' } }],
+        'kubently-runbook',
+      ),
   ],
 ])('%s: kubectl is asked', async (_, ask) => {
   answers['GET /apis/apps/v1/namespaces/kubently/deployments/gone-kind'] = [

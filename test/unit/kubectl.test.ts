@@ -98,7 +98,7 @@ test('while only looking, an apply is refused and a dry run is not', async () =>
   const kube = contextOf(fakeOutside({ worlds: [cluster] }), settings(), true).kube(AT);
   await expect(kube.apply([object('Pod', 'a')])).rejects.toThrow('refused while only looking');
   await expect(kube.delete('Pod', 'a')).rejects.toThrow('refused while only looking');
-  expect(await kube.applyDryRun([object('Pod', 'a')])).toHaveLength(1);
+  expect(await kube.applyDryRun([object('Pod', 'a')], 'kubently-runbook')).toHaveLength(1);
   expect(cluster.objects).toHaveLength(1);
 });
 

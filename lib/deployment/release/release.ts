@@ -1,6 +1,9 @@
 /** A release fitted to the chart at hand, its drift, and what the runbook does around it (docs/architecture.md rule 7). */
 import { STEP } from '../../base/plan-steps.ts';
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { CommandFailed } from '../../base/command.ts';
+import type { Kubectl } from '../../clients/kubectl.ts';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,13 +12,13 @@ import type { ReleaseSpec } from '../../chart/release-spec.ts';
 import { chartPath, headCommit } from '../kubently/checkout.ts';
 import type { Context } from '../../context.ts';
 import { drift } from '../../clients/drift.ts';
-import { differenceLines, fieldDifferences, objectLines } from '../../clients/field-differences.ts';
+import { differenceLines, fieldDifferences } from '../../clients/field-differences.ts';
 import type { TargetedRelease } from './targeted-release.ts';
 import { fitted, knownFit, valuesPath } from './fitted.ts';
 import { helmTemplate, objectsOf, type UpgradeInput } from '../../clients/helm.ts';
 import { INGRESS_CLASS } from '../cluster/infrastructure.ts';
 import { rolloutGap, waitForRollout, type Workload } from '../cluster/rollout.ts';
-import { absent, checkOf, differs, done, unknownBefore, type Check } from '../../step.ts';
+import { absent, checkOf, conflict, differs, done, unknownBefore, type Check } from '../../step.ts';
 import type { Remote } from '../../base/target.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
 import { TLS_SECRET } from '../../chart/secret-names.ts';
@@ -74,11 +77,17 @@ export async function checkRelease(ctx: Context, targeted: TargetedRelease): Pro
   const valueLines = differenceLines(fieldDifferences('values', kept.values, release.values));
   const manifest = objectsOf(release.manifest);
   const meant = rendered.ok ? rendered.objects : [];
-  const lines = [...valueLines, ...(rendered.ok ? objectLines(meant, manifest) : [])];
+  const kube = ctx.kube(target);
+  const upgrade = rendered.ok ? await upgradeLines(kube, targeted, meant, manifest) : [];
+  if (typeof upgrade === 'object' && 'refused' in upgrade)
+    return conflict(
+      `the API server refuses the upgrade: ${upgrade.refused}`,
+      'give the chart back the field that is named, or delete that object and run again',
+    );
+  const lines = [...valueLines, ...upgrade];
   if (valueLines.length > 0) return differs(`release ${spec.release} was installed with other values`, lines);
   if (!rendered.ok || lines.length > 0)
     return differs(`release ${spec.release} was rendered by another chart, or before a Secret changed`, lines);
-  const kube = ctx.kube(target);
   const [live, workloads] = await Promise.all([
     drift(kube, [...extraObjects(ctx, targeted, kept), ...meant.map((o) => withoutReplicas(meant, o))]),
     Promise.all(workloadsOf(manifest).map((w) => kube.get(...w))),
@@ -89,6 +98,64 @@ export async function checkRelease(ctx: Context, targeted: TargetedRelease): Pro
   return gap
     ? differs(`a workload ${gap}`)
     : done(`release ${spec.release}, revision ${release.revision}, matches the configuration and is complete`);
+}
+
+/**
+ * What Helm's upgrade from the recorded manifest to these objects would change, as the API server answers: what only
+ * the text of a chart says otherwise (a default, a namespace) is no difference. None where both are the same.
+ */
+async function upgradeLines(
+  kube: Kubectl,
+  { spec, target }: TargetedRelease,
+  meant: readonly KubeObject[],
+  manifest: readonly KubeObject[],
+): Promise<string[] | { refused: string }> {
+  const sorted = (objects: readonly KubeObject[]): KubeObject[] =>
+    [...objects].sort((a, b) => objectName(a).localeCompare(objectName(b)));
+  if (isDeepStrictEqual(sorted(meant), sorted(manifest))) return [];
+  const names = new Set(meant.map(objectName));
+  const removed = manifest.filter((o) => !names.has(objectName(o))).map((o) => `${objectName(o)}: removed`);
+  try {
+    const { absent, changed } = await drift(
+      kube,
+      meant.map((o) => asHelmApplies(o, spec.release, target.namespace)),
+      HELM_MANAGER,
+    );
+    const scaled = new Set(meant.filter((o) => isScaled(meant, o)).map(objectName));
+    const own = changed.filter((d) => !(d.path === 'spec.replicas' && scaled.has(d.object)));
+    return [...differenceLines(own), ...absent.map((o) => `${o}: nothing → created`), ...removed];
+  } catch (error) {
+    const refused =
+      error instanceof CommandFailed
+        ? error.stderr.split('\n').find((line) => /immutable|forbidden: updates to/i.test(line))
+        : undefined;
+    if (refused === undefined) throw error;
+    return { refused };
+  }
+}
+
+/** Helm's field manager. */
+const HELM_MANAGER = 'helm';
+
+/** The object with what Helm adds to each of its own. */
+function asHelmApplies(object: KubeObject, release: string, namespace: string): KubeObject {
+  const { labels, annotations } = object.metadata;
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      labels: { ...labels, 'app.kubernetes.io/managed-by': 'Helm' },
+      annotations: {
+        ...annotations,
+        'meta.helm.sh/release-name': release,
+        'meta.helm.sh/release-namespace': namespace,
+      },
+    },
+  };
+}
+
+function objectName({ kind, metadata }: KubeObject): string {
+  return `${kind}/${metadata.name}`;
 }
 
 type RenderedObjects = { ok: true; objects: KubeObject[] } | { ok: false };

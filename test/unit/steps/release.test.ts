@@ -14,7 +14,7 @@ import { step as policy } from '../../../scripts/2.8-redis-network-policy.ts';
 import { step as remoteValues } from '../../../scripts/3.1-remote-values.ts';
 import { FakeGoogle, IP } from '../fake-google.ts';
 import { deployment, FakeCluster, rolledOut } from '../fake-cluster.ts';
-import { contextOf, fakeOutside, inputOf, type Row } from '../outside.ts';
+import { contextOf, fails, fakeOutside, inputOf, type Row } from '../outside.ts';
 import { AROUND, checkedOut, checkoutRows, postRendered, VALUES } from '../released.ts';
 import type { KubeObject } from '../../../lib/base/kubernetes.ts';
 import { undo } from '../undo.ts';
@@ -194,6 +194,41 @@ test.each<[string, () => unknown, string]>([
   const found = await release.check(make().ctx);
   expect(found.state).not.toBe('done');
   expect(found.reason).toEqual(reason);
+});
+
+test('2.5: what only the text of another chart says otherwise is no difference; what it adds, changes or drops is', async () => {
+  await fitted();
+  await release.apply(make().ctx);
+  const helms = {
+    labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+    annotations: { 'meta.helm.sh/release-name': 'kubently', 'meta.helm.sh/release-namespace': 'kubently' },
+  };
+  cluster.objects = cluster.objects.map((o) =>
+    o.kind === 'PodDisruptionBudget' ? o : { ...o, metadata: { ...o.metadata, ...helms } },
+  );
+  const recorded = (change: (text: string) => string): void => {
+    cluster.releases = cluster.releases.map((r) => ({ ...r, manifest: change(r.manifest ?? '') }));
+  };
+  recorded((text) => text.replaceAll(', namespace: kubently', ''));
+  expect(await release.check(make().ctx)).toMatchObject({ state: 'done' });
+
+  recorded((text) => `${text}---\n{ apiVersion: v1, kind: Service, metadata: { name: old } }\n`);
+  expect(await release.check(make().ctx)).toMatchObject({ state: 'differs', lines: ['Service/old: removed'] });
+});
+
+test('2.5: an upgrade that the API server refuses is a conflict, in its words', async () => {
+  await fitted();
+  await release.apply(make().ctx);
+  cluster.releases = cluster.releases.map((r) => ({ ...r, manifest: '' }));
+  const { command } = cluster;
+  const refuse = fails(
+    'The StatefulSet "x" is invalid: spec: Forbidden: updates to statefulset spec for fields other than',
+  );
+  cluster.command = (c) => (c.args.includes('--dry-run=server') && c.args.includes('helm') ? refuse(c) : command(c));
+  expect(await release.check(make().ctx)).toMatchObject({
+    state: 'conflict',
+    reason: expect.stringContaining('updates to statefulset spec') as string,
+  });
 });
 
 test('2.5: a changed Secret makes the pods restart', async () => {
