@@ -6,6 +6,7 @@ import {
   gkeRelease,
   preparedRelease,
   releaseWorkloads,
+  replaceRedisFirst,
   waitForWorkloads,
 } from '../lib/deployment/release/release.ts';
 import { waitFor } from '../lib/base/wait.ts';
@@ -21,7 +22,9 @@ export const step: ChangeStep = {
 
   /** Returns before the pods run. */
   async apply(ctx) {
-    const { chart, release, input } = await preparedRelease(ctx, await gkeRelease(ctx));
+    const targeted = await gkeRelease(ctx);
+    const { chart, release, input } = await preparedRelease(ctx, targeted);
+    await replaceRedisFirst(ctx, targeted);
     await ctx.helm(ctx.settings.gke).upgrade(input, ctx)`
       upgrade --install ${release} ${chart} --create-namespace --force-conflicts`;
   },

@@ -138,8 +138,8 @@ export class Kubectl {
   }
 
   /** Server-side apply by stdin, so that no Secret reaches a command line or an annotation. */
-  async apply(objects: readonly KubeObject[]): Promise<void> {
-    await this.#apply(objects, FIELD_MANAGER, []);
+  async apply(objects: readonly KubeObject[], manager: string = FIELD_MANAGER): Promise<void> {
+    await this.#apply(objects, manager, []);
   }
 
   /** What the manager's apply would make of the objects, with the server's defaults; nothing is changed. */

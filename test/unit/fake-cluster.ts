@@ -110,7 +110,7 @@ export class FakeCluster implements World {
 
   #apply(command: Command, args: readonly string[]): string | undefined {
     const dryRun = args.includes('--dry-run=server');
-    const asHelm = dryRun && args[4] === 'helm';
+    const asHelm = args[4] === 'helm';
     const apply = asHelm ? [...APPLY.slice(0, -1), 'helm'] : APPLY;
     if (args.join(' ') !== [...apply, ...(dryRun ? DRY_RUN : []), '-f', '-'].join(' ')) return undefined;
     if (dryRun === command.mutates) throw new Error('a dry run changes nothing, and an apply does');

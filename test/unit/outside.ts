@@ -236,8 +236,10 @@ function matches(wanted: Row['args'], args: readonly string[]): boolean {
 
 /** The command line; for an apply, what is applied instead of its flags. */
 function describeCommand(command: Command): string {
-  if (command.binary !== 'kubectl' || command.args[0] !== 'apply') return pasteable(command);
+  const { args } = command;
+  if (command.binary !== 'kubectl' || args[0] !== 'apply') return pasteable(command);
   const { items } = JSON.parse(inputOf(command)) as { items: { kind: string; metadata: { name: string } }[] };
-  const namespace = command.args[command.args.indexOf('--namespace') + 1] ?? '';
-  return `apply in ${namespace}: ${items.map((o) => `${o.kind}/${o.metadata.name}`).join(', ')}`;
+  const namespace = args[args.indexOf('--namespace') + 1] ?? '';
+  const manager = args[args.indexOf('--field-manager') + 1] === 'helm' ? ' as helm' : '';
+  return `apply${manager} in ${namespace}: ${items.map((o) => `${o.kind}/${o.metadata.name}`).join(', ')}`;
 }

@@ -1,13 +1,11 @@
 /** A release fitted to the chart at hand, its drift, and what the runbook does around it (docs/architecture.md rule 7). */
 import { STEP } from '../../base/plan-steps.ts';
 import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
-import { CommandFailed } from '../../base/command.ts';
-import type { Kubectl } from '../../clients/kubectl.ts';
+
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { extraObjects, isScaled, kustomization } from './extra-objects.ts';
+import { extraObjects, kustomization } from './extra-objects.ts';
 import type { ReleaseSpec } from '../../chart/release-spec.ts';
 import { chartPath, headCommit } from '../kubently/checkout.ts';
 import type { Context } from '../../context.ts';
@@ -15,6 +13,7 @@ import { drift } from '../../clients/drift.ts';
 import { differenceLines, fieldDifferences } from '../../clients/field-differences.ts';
 import type { TargetedRelease } from './targeted-release.ts';
 import { fitted, knownFit, valuesPath } from './fitted.ts';
+import { HELM_MANAGER, statefulFirst, upgradeLines, withoutReplicas } from './helm-upgrade.ts';
 import { helmTemplate, objectsOf, type UpgradeInput } from '../../clients/helm.ts';
 import { INGRESS_CLASS } from '../cluster/infrastructure.ts';
 import { rolloutGap, waitForRollout, type Workload } from '../cluster/rollout.ts';
@@ -73,7 +72,7 @@ export async function checkRelease(ctx: Context, targeted: TargetedRelease): Pro
   const release = await ctx.helm(target).release(spec.release);
   if (!release) return absent(`no release ${spec.release} in ${target.namespace}`);
   if (release.status !== 'deployed') return differs(`release ${spec.release} is ${release.status}`);
-  const rendered = await render(ctx, targeted, kept);
+  const rendered = await renderedObjects(ctx, targeted, kept);
   const valueLines = differenceLines(fieldDifferences('values', kept.values, release.values));
   const manifest = objectsOf(release.manifest);
   const meant = rendered.ok ? rendered.objects : [];
@@ -100,71 +99,13 @@ export async function checkRelease(ctx: Context, targeted: TargetedRelease): Pro
     : done(`release ${spec.release}, revision ${release.revision}, matches the configuration and is complete`);
 }
 
-/**
- * What Helm's upgrade from the recorded manifest to these objects would change, as the API server answers: what only
- * the text of a chart says otherwise (a default, a namespace) is no difference. None where both are the same.
- */
-async function upgradeLines(
-  kube: Kubectl,
-  { spec, target }: TargetedRelease,
-  meant: readonly KubeObject[],
-  manifest: readonly KubeObject[],
-): Promise<string[] | { refused: string }> {
-  const sorted = (objects: readonly KubeObject[]): KubeObject[] =>
-    [...objects].sort((a, b) => objectName(a).localeCompare(objectName(b)));
-  if (isDeepStrictEqual(sorted(meant), sorted(manifest))) return [];
-  const names = new Set(meant.map(objectName));
-  const removed = manifest.filter((o) => !names.has(objectName(o))).map((o) => `${objectName(o)}: removed`);
-  try {
-    const { absent, changed } = await drift(
-      kube,
-      meant.map((o) => asHelmApplies(o, spec.release, target.namespace)),
-      HELM_MANAGER,
-    );
-    const scaled = new Set(meant.filter((o) => isScaled(meant, o)).map(objectName));
-    const own = changed.filter((d) => !(d.path === 'spec.replicas' && scaled.has(d.object)));
-    return [...differenceLines(own), ...absent.map((o) => `${o}: nothing → created`), ...removed];
-  } catch (error) {
-    const refused =
-      error instanceof CommandFailed
-        ? error.stderr.split('\n').find((line) => /immutable|forbidden: updates to/i.test(line))
-        : undefined;
-    if (refused === undefined) throw error;
-    return { refused };
-  }
-}
-
-/** Helm's field manager. */
-const HELM_MANAGER = 'helm';
-
-/** The object with what Helm adds to each of its own. */
-function asHelmApplies(object: KubeObject, release: string, namespace: string): KubeObject {
-  const { labels, annotations } = object.metadata;
-  return {
-    ...object,
-    metadata: {
-      ...object.metadata,
-      labels: { ...labels, 'app.kubernetes.io/managed-by': 'Helm' },
-      annotations: {
-        ...annotations,
-        'meta.helm.sh/release-name': release,
-        'meta.helm.sh/release-namespace': namespace,
-      },
-    },
-  };
-}
-
-function objectName({ kind, metadata }: KubeObject): string {
-  return `${kind}/${metadata.name}`;
-}
-
 type RenderedObjects = { ok: true; objects: KubeObject[] } | { ok: false };
 
 /**
  * The objects that this chart gives with the fitted values and the patches around it. They follow from their inputs
  * alone, so an earlier outcome of the same inputs is taken in place of another helm and kubectl kustomize.
  */
-async function render(ctx: Context, targeted: TargetedRelease, kept: Fitted): Promise<RenderedObjects> {
+export async function renderedObjects(ctx: Context, targeted: TargetedRelease, kept: Fitted): Promise<RenderedObjects> {
   const { spec } = targeted;
   const postRender = await keepKustomization(ctx, targeted, kept);
   const key = createHash('sha256')
@@ -190,13 +131,6 @@ async function render(ctx: Context, targeted: TargetedRelease, kept: Fitted): Pr
   return { ok: true, objects };
 }
 
-/** The object as it is compared: where an autoscaler counts, its replicas are not the release's. */
-function withoutReplicas(manifest: readonly KubeObject[], object: KubeObject): KubeObject {
-  if (!isScaled(manifest, object)) return object;
-  const spec = Object.entries(object['spec'] as Record<string, unknown>).filter(([field]) => field !== 'replicas');
-  return { ...object, spec: Object.fromEntries(spec) };
-}
-
 /** What `helm upgrade --install` takes. */
 export interface PreparedRelease {
   release: string;
@@ -213,6 +147,21 @@ export async function preparedRelease(ctx: Context, targeted: TargetedRelease): 
   if (beside.length > 0) await ctx.kube(target).apply(beside);
   const postRender = await keepKustomization(ctx, targeted, kept);
   return { release: spec.release, chart: chartPath(ctx.settings.repo), input: { values: kept.values, postRender } };
+}
+
+/** Replaces a changed Redis, and waits for it, before Helm's upgrade replaces the pods that begin by asking it. */
+export async function replaceRedisFirst(ctx: Context, targeted: TargetedRelease): Promise<void> {
+  const { spec, target } = targeted;
+  const release = await ctx.helm(target).release(spec.release);
+  if (release?.status !== 'deployed') return;
+  const rendered = await renderedObjects(ctx, targeted, await fitted(ctx, targeted));
+  if (!rendered.ok) return;
+  const kube = ctx.kube(target);
+  const first = await statefulFirst(kube, targeted, rendered.objects);
+  if (first.length === 0) return;
+  ctx.note('Redis first');
+  await kube.apply(first, HELM_MANAGER);
+  await waitForWorkloads(ctx, targeted, workloadsOf(first));
 }
 
 /** Writes the kustomization of the release beside its values. @returns its path */

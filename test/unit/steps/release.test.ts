@@ -15,7 +15,7 @@ import { step as remoteValues } from '../../../scripts/3.1-remote-values.ts';
 import { FakeGoogle, IP } from '../fake-google.ts';
 import { deployment, FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { contextOf, fails, fakeOutside, inputOf, type Row } from '../outside.ts';
-import { AROUND, checkedOut, checkoutRows, postRendered, VALUES } from '../released.ts';
+import { AROUND, checkedOut, checkoutRows, MANIFEST, postRendered, VALUES } from '../released.ts';
 import type { KubeObject } from '../../../lib/base/kubernetes.ts';
 import { undo } from '../undo.ts';
 
@@ -214,6 +214,24 @@ test('2.5: what only the text of another chart says otherwise is no difference; 
 
   recorded((text) => `${text}---\n{ apiVersion: v1, kind: Service, metadata: { name: old } }\n`);
   expect(await release.check(make().ctx)).toMatchObject({ state: 'differs', lines: ['Service/old: removed'] });
+});
+
+test('2.5: an upgrade that replaces Redis and the API replaces Redis first, as Helm, and waits for it', async () => {
+  await fitted();
+  await release.apply(make().ctx);
+  const next = MANIFEST.replace(
+    'name: kubently-redis-master, namespace: kubently }',
+    'name: kubently-redis-master, namespace: kubently }\nspec: { template: { metadata: { annotations: { version: "2" } } } }',
+  );
+  const outside = fakeOutside({ worlds: [cluster], rows: checkoutRows(given, next) });
+  appendFileSync(`${chartPath(given.repo)}/templates/api.yaml`, 'spec: {}\n');
+  const ctx = contextOf(outside, given);
+  await values.apply(ctx);
+  await release.apply(ctx);
+  expect(outside.changes.slice(-2)).toEqual([
+    'apply as helm in kubently: ConfigMap/patched, StatefulSet/kubently-redis-master',
+    expect.stringMatching(/^helm upgrade --install kubently /),
+  ]);
 });
 
 test('2.5: an upgrade that the API server refuses is a conflict, in its words', async () => {
