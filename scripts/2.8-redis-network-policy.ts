@@ -61,7 +61,7 @@ export const step: ChangeStep = {
 };
 
 /** Names of the policies: Redis's, the API's, and the namespace's default. */
-function policyNames(release: string): [redis: string, api: string, rest: string] {
+export function policyNames(release: string): [redis: string, api: string, rest: string] {
   return [`${release}-redis`, `${release}-api`, `${release}-default-deny`];
 }
 

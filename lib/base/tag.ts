@@ -45,7 +45,8 @@ export function commandLine(binary: string, args: readonly string[]): string {
   return [binary, ...args].map((word) => quoted(scrub(word))).join(' ');
 }
 
-function quoted(word: string): string {
+/** A word as bash reads it back. */
+export function quoted(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   if (!/\p{Cc}/u.test(word)) return `'${word.replaceAll("'", `'\\''`)}'`;
   // Only bash's form keeps a newline on the line, and a tab or escape sequence away from the terminal.

@@ -2,8 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { realRun } from '../../lib/base/command.ts';
-import { documentOf } from '../../lib/operations/document/document.ts';
+import { documentOf, type Remarks } from '../../lib/operations/document/document.ts';
 import { recordDeploy } from '../../lib/operations/document/record-deploy.ts';
+import { headCommit } from '../../lib/deployment/kubently/checkout.ts';
 import { outFile } from '../../lib/base/out-path.ts';
 import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
@@ -11,6 +12,7 @@ import { scrub } from '../../lib/base/secret.ts';
 import { loadSettings, type Settings } from '../../lib/settings/settings.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { STEPS } from '../steps.ts';
+import { PROOFS, SYMPTOMS, UNDO_HURTS } from './by-hand.ts';
 
 const program = new Command('runbook-doc')
   .description(
@@ -20,7 +22,22 @@ const program = new Command('runbook-doc')
 
 /** The document of these settings. */
 export async function runbookDocument(settings: Settings): Promise<string> {
-  return documentOf(await recordDeploy(settings, STEPS, realRun(settings.childEnvironment)), settings);
+  const run = realRun(settings.childEnvironment);
+  const { short } = await headCommit(run, settings.repo);
+  return documentOf(await recordDeploy(settings, STEPS, run), settings, remarks(settings, short));
+}
+
+/** What people say of the steps of this deployment. @throws Error for a step without a proof by hand */
+export function remarks(settings: Settings, commit: string): Remarks {
+  return {
+    proofOf: (id) => {
+      const proof = PROOFS[id];
+      if (!proof) throw new Error(`no proof by hand of ${id}`);
+      return proof(settings, commit);
+    },
+    symptoms: SYMPTOMS,
+    undoHurts: UNDO_HURTS,
+  };
 }
 
 /** @returns the exit status */

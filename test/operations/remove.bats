@@ -62,7 +62,7 @@ kill_at_next_step() {
   run -0 find ".runbook/$HOST" -name 'gke.fit.json' -o -name 'kind-remote.fit.json'
   assert_output ''
   run -0 test -s "$TOKENS"
-  assert_equal "$(sort "$killed")" "$(grep -lE "kind: 'change'" scripts/[0-9]*.ts | xargs -n1 basename | cut -d- -f1 | sort)"
+  assert_equal "$(sort "$killed")" "$(grep -lE 'async undo\(' scripts/[0-9]*.ts | xargs -n1 basename | cut -d- -f1 | sort)"
 }
 
 @test "a second removal says that there is nothing" {

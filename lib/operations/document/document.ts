@@ -1,4 +1,4 @@
-/** The recorded deployment as a Markdown document: for each step what it makes true, what to paste, how it is proven and undone. */
+/** The recorded deployment as a Markdown document: for each step what it makes true, what to paste, how it is proven and undone, whom an undo hurts, and where to look first. */
 import { STEP } from '../../base/plan-steps.ts';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,14 +10,22 @@ import { Shell } from './shell.ts';
 const SCRIPTS = join(import.meta.dirname, '..', '..', '..', 'scripts');
 const SECRET_NAME = /TOKEN$|PASSWORD|SECRET|_KEY$/;
 
+/** What only people can say of the steps. */
+export interface Remarks {
+  /** Lines of bash that end with 0 where the step holds. */
+  proofOf: (id: StepId) => readonly string[];
+  symptoms: readonly (readonly [symptom: string, step: StepId])[];
+  /** Whom an undo hurts. */
+  undoHurts: Readonly<Partial<Record<StepId, string>>>;
+}
+
 /** The document. The order of its parts is the order in which they are pasted. */
-export function documentOf({ steps, standIns, moved }: RecordedDeploy, settings: Settings): string {
+export function documentOf({ steps, standIns, moved }: RecordedDeploy, settings: Settings, remarks: Remarks): string {
   const shell = new Shell(settings.tls.caFile);
   for (const { value, variable, source } of standIns) shell.know(value, variable, source);
   for (const [from, to] of moved) shell.move(from, to);
-  const replaced = (text: string): string => moved.reduce((t, [from, to]) => t.replaceAll(from, to), text);
-  const parts = steps.map((row) => stepPart(row, shell, replaced));
-  return `${[head(settings), ...parts].join('\n\n')}\n`;
+  const parts = steps.map((row) => stepPart(row, shell, remarks));
+  return `${[head(settings), contents(steps, remarks), ...parts].join('\n\n')}\n`;
 }
 
 function head(settings: Settings): string {
@@ -39,7 +47,18 @@ function head(settings: Settings): string {
   ].join('\n\n');
 }
 
-function stepPart(row: RecordedStep, shell: Shell, replaced: (text: string) => string): string {
+/** The steps, and which to look at first for what is seen. */
+function contents(steps: readonly RecordedStep[], { symptoms }: Remarks): string {
+  const link = (id: StepId): string => `[${id}](#${id.replaceAll('.', '-')})`;
+  return [
+    '## Contents',
+    steps.map(({ step }) => `- ${link(step.id)} ${step.title}`).join('\n'),
+    '## What is seen, and where to look first',
+    ['| Seen | Step |', '|---|---|', ...symptoms.map(([seen, id]) => `| ${seen} | ${link(id)} |`)].join('\n'),
+  ].join('\n\n');
+}
+
+function stepPart(row: RecordedStep, shell: Shell, { proofOf, undoHurts }: Remarks): string {
   const { step } = row;
   const needs = step.needs.length > 0 ? `Needs ${step.needs.join(', ')}.` : 'Needs no other step.';
   const later = step.needsToVerify ? ` Its proof needs ${step.needsToVerify.join(', ')} too.` : '';
@@ -48,9 +67,10 @@ function stepPart(row: RecordedStep, shell: Shell, replaced: (text: string) => s
     ...row.applied.flatMap((a) => shell.lines(a)),
     ...shell.cleanUp(),
   ];
-  const proven = [...row.proven.flatMap((a) => shell.lines(a)), ...shell.cleanUp()];
   const undone = row.undone.flatMap((a) => shell.lines(a));
+  const hurts = undoHurts[step.id];
   return [
+    `<a id="${step.id.replaceAll('.', '-')}"></a>`,
     `## ${step.id} ${step.title}`,
     `${purposeOf(step.id)} ${needs}${later}`,
     ...(step.kind === 'proof'
@@ -59,12 +79,12 @@ function stepPart(row: RecordedStep, shell: Shell, replaced: (text: string) => s
         ? ['### Do', code(applied)]
         : ['### Do', row.nothingToDo ? `Nothing, with these settings: ${row.nothingToDo}.` : 'Nothing outside.']),
     '### Proof',
-    code([...new Set(proven)]),
-    `Proven when, for example: ${replaced(row.evidence)}.`,
+    code([...proofOf(step.id).map((line) => `${line} &&`), 'echo proven']),
     ...(step.kind === 'proof'
       ? []
       : [
           '### Undo',
+          ...(hurts === undefined ? [] : [`**Others are hurt:** ${hurts}`]),
           typeof step.undo !== 'function'
             ? `None: ${step.undo.none}.`
             : undone.length > 0

@@ -1,13 +1,11 @@
 /** A whole outside in memory, empty at first: Google's APIs, a registry, Kubently's API and the clusters remember what was made. */
-import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import type { Command, Run } from '../../base/command.ts';
 import type { Outside } from '../../context.ts';
 import type { HttpAnswer, HttpRequest } from '../../base/http.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { readTokens, tokenName } from '../../settings/tokens-file.ts';
-import { SYSTEM_POD, EmptyCluster, ISSUED } from './empty-cluster.ts';
+import { EmptyCluster } from './empty-cluster.ts';
 
 /** Stands for the address that Google will reserve (RFC 5737). */
 export const ADDRESS = '203.0.113.10';
@@ -64,13 +62,7 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
       case 'gcloud':
         return google.command(args);
       case 'node':
-        return `Kubently Response:\n───\n${SYSTEM_POD}\n───\n`;
       case 'npm':
-        if (args.includes('build') && command.cwd) {
-          mkdirSync(join(command.cwd, 'dist'), { recursive: true });
-          writeFileSync(join(command.cwd, 'dist', 'index.js'), '');
-        }
-        return '';
       case 'docker':
       case 'tar':
         return '';
@@ -82,16 +74,13 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
     const { method = 'GET' } = request;
     const url = new URL(request.url);
     if (url.hostname === settings.host) {
-      const pods = [...clusters.values()].flatMap((c) => c.pods('test-app'));
       const registration = /^\/admin\/agents\/([^/]+)\/token$/.exec(url.pathname)?.[1];
       if (registration && method === 'POST') registered.add(registration);
-      return api(settings, request, [...registered], pods);
+      return json({});
     }
-    if (url.hostname === ADDRESS) return { status: 308, headers: { location: `https://${ADDRESS}/` }, body: '' };
     if (url.pathname.startsWith('/v2/')) return registry(url.pathname, pushed, (await commit).stdout.trim());
     return google.request(url);
   };
-  const certificate = new X509Certificate(ISSUED);
   let now = Date.now();
   return {
     key,
@@ -100,25 +89,11 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
         if (command.binary === 'docker' && command.args[0] === 'push') pushed = true;
         return { stdout: await answer(command), stderr: '' };
       },
-      follow: () => Promise.reject(new Error('nothing is followed on paper')),
-      legacyTls: () => Promise.resolve(undefined),
+      follow: notAsked,
+      legacyTls: notAsked,
+      served: notAsked,
+      dns: { nameServers: notAsked, addresses: notAsked, addressesAt: notAsked },
       http,
-      dns: {
-        nameServers: () => Promise.resolve(NAME_SERVERS),
-        addresses: () => Promise.resolve([ADDRESS]),
-        addressesAt: (servers) => Promise.resolve(servers.map((server) => ({ server, addresses: [ADDRESS] }))),
-      },
-      served: (host) =>
-        Promise.resolve({
-          trusted: true,
-          refusal: undefined,
-          subjectAltNames: [host],
-          issuer: 'the ACME directory',
-          notBefore: new Date(now),
-          notAfter: new Date(now + 90 * 86_400_000),
-          serialNumber: certificate.serialNumber,
-          protocol: 'TLSv1.3',
-        }),
       clock: {
         now: () => now,
         sleep: (ms) => {
@@ -129,6 +104,8 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
     },
   };
 }
+
+const notAsked = (): Promise<never> => Promise.reject(new Error('no step asks this before it changes something'));
 
 /** A project in which the plan's gcloud commands do what they say. */
 class EmptyGoogle {
@@ -167,23 +144,6 @@ class EmptyGoogle {
     if (pathname.endsWith('/keys')) return json({ keys: [] });
     if (pathname.includes('/serviceAccounts/')) return has('iam service-accounts', { description: this.#description });
     return json({ bindings: [] });
-  }
-}
-
-function api(settings: Settings, request: HttpRequest, ids: string[], pods: string[]): HttpAnswer {
-  const { protocol, pathname } = new URL(request.url);
-  if (protocol === 'http:') return { ...json({}, 301), headers: { location: `https://${settings.host}${pathname}` } };
-  const open = pathname === '/health';
-  if (!open && !request.headers?.['x-api-key']) return json({}, 401);
-  switch (pathname) {
-    case '/debug/clusters':
-      return json({ clusters: ids });
-    case '/debug/execute':
-      return json({ status: 'success', output: 'kube-system', error: null });
-    case '/a2a/':
-      return json({ result: { status: { state: 'completed' }, artifacts: [{ parts: [{ text: pods.join(' ') }] }] } });
-    default:
-      return json({ status: 'healthy', connected: true });
   }
 }
 

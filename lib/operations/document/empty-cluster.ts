@@ -1,6 +1,5 @@
 /** A cluster in memory, empty at first, in which whatever is applied or installed runs at once. */
 import { statSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
 import type { Command, Run } from '../../base/command.ts';
 import { objectsOf } from '../../clients/helm.ts';
 import { secretOf, type HelmRecord } from '../../clients/helm-record.ts';
@@ -8,12 +7,6 @@ import { Secret } from '../../base/secret.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
 
 const CLUSTER_WIDE = /^(Namespace|ClusterIssuer|ClusterRole|ClusterRoleBinding|IngressClass)$/;
-
-/** A pod that every cluster has. */
-export const SYSTEM_POD = 'kube-proxy-0';
-
-/** Stands for the certificate that an ACME directory would issue; its serial number is all that is compared. */
-export const ISSUED = rootCertificates[0] ?? '';
 
 export class EmptyCluster {
   readonly #objects = new Map<string, KubeObject>();
@@ -32,11 +25,6 @@ export class EmptyCluster {
     this.#template = template;
     this.#address = address;
     this.#redis = redis;
-  }
-
-  /** Names of the pods that run in a namespace. */
-  pods(namespace: string): string[] {
-    return this.#podsOf(namespace).map((p) => p.metadata.name);
   }
 
   /** Answers a kubectl command line, as far as the runbook uses kubectl. */
@@ -147,7 +135,6 @@ export class EmptyCluster {
               name: spec?.secretName ?? '',
               annotations: { 'cert-manager.io/issuer-name': spec?.issuerRef?.name ?? '' },
             },
-            data: { 'tls.crt': Buffer.from(ISSUED).toString('base64') },
           },
           object.metadata.namespace ?? '',
         );
@@ -167,8 +154,6 @@ export class EmptyCluster {
   }
 
   #podsOf(namespace: string): KubeObject[] {
-    if (namespace === 'kube-system')
-      return [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: SYSTEM_POD, namespace } }];
     return this.#in(namespace).flatMap((o): KubeObject[] => {
       const template = (o['spec'] as { template?: { metadata?: { labels?: Record<string, string> } } } | undefined)
         ?.template;

@@ -20,9 +20,6 @@ export interface RecordedStep {
   /** What apply changes, in order; files that it writes come first. */
   files: { path: string; text: string }[];
   applied: Asked[];
-  /** What apply waits for at its end and verify asks, and what it says when it is content. */
-  proven: Asked[];
-  evidence: string;
   undone: Asked[];
 }
 
@@ -66,29 +63,18 @@ export async function recordDeploy(settings: Settings, steps: readonly Step[], r
         nothingToDo: undefined,
         files: [],
         applied: [],
-        proven: [],
-        evidence: '',
         undone: [],
       };
       recorded.push(row);
-      if (step.kind === 'proof') {
-        const proof = await step.prove(ctx);
-        row.evidence = proof.state === 'proven' ? proof.evidence : proof.reason;
-        row.proven = take();
-        continue;
-      }
+      if (step.kind === 'proof') continue;
       const found = await step.check(ctx);
       take();
       if (found.state === 'done') row.nothingToDo = found.reason;
       else await step.apply(ctx);
-      const asked = take();
-      const waits = asked.slice(asked.findLastIndex(changes) + 1);
-      row.applied = asked.filter(changes);
+      row.applied = take().filter(changes);
       const after = await filesOf(join(folder, 'made'));
       row.files = [...after].flatMap(([path, text]) => (before.get(path) === text ? [] : [{ path, text }]));
       before = after;
-      row.evidence = await step.verify(ctx);
-      row.proven = [...(row.applied.length > 0 ? waits : []), ...take()];
     }
     const standIns: StandIn[] = [
       ...secrets,

@@ -3,11 +3,7 @@ import type { Command, Output } from '../../base/command.ts';
 import type { Outside } from '../../context.ts';
 import type { HttpRequest } from '../../base/http.ts';
 
-export type Asked =
-  | { kind: 'command'; command: Command; output: Output }
-  | { kind: 'request'; request: HttpRequest }
-  | { kind: 'dns'; name: string; servers: readonly string[] }
-  | { kind: 'tls'; host: string };
+export type Asked = { kind: 'command'; command: Command; output: Output } | { kind: 'request'; request: HttpRequest };
 
 export interface Recording {
   outside: Outside;
@@ -25,9 +21,7 @@ export function recordingOf(world: Outside): Recording {
       return taken;
     },
     outside: {
-      clock: world.clock,
-      follow: world.follow,
-      legacyTls: world.legacyTls,
+      ...world,
       run: async (command) => {
         const output = await world.run(command);
         asked.push({ kind: 'command', command, output });
@@ -36,21 +30,6 @@ export function recordingOf(world: Outside): Recording {
       http: (request) => {
         asked.push({ kind: 'request', request });
         return world.http(request);
-      },
-      dns: {
-        nameServers: (zone) => world.dns.nameServers(zone),
-        addresses: (name) => {
-          asked.push({ kind: 'dns', name, servers: [] });
-          return world.dns.addresses(name);
-        },
-        addressesAt: (servers, name) => {
-          asked.push({ kind: 'dns', name, servers });
-          return world.dns.addressesAt(servers, name);
-        },
-      },
-      served: (host) => {
-        asked.push({ kind: 'tls', host });
-        return world.served(host);
       },
     },
   };
@@ -63,8 +42,5 @@ export function changes(asked: Asked): boolean {
       return asked.command.mutates;
     case 'request':
       return asked.request.url.includes('/admin/agents/') && (asked.request.method ?? 'GET') !== 'GET';
-    case 'dns':
-    case 'tls':
-      return false;
   }
 }

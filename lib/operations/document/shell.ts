@@ -7,7 +7,6 @@ import type { Command } from '../../base/command.ts';
 import type { HttpRequest } from '../../base/http.ts';
 import { YAML_1_1 } from '../../deployment/release/fitted.ts';
 import { Secret } from '../../base/secret.ts';
-import { NO_DIGEST } from './empty-cloud.ts';
 import { textOf } from './empty-cluster.ts';
 import type { Asked } from './recording.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
@@ -92,12 +91,6 @@ export class Shell {
       }
       case 'request':
         return this.#request(asked.request);
-      case 'dns':
-        return (asked.servers.length === 0 ? [''] : asked.servers.map((s) => ` @${s}`))
-          .map((server) => `dig +short ${asked.name}${server}`)
-          .join('\n');
-      case 'tls':
-        return `openssl s_client -connect ${asked.host}:443 -servername ${asked.host} </dev/null | openssl x509 -noout -issuer -dates -serial -ext subjectAltName`;
     }
   }
 
@@ -132,10 +125,6 @@ export class Shell {
   }
 
   #request({ method = 'GET', url, headers = {}, body }: HttpRequest): string {
-    if (headers['authorization']?.startsWith('Bearer eyJ'))
-      return `# asked as the service account, by a token that its key signs: ${method} ${url}`;
-    if (url.includes(NO_DIGEST))
-      return `# and what that manifest names as its config: ${url.replace(NO_DIGEST, 'DIGEST')}`;
     const ca = this.#caFile !== undefined && url.startsWith('https:') ? `--cacert ${this.word(this.#caFile)} ` : '';
     const words = [
       `curl --silent --show-error ${method === 'GET' ? '' : `--fail-with-body --request ${method} `}${ca}${this.word(url)}`,
