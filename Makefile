@@ -4,18 +4,22 @@
 .PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
 
 NODE := node_modules/.bin/node
-# Only what stands on make's own command line reaches the program (docs/architecture.md rule 9).
-flag = $(if $(filter command line,$(origin $(1))),--$(2) $($(1)))
+# Only what stands on make's own command line reaches the program (docs/architecture.md rule 9), word for word: neither
+# make nor a shell acts on what it holds.
+GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $(v))),$(v)))
+$(foreach v,$(GIVEN),$(eval override export $(v) := $$(value $(v))))
+quoted = '$(subst ','\'',$(1))'
+flag = $(if $(filter $(1),$(GIVEN)),--$(2) $(call quoted,$($(1))))
 OPS := --disable-warning=DEP0190 scripts/ops
 CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait)
-JSON_FLAG = $(if $(filter command line,$(origin JSON)),--json)
+JSON_FLAG = $(if $(filter JSON,$(GIVEN)),--json)
 # Node keeps what it made of each file, by the file's content: half of the start-up.
 export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
 ifdef ENV_FILE
-export ENV_FILE
+override export ENV_FILE := $(value ENV_FILE)
 endif
 ifdef KUBENTLY_REPO
-export KUBENTLY_REPO
+override export KUBENTLY_REPO := $(value KUBENTLY_REPO)
 endif
 
 help: ## this list
@@ -88,7 +92,7 @@ restore: tools ## Redis state from a backup: BACKUP=file; asks unless YES=1
 	@$(NODE) $(OPS)/restore.ts $(call flag,BACKUP,backup) $(call flag,YES,yes)
 
 logs: tools ## follows the logs of all clusters: WHAT=api|executor|remote:ID|ingress|cert-manager TAIL=100 FOLLOW=0
-	@$(NODE) $(OPS)/logs.ts $(call flag,WHAT,what) $(call flag,TAIL,tail) $(if $(filter 0,$(word 2,$(call flag,FOLLOW,follow))),--no-follow)
+	@$(NODE) $(OPS)/logs.ts $(call flag,WHAT,what) $(call flag,TAIL,tail) $(if $(filter FOLLOW,$(GIVEN)),$(if $(filter 0,$(FOLLOW)),--no-follow))
 
 report: tools ## a page to hand over: criteria, what is deployed, timeline: OUT=file
 	@$(NODE) $(OPS)/report.ts $(call flag,OUT,out)
@@ -112,7 +116,7 @@ dev-down: install ## stop and remove it
 	@$(NODE) sandbox/dev/down.ts
 
 test-tls: tools ## the TLS cases of edge, executors, clusters and own certificates, into docs/security.md (15 min); SHORT=1: without the 5-minute stream, the private CA and the file
-	@ENV_FILE=$${ENV_FILE:-sandbox/.env} SHORT=$(SHORT) $(NODE) node_modules/vitest/vitest.mjs run test/tls --reporter=dot; status=$$?; \
+	@ENV_FILE=$${ENV_FILE:-sandbox/.env} SHORT=$(call quoted,$(SHORT)) $(NODE) node_modules/vitest/vitest.mjs run test/tls --reporter=dot; status=$$?; \
 	  $(if $(SHORT),,node_modules/bats/bin/bats --timing test/tls/private-ca.bats || status=1; $(NODE) test/tls/table.ts &&) exit $$status
 
 test-operations: tools ## every operation on the rehearsal world as it stands: logs to removal and installing again (25 min)
