@@ -16,6 +16,21 @@ export default tseslint.config(
   },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
   {
+    // One writer scrubs and makes harmless what reaches a terminal.
+    files: ['scripts/**', 'lib/**'],
+    ignores: ['lib/base/say.ts'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.property.name=/^std(out|err)$/][property.name='write']",
+          message: 'what reaches a terminal goes through lib/base/say.ts',
+        },
+      ],
+    },
+  },
+  {
     // zx is wrapped once: elsewhere its traps (merged streams, unredacted errors) would come back.
     files: ['scripts/**', 'lib/**'],
     ignores: ['lib/base/command.ts'],

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { isKept, tokensInClusters } from '../lib/deployment/kubently/live-tokens.ts';
 import { generateToken, readIngressIp, tokenNames, writeTokens } from '../lib/settings/tokens-file.ts';
+import { isToken } from '../lib/base/outside-names.ts';
 import { runAlone } from './entry.ts';
 
 export const step: ChangeStep = {
@@ -24,6 +25,12 @@ export const step: ChangeStep = {
       );
     const missing = names.filter((n) => !kept[n]);
     const restorable = missing.filter((n) => live[n]);
+    const odd = restorable.filter((n) => !isToken(live[n]?.reveal() ?? ''));
+    if (odd.length > 0)
+      return conflict(
+        `what the clusters hold as ${odd.join(', ')} is no token (16 or more of A-Z a-z 0-9 . _ ~ + / = -)`,
+        `write it into ${settings.tokensFile} yourself if it is yours, or delete the Secret: a new one is made then`,
+      );
     if (restorable.length > 0)
       return differs(`${settings.tokensFile} lacks ${restorable.join(', ')}, which the clusters still have`);
     if (missing.length > 0) return absent(`${settings.tokensFile} lacks ${missing.join(', ')}`);

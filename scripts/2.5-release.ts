@@ -1,6 +1,7 @@
 /** Plan step 2.5: the release runs in GKE as configured, with its Redis. */
 import type { ChangeStep } from '../lib/step.ts';
 import { Failure } from '../lib/base/failure.ts';
+import { oneLine } from '../lib/base/say.ts';
 import {
   checkRelease,
   gkeRelease,
@@ -52,7 +53,7 @@ export const step: ChangeStep = {
                 state: 'ready',
                 value: `${workloads.map(([, name]) => name).join(', ')} are complete; /health says healthy, with Redis`,
               }
-            : { state: 'pending', reason: health.slice(0, 120) };
+            : { state: 'pending', reason: oneLine(health, 120) };
         },
         next: `kubectl --context ${kube.target.context} --namespace ${kube.target.namespace} logs deployment/${settings.release}-api`,
       },

@@ -1,6 +1,7 @@
 /** Plan step 4.1: the API answers at its public name: health, clusters, A2A; and refuses whoever has no key. */
 import { clusterIds, kubentlyApi } from '../lib/deployment/kubently/api.ts';
 import { Failure } from '../lib/base/failure.ts';
+import { oneLine } from '../lib/base/say.ts';
 import { proven, type ProofStep } from '../lib/step.ts';
 import { runAlone } from './entry.ts';
 
@@ -20,7 +21,7 @@ export const step: ProofStep = {
     if (health.status !== 200)
       throw new Failure({
         what: `/health answers HTTP ${health.status}`,
-        found: health.body.slice(0, 200),
+        found: oneLine(health.body, 200),
         next: './runbook 2.5',
       });
     const missing = clusterIds(ctx).filter((id) => !clusters.includes(id));

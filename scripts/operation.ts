@@ -1,5 +1,6 @@
 /** How an operation of scripts/ops runs: with a session, and with its command and its outcome in the journal. */
 import type { Command } from 'commander';
+import { complain } from '../lib/base/say.ts';
 import { openJournal } from '../lib/runner/journal.ts';
 import { journalled } from '../lib/runner/recorded-run.ts';
 import { openSession, type Session } from '../lib/runner/session.ts';
@@ -18,7 +19,7 @@ export function runOperation(
 ): Promise<void> {
   return runProgram(program, args, () => {
     // The session's journal needs settings that can be read.
-    const journal = openJournal(settingsFile(process.env), console.error);
+    const journal = openJournal(settingsFile(process.env), complain);
     return journalled(journal, commandOf(program), async () => work(openSession(looking)));
   });
 }

@@ -1,6 +1,7 @@
 /** The command line: ./runbook WHAT [flags]. `make` calls it; a script run by itself does too. */
 import { Command } from 'commander';
 import { BadInput, explain } from '../lib/base/failure.ts';
+import { complain, printable } from '../lib/base/say.ts';
 import { Locked } from '../lib/runner/lock.ts';
 import { STATUS } from '../lib/base/exit-status.ts';
 import { basename } from 'node:path';
@@ -67,13 +68,15 @@ export async function runProgram(
 ): Promise<void> {
   stopOnSignals();
   outliveTerminal();
+  tellTheUnexpected();
+  program.configureOutput({ outputError: (text, write) => write(printable(text)) });
   program.exitOverride((error) => process.exit(error.exitCode === 0 ? STATUS.done : STATUS.badInput));
   program.parse(argv, { from: 'user' });
   try {
     process.exitCode = await work();
   } catch (error) {
-    console.error(explain(error));
-    if (process.env['DEBUG'] && error instanceof Error) console.error(error.stack);
+    complain(explain(error));
+    if (process.env['DEBUG'] && error instanceof Error) complain(error.stack ?? '');
     process.exitCode = statusOf(error);
   }
   // What a stopped run left pending must not keep the process.
@@ -103,7 +106,7 @@ function stopOnSignals(): void {
       if (firstAt !== undefined && now - firstAt < SAME_SIGNAL_MS) return;
       if (firstAt !== undefined) process.exit(status);
       firstAt = now;
-      console.error(`\n${signal}: ending what runs and freeing the lock; once more ends at once`);
+      complain(`\n${signal}: ending what runs and freeing the lock; once more ends at once`);
       setTimeout(() => process.exit(status), STOP_AT_MOST_MS).unref();
       processStop.request(
         new Stopped({ what: `ended by ${signal}`, next: 'nothing is lost: rerun the same command to resume' }, status),
@@ -118,6 +121,14 @@ function outliveTerminal(): void {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     });
+}
+
+/** Node's own words about an error that nobody caught would show it unscrubbed. */
+function tellTheUnexpected(): void {
+  process.on('uncaughtException', (error) => {
+    complain(error.stack ?? explain(error));
+    process.exit(STATUS.failed);
+  });
 }
 
 /** A script's path means its step, or its criterion. */

@@ -1,9 +1,10 @@
 /** The one place that starts other programs: zx, wrapped so that its traps (docs/architecture.md rule 8) cannot come back. */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from './failure.ts';
 import { commandLine } from './tag.ts';
+import { bounded } from './say.ts';
 import { scrub, Secret } from './secret.ts';
 import type { KubeObject } from './kubernetes.ts';
 import type { KubeRead } from './kubernetes.ts';
@@ -52,6 +53,8 @@ export interface Followed {
 const DEFAULT_TIMEOUT_MS = 120_000;
 const CHILD_TIMEOUT_MS = 30_000;
 const SHOWN_LINES = 12;
+/** The rest of a longer line is dropped. */
+const LONGEST_LINE = 65_536;
 
 /** A command that ended with another status than 0, or in no time that was given. */
 export class CommandFailed extends Failure {
@@ -65,7 +68,10 @@ export class CommandFailed extends Failure {
     super({
       what: `${command.binary} ${command.args[0] ?? ''} ${timedOut ? `gave no answer within ${seconds} s` : `failed (status ${exitCode ?? 'none'})`}`,
       command: pasteable(command),
-      detail: command.sensitive === 'both' ? '(its output may hold a secret and is not shown)' : scrub(lastLines(said)),
+      detail:
+        command.sensitive === 'both'
+          ? '(its output may hold a secret and is not shown)'
+          : bounded(scrub(lastLines(said))),
       next:
         exitCode === 127
           ? `install ${command.binary}, or run \`make tools\``
@@ -74,7 +80,7 @@ export class CommandFailed extends Failure {
             : undefined,
     });
     this.exitCode = exitCode;
-    this.stderr = scrub(output.stderr);
+    this.stderr = bounded(scrub(output.stderr));
   }
 }
 
@@ -169,13 +175,30 @@ export function realRun(environment: Readonly<Record<string, string>>): Run {
   };
 }
 
+/** Hands over each line. They end at line feeds alone: for readline a carriage return ends one as well, which a pod may write. */
+function eachLine(stream: Readable, line: (text: string) => void): void {
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => {
+    const [first = '', ...others] = chunk.split('\n');
+    rest = (rest + first).slice(0, LONGEST_LINE);
+    for (const next of others) {
+      line(rest);
+      rest = next.slice(0, LONGEST_LINE);
+    }
+  });
+  stream.on('end', () => {
+    if (rest !== '') line(rest);
+  });
+}
+
 /** The real Follow, with realRun's environment. Not by zx, which keeps all output in memory until the end. */
 export function realFollow(environment: Readonly<Record<string, string>>): Follow {
   return async ({ binary, args }, line) => {
     const child = spawn(binary, args, { env: { ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
     const said: string[] = [];
-    createInterface(child.stdout).on('line', line);
-    createInterface(child.stderr).on('line', (text) => said.splice(0, Math.max(0, said.push(text) - SHOWN_LINES)));
+    eachLine(child.stdout, line);
+    eachLine(child.stderr, (text) => said.splice(0, Math.max(0, said.push(text) - SHOWN_LINES)));
     running.add(child);
     try {
       return await new Promise<Followed>((resolve) => {

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Run } from '../base/command.ts';
 import { Failure } from '../base/failure.ts';
 import type { Http, HttpAnswer, HttpRequest } from '../base/http.ts';
+import { oneLine } from '../base/say.ts';
 import { underway } from '../base/underway.ts';
 import { Secret } from '../base/secret.ts';
 
@@ -175,7 +176,7 @@ export class Google {
 }
 
 function refused(service: Service, path: string, answer: HttpAnswer): Failure {
-  let message = answer.body.slice(0, 300);
+  let message = oneLine(answer.body, 300);
   try {
     message = (JSON.parse(answer.body) as { error?: { message?: string } }).error?.message ?? message;
   } catch {

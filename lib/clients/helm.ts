@@ -1,6 +1,7 @@
 /** helm, always with context and namespace, values by stdin. Waiting is the runbook's own: helm's says only that time ran out. */
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
 import { CommandFailed, type Run } from '../base/command.ts';
 import { recoverPending, type Teller } from './helm-pending.ts';
 import { decode, newestSecret } from './helm-record.ts';
@@ -30,6 +31,11 @@ export interface Revision {
   status: string;
   description: string;
 }
+
+/** Its numbers become arguments. */
+const revisions: z.ZodType<Revision[]> = z.array(
+  z.object({ revision: z.int().positive(), updated: z.string(), status: z.string(), description: z.string() }),
+);
 
 /** What goes into a release beside the command line. */
 export interface UpgradeInput {
@@ -72,7 +78,7 @@ export class Helm {
   /** The release's revisions that Helm still knows, oldest first; none where there is no release. */
   async history(name: string): Promise<Revision[]> {
     if (!(await this.release(name))) return [];
-    return JSON.parse((await this.#read(['history', name, '-o', 'json'])).stdout) as Revision[];
+    return revisions.parse(JSON.parse((await this.#read(['history', name, '-o', 'json'])).stdout));
   }
 
   /** Any change but an upgrade: the plan's uninstall and rollback. */

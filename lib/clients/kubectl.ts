@@ -3,6 +3,7 @@ import DataLoader from 'dataloader';
 import { CommandFailed, type Command, type Output, type Run } from '../base/command.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
 import { Failure } from '../base/failure.ts';
+import { checkedObjects, isResource } from '../base/outside-names.ts';
 import { revealedJson, Secret } from '../base/secret.ts';
 import { commandTag } from '../base/tag.ts';
 import { targetFlags, type Target } from '../base/target.ts';
@@ -108,7 +109,7 @@ export class Kubectl {
     for (let tries = 1; ; tries++) {
       const namespaced = `--namespaced=${scope === 'namespace'}`;
       const { stdout } = await this.#read(['api-resources', namespaced, '--verbs=list,delete', '-o', 'name']);
-      const kinds = stdout.split('\n').filter((k) => k !== '' && !/^events(\.|$)/.test(k));
+      const kinds = stdout.split('\n').filter((k) => isResource(k) && !/^events(\.|$)/.test(k));
       try {
         return itemsOf(await this.#read(['get', kinds.join(','), '-o', 'json'], { sensitive: true }));
       } catch (error) {
@@ -260,10 +261,10 @@ function isGoneKind(error: unknown): boolean {
 }
 
 function itemsOf({ stdout, objects }: Output): KubeObject[] {
-  if (objects) return objects;
+  if (objects) return checkedObjects(objects);
   if (stdout.trim() === '') return [];
   const parsed = JSON.parse(stdout) as KubeObject & { items?: KubeObject[] };
-  return parsed.kind.endsWith('List') ? (parsed.items ?? []) : [parsed];
+  return checkedObjects(parsed.kind.endsWith('List') ? (parsed.items ?? []) : [parsed]);
 }
 
 /** A Secret's value by key, boxed; undefined where Secret or key is not there. */

@@ -3,6 +3,7 @@ import { STEP } from '../base/plan-steps.ts';
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../base/failure.ts';
 import type { Http, HttpAnswer } from '../base/http.ts';
+import { oneLine } from '../base/say.ts';
 import type { Secret } from '../base/secret.ts';
 
 export interface Executed {
@@ -145,7 +146,7 @@ function unexpected(answer: HttpAnswer, wanted: string, about: string): Failure 
   return new Failure({
     what: `${about}: HTTP ${answer.status}`,
     wanted: `HTTP ${wanted}`,
-    found: answer.body.slice(0, 300),
+    found: oneLine(answer.body, 300),
     next,
   });
 }

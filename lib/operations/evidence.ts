@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Context } from '../context.ts';
-import { scrub } from '../base/secret.ts';
+import { printable } from '../base/say.ts';
 import { RUNBOOK_FOLDER } from '../base/paths.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
 import type { TargetedRelease } from '../deployment/release/targeted-release.ts';
@@ -22,7 +22,7 @@ export async function saveEvidence(ctx: Context, releases: readonly TargetedRele
   for (const targeted of releases) {
     const files = await evidenceOf(ctx, targeted);
     for (const [name, text] of files)
-      await writeFile(join(folder, `${targeted.spec.clusterId}.${name}`), scrub(text), { mode: 0o600 });
+      await writeFile(join(folder, `${targeted.spec.clusterId}.${name}`), printable(text), { mode: 0o600 });
   }
   return folder;
 }

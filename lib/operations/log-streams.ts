@@ -1,7 +1,8 @@
 /** The logs of the deployment's parts in all clusters: their last lines, or followed through every replaced pod. */
-import { stripVTControlCharacters } from 'node:util';
 import type { Context } from '../context.ts';
 import { BadInput, firstLine } from '../base/failure.ts';
+import { isPodName } from '../base/outside-names.ts';
+import { bounded, oneLine } from '../base/say.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   CERT_MANAGER_RELEASE,
@@ -10,6 +11,11 @@ import {
 import { selector } from '../deployment/kubently/redis.ts';
 import type { Settings } from '../settings/settings.ts';
 import { targetFlags, type Target } from '../base/target.ts';
+
+/** A line of a pod's log as the kubelet gives it: its own time first. */
+const TIMED = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)) ?(.*)$/s;
+/** Colours, which a pod may well have; all else that steers a terminal is spelled out where the line is shown. */
+const COLOURS = /\x1b\[[\d;]{0,20}m/g;
 
 /** How long after the end of a log or a watch it is asked for again. */
 const AGAIN_MS = 2000;
@@ -94,9 +100,11 @@ export async function followStream(
     for (const pod of first) follow(pod, ['--tail', String(tail)]);
     for (;;) {
       const args = ['get', 'pod', '--selector', stream.selector, '--watch', '--output', 'name'];
-      const ended = await ctx.follow({ binary: 'kubectl', args: [...args, ...targetFlags(stream.target)] }, (line) =>
-        follow(line.replace('pod/', ''), ['--since-time', since]),
-      );
+      const ended = await ctx.follow({ binary: 'kubectl', args: [...args, ...targetFlags(stream.target)] }, (line) => {
+        const name = line.replace(/^pod\//, '');
+        if (isPodName(name)) follow(name, ['--since-time', since]);
+        else note(`not followed, for it is no pod's name: ${oneLine(line, 80)}`);
+      });
       // The API server ends each watch after some time, with status 0.
       if (ended.exitCode !== 0) note(`its pods cannot be watched: ${ended.stderr}`);
       await ctx.clock.sleep(AGAIN_MS);
@@ -140,8 +148,8 @@ function readPod(
 ) {
   const args = ['logs', pod, '--timestamps', ...range, ...targetFlags(target)];
   return ctx.follow({ binary: 'kubectl', args }, (line) => {
-    const [, time = '', text = ''] = /^(\S+) ?(.*)$/.exec(line) ?? [];
-    // What a pod writes must not steer the operator's terminal.
-    tell({ stream: name, pod, time, text: stripVTControlCharacters(text) });
+    const [, time, text = ''] = TIMED.exec(line) ?? [];
+    // Without the kubelet's time it would stand nowhere, and a later line might be taken for an earlier one.
+    if (time !== undefined) tell({ stream: name, pod, time, text: bounded(text.replace(COLOURS, '')) });
   });
 }

@@ -1,6 +1,7 @@
 /** Asks once before something is taken away. */
 import { createInterface } from 'node:readline/promises';
 import { BadInput } from '../base/failure.ts';
+import { printable, say } from '../base/say.ts';
 import { STATUS } from '../base/exit-status.ts';
 import { aborted, processStop, Stopped } from './stop.ts';
 
@@ -42,11 +43,11 @@ export async function confirm(question: string, yes: string | undefined, at: Ter
       lines.once('close', () => reject(new Declined(STATUS.badInput)));
     });
     const answer = await Promise.race([
-      lines.question(`${question} Type yes: `),
+      lines.question(`${printable(question)} Type yes: `),
       ended,
       aborted(processStop.signal),
     ]).catch((error: unknown) => {
-      at.stdout.write('\n');
+      say('', at.stdout);
       throw error;
     });
     if (answer.trim() !== 'yes') throw new Declined(STATUS.badInput);

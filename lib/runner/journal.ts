@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { RUNBOOK_FOLDER } from '../base/paths.ts';
 import { ownCommit } from './own-commit.ts';
 import { thisOwner } from '../base/owner.ts';
-import { scrub } from '../base/secret.ts';
+import { printable } from '../base/say.ts';
 
 export interface JournalEntry {
   /** `run` has what, and state `started` or how it ended; `step`, `look`, `need`, `criterion`, `lock`, `remark`. */
@@ -28,7 +28,7 @@ export function openJournal(settingsFile: string, tell: (warning: string) => voi
   return (entry) => {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const line = scrub(JSON.stringify({ time: new Date().toISOString(), ...who, ...entry }));
+      const line = printable(JSON.stringify({ time: new Date().toISOString(), ...who, ...entry }));
       appendFileSync(join(folder, 'journal.jsonl'), `${line}\n`, { mode: 0o600 });
     } catch (error) {
       if (!told) tell(`the journal cannot be written: ${error instanceof Error ? error.message : String(error)}`);

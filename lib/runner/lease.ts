@@ -1,6 +1,7 @@
 /** The lock's record: a Lease in the GKE cluster's `default` namespace, changed only by compare and swap. */
 import { CommandFailed, type Run } from '../base/command.ts';
 import type { Owner } from '../base/owner.ts';
+import { oneLine } from '../base/say.ts';
 import { targetFlags } from '../base/target.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
 
@@ -30,6 +31,8 @@ export interface HeldClaim extends Claim {
 }
 
 const ANNOTATION = 'kubently-runbook/';
+/** Whoever may write the Lease writes these words. */
+const LONGEST_WORDS = 200;
 const NAMESPACE = 'default';
 
 /** The Lease of one deployment, by kubectl. */
@@ -131,11 +134,11 @@ function claimOf(text: string): HeldClaim {
     metadata: { uid: string; resourceVersion: string };
     spec?: { acquireTime?: string; renewTime?: string; leaseTransitions?: number; holderIdentity?: string };
   };
-  const said = (key: string): string => metadata.annotations?.[ANNOTATION + key] ?? '';
+  const said = (key: string): string => shown(metadata.annotations?.[ANNOTATION + key] ?? '');
   return {
     id: said('id'),
     owner: {
-      user: said('user') || (spec?.holderIdentity ?? 'somebody'),
+      user: said('user') || shown(spec?.holderIdentity ?? 'somebody'),
       host: said('host'),
       pid: Number(said('pid')),
       run: said('run'),
@@ -144,12 +147,16 @@ function claimOf(text: string): HeldClaim {
     },
     what: said('what'),
     step: said('step'),
-    since: spec?.acquireTime ?? '',
-    renewed: spec?.renewTime ?? '',
+    since: shown(spec?.acquireTime ?? ''),
+    renewed: shown(spec?.renewTime ?? ''),
     transitions: spec?.leaseTransitions ?? 0,
     uid: metadata.uid,
     version: metadata.resourceVersion,
   };
+}
+
+function shown(text: string): string {
+  return oneLine(text, LONGEST_WORDS);
 }
 
 /** The API's MicroTime wants six decimals. */

@@ -3,6 +3,7 @@ import { STEP } from '../base/plan-steps.ts';
 import { deployedFacts, type Fact } from '../deployment/kubently/deployed.ts';
 import { withReadCache, type Context } from '../context.ts';
 import { firstLine } from '../base/failure.ts';
+import { oneLine, say } from '../base/say.ts';
 import { knownFit } from '../deployment/release/fitted.ts';
 import { gkeRelease, remoteRelease } from '../deployment/release/release.ts';
 import { mark, visitOnce, type Row } from './rows.ts';
@@ -44,13 +45,15 @@ export async function look(
   const verdict = kind === 'plan' ? planVerdict(rows) : statusVerdict(rows);
   if (json) {
     const facts_ = kind === 'status' ? { deployed: facts } : { extras };
-    process.stdout.write(`${JSON.stringify({ kind, status, verdict, steps: rows, ...facts_ }, null, 2)}\n`);
+    say(JSON.stringify({ kind, status, verdict, steps: rows, ...facts_ }, null, 2));
     return status;
   }
   const { chalk } = out;
   for (const row of rows) {
     const { state, reason, lines: all = [] } = row;
-    out.line(`${mark(state, chalk)} ${row.id} ${row.title.padEnd(46)} ${state.padEnd(9)} ${chalk.gray(reason)}`);
+    out.line(
+      `${mark(state, chalk)} ${row.id} ${row.title.padEnd(46)} ${state.padEnd(9)} ${chalk.gray(oneLine(reason))}`,
+    );
     const lines = all.length > 1 || all[0] !== reason ? all : [];
     for (const line of lines.slice(0, SHOWN_LINES)) out.line(chalk.gray(`        ${line}`));
     if (lines.length > SHOWN_LINES) out.line(chalk.gray(`        and ${lines.length - SHOWN_LINES} more (--json)`));

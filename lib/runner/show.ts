@@ -2,7 +2,7 @@
 import { Chalk, type ChalkInstance } from 'chalk';
 import { explain, Failure } from '../base/failure.ts';
 import { isEnded, mark, type Row, type State, type Watcher } from './rows.ts';
-import { scrub } from '../base/secret.ts';
+import { coloured, cut, oneLine, say } from '../base/say.ts';
 
 export interface Screen {
   /** A line of its own. */
@@ -21,7 +21,7 @@ export function screen(stream: NodeJS.WriteStream = process.stdout): Screen {
   const live = stream.isTTY && process.env['CI'] === undefined;
   const colour = stream.isTTY && process.env['NO_COLOR'] === undefined;
   return {
-    line: (text) => stream.write(`${scrub(text)}\n`),
+    line: (text) => say(text, stream, colour),
     chalk: new Chalk({ level: colour ? 1 : 0 }),
     live,
     stream,
@@ -40,7 +40,7 @@ export function elapsed(ms: number): string {
 
 function row(p: Row, chalk: ChalkInstance): string {
   const time = p.startedAt === undefined ? '' : elapsed((p.endedAt ?? Date.now()) - p.startedAt);
-  const reason = p.reason ? chalk.gray(` ${p.reason}`) : '';
+  const reason = p.reason ? chalk.gray(` ${oneLine(p.reason)}`) : '';
   return `${mark(p.state, chalk)} ${p.id} ${p.title.padEnd(46)} ${p.state.padEnd(9)} ${time.padStart(8)}${reason}`;
 }
 
@@ -57,9 +57,9 @@ async function liveList(out: Screen): Promise<Watcher & { stop: () => void }> {
   const { line } = out;
   // A line between two pictures goes above them.
   out.line = (text) => {
-    update.persist(scrub(text));
+    update.persist(coloured(text));
   };
-  const draw = (): void => update(scrub(rows.map((p) => truncate(row(p, out.chalk), width())).join('\n')));
+  const draw = (): void => update(rows.map((p) => cut(coloured(row(p, out.chalk)), width())).join('\n'));
   const timer = setInterval(draw, REDRAW_MS);
   return {
     changed: (_, all) => {
@@ -72,15 +72,6 @@ async function liveList(out: Screen): Promise<Watcher & { stop: () => void }> {
       out.line = line;
     },
   };
-}
-
-/** Cuts a line to the terminal's width, colours not counted; a wrapped line would break the redraw. */
-function truncate(text: string, width: number): string {
-  let seen = 0;
-
-  return text.replace(/(\x1b\[\d+m)|./gsu, (piece: string, colour: string | undefined) =>
-    colour ? piece : seen++ < width - 1 ? piece : '',
-  );
 }
 
 function plainLines(out: Screen): Watcher & { stop: () => void } {

@@ -2,8 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, open, rename } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { parse } from 'dotenv';
+import { Failure } from '../base/failure.ts';
+import { STEP } from '../base/plan-steps.ts';
+import { oneLine } from '../base/say.ts';
 import { Secret } from '../base/secret.ts';
 import type { Settings } from './settings.ts';
 
@@ -59,13 +63,30 @@ export async function changeTokens(
   await writeTokens(file, change(readTokens(file)), readIngressIp(file) ?? '');
 }
 
+/** A line that a shell and dotenv read alike. @throws Failure for a value that cannot be written so */
+function line(name: string, value: string): string {
+  if (/^[\w.+/=-]*$/.test(value)) return `${name}=${value}\n`;
+  if (/['\p{Cc}]/u.test(value))
+    throw new Failure({
+      what: `${name} cannot be kept: it holds a quote or a control character`,
+      next: 'set another one, of letters, digits and . _ ~ + / = -',
+    });
+  return `${name}='${value}'\n`;
+}
+
 /** Writes the file whole or not at all: a killed run must not lose a token. */
 export async function writeTokens(
   file: string,
   tokens: Readonly<Record<string, Secret>>,
   ingressIp: string,
 ): Promise<void> {
-  const lines = Object.entries(tokens).map(([name, value]) => `${name}=${value.reveal()}\n`);
+  const lines = Object.entries(tokens).map(([name, value]) => line(name, value.reveal()));
+  if (ingressIp !== '' && !isIP(ingressIp))
+    throw new Failure({
+      what: 'the reserved address is no IP address',
+      found: oneLine(ingressIp, 80),
+      next: `./runbook ${STEP.staticIpAndDns}`,
+    });
   const text = `# Kubently deployment tokens - KEEP SECURE\n${lines.join('')}INGRESS_IP=${ingressIp}\n`;
   await mkdir(dirname(file), { recursive: true });
   const fresh = `${file}.new`;

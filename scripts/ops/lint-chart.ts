@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { BadInput, explain } from '../../lib/base/failure.ts';
+import { say } from '../../lib/base/say.ts';
 import { ChartRefused } from '../../lib/chart/finding.ts';
 import { fitAll } from '../../lib/deployment/release/fit-all.ts';
 import { hasErrors, report } from '../../lib/operations/chart-report.ts';
@@ -15,7 +16,7 @@ const program = new Command('lint-chart')
 /** Prints every finding and the verdict. @returns the exit status */
 export async function lintChart(json: boolean): Promise<number> {
   const print = (text: string, document: unknown): void => {
-    process.stdout.write(`${json ? JSON.stringify(document, null, 2) : text}\n`);
+    say(json ? JSON.stringify(document, null, 2) : text);
   };
   try {
     const { chart, releases } = await fitAll(process.env);

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { endChildren } from '../../lib/base/command.ts';
 import { explain } from '../../lib/base/failure.ts';
+import { complain } from '../../lib/base/say.ts';
 import { followStream, inOrder, lastLines, logStreams, type LogLine } from '../../lib/operations/log-streams.ts';
 import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
@@ -25,17 +26,17 @@ export async function logs({ ctx, out }: Session, { what, tail, follow }: LogFla
     const colour = colours[streams.findIndex((s) => s.name === stream) % colours.length] ?? cyan;
     out.line(`${colour(`${stream} ${pod}`)} ${text}`);
   };
-  const complain = (stream: string, text: string): void => console.error(`${stream}: ${text}`);
+  const about = (stream: string, text: string): void => complain(`${stream}: ${text}`);
   if (follow) {
-    await Promise.all(streams.map((s) => followStream(ctx, s, tail, show, (text) => complain(s.name, text))));
+    await Promise.all(streams.map((s) => followStream(ctx, s, tail, show, (text) => about(s.name, text))));
     return STATUS.done;
   }
   const read = await Promise.allSettled(streams.map((s) => lastLines(ctx, s, tail)));
   inOrder(read.flatMap((r) => (r.status === 'fulfilled' ? r.value : []))).forEach(show);
   const failed = streams.filter((s, i) => {
     const found = read[i];
-    if (found?.status === 'rejected') complain(s.name, explain(found.reason));
-    else if (found?.value.length === 0) complain(s.name, 'no lines');
+    if (found?.status === 'rejected') about(s.name, explain(found.reason));
+    else if (found?.value.length === 0) about(s.name, 'no lines');
     return found?.status === 'rejected';
   });
   return failed.length > 0 ? STATUS.failed : STATUS.done;

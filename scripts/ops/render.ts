@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { stringify } from 'yaml';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { BadInput } from '../../lib/base/failure.ts';
+import { complain, say } from '../../lib/base/say.ts';
 import { fitAll } from '../../lib/deployment/release/fit-all.ts';
 import { YAML_1_1 } from '../../lib/deployment/release/fitted.ts';
 import { hasErrors, report } from '../../lib/operations/chart-report.ts';
@@ -25,7 +26,7 @@ export async function render(out: string | undefined): Promise<number> {
   await mkdir(out, { recursive: true });
   const write = async (name: string, text: string): Promise<void> => {
     await writeFile(join(out, name), text);
-    process.stdout.write(`${join(out, name)}\n`);
+    say(join(out, name));
   };
   for (const { name, fit } of releases) {
     await write(`${name}.values.yaml`, stringify(fit.values, { lineWidth: 0, ...YAML_1_1 }));
@@ -36,7 +37,7 @@ export async function render(out: string | undefined): Promise<number> {
   );
   await write('secrets.json', `${JSON.stringify(secrets, null, 2)}\n`);
   if (!hasErrors(releases)) return STATUS.done;
-  process.stderr.write(`${report(releases)}\n`);
+  complain(report(releases));
   return STATUS.failed;
 }
 

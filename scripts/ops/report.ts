@@ -7,7 +7,7 @@ import { runOperation } from '../operation.ts';
 import { gatherReport } from '../../lib/operations/report/gather.ts';
 import { keepReport, reportsFolder } from '../../lib/operations/report/kept-reports.ts';
 import { page } from '../../lib/operations/report/page.ts';
-import { scrub } from '../../lib/base/secret.ts';
+import { printable } from '../../lib/base/say.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { STEPS } from '../steps.ts';
@@ -22,13 +22,13 @@ export interface ReportFlags {
 export async function report(session: Session, flags: ReportFlags): Promise<number> {
   const { ctx, out } = session;
   const asked = flags.out === undefined ? undefined : outFile(flags.out);
-  // Boxes every token, so that scrub knows it.
+  // Boxes every token, so that it is scrubbed.
   ctx.tokens();
   const gathered = await gatherReport(session, STEPS, CRITERIA);
-  const json = scrub(JSON.stringify(gathered, null, 2));
+  const json = printable(JSON.stringify(gathered, null, 2));
   const kept = keepReport(reportsFolder(ctx.settings.host), gathered.made, json);
   const file = asked ?? `${kept}.html`;
-  writeFileSync(file, scrub(await page(gathered)));
+  writeFileSync(file, printable(await page(gathered)));
   if (flags.json) out.line(json);
   else out.line(`${file}: ${gathered.verdict}`);
   const states = gathered.criteria.map((c) => c.state);

@@ -8,7 +8,7 @@ import { headCommit } from '../../lib/deployment/kubently/checkout.ts';
 import { outFile } from '../../lib/base/out-path.ts';
 import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
-import { scrub } from '../../lib/base/secret.ts';
+import { printable, say } from '../../lib/base/say.ts';
 import { loadSettings, type Settings } from '../../lib/settings/settings.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { STEPS } from '../steps.ts';
@@ -43,8 +43,8 @@ export function remarks(settings: Settings, commit: string): Remarks {
 /** @returns the exit status */
 export async function writeRunbookDocument({ out }: { out?: string }): Promise<number> {
   const file = out === undefined ? undefined : outFile(out);
-  const text = scrub(await runbookDocument(loadSettings()));
-  if (file === undefined) process.stdout.write(text);
+  const text = printable(await runbookDocument(loadSettings()));
+  if (file === undefined) say(text.trimEnd());
   else await writeFile(file, text);
   return STATUS.done;
 }

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { inTerminal, outputNow } from '../../lib/base/command.ts';
 import { BadInput, Failure } from '../../lib/base/failure.ts';
+import { say } from '../../lib/base/say.ts';
 import { leaseName } from '../../lib/runner/lock.ts';
 import { ownArguments } from '../entry.ts';
 import { runProgram } from '../program.ts';
@@ -26,7 +27,7 @@ export function tmux(settings: Settings): number {
   const there = outputNow('tmux', ['has-session', '-t', `=${session}`]) !== undefined;
   if (!there) open(session, settings);
   if (!process.stdout.isTTY) {
-    console.log(`${there ? 'it runs' : 'opened'}: tmux attach-session -t '=${session}'`);
+    say(`${there ? 'it runs' : 'opened'}: tmux attach-session -t '=${session}'`);
     return STATUS.done;
   }
   const attach = process.env['TMUX'] ? 'switch-client' : 'attach-session';

@@ -177,3 +177,10 @@ test('kubectl that is forbidden: an API server that just restarted says so, too'
   expect(failed('Error from server (Forbidden): no')).toContain('has just been restarted');
   expect(failed('Error from server (NotFound): no')).not.toContain('restarted');
 });
+
+test('a followed line ends at a line feed alone, and is not endless', async () => {
+  const lines: string[] = [];
+  const script = 'process.stdout.write("1 a\\rb\\u2028c\\n" + "x".repeat(200000) + "\\n3\\n4 without an end")';
+  await realFollow(ENVIRONMENT)({ binary: 'node', args: ['-e', script] }, (line) => lines.push(line));
+  expect(lines.map((l) => (l.length > 99 ? l.length : l))).toEqual(['1 a\rb\u2028c', 65_536, '3', '4 without an end']);
+});

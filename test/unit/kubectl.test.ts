@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { withReadCache } from '../../lib/context.ts';
 import { Kubectl, secretObject, secretValue } from '../../lib/clients/kubectl.ts';
 import { Helm } from '../../lib/clients/helm.ts';
+import { secretOf } from '../../lib/clients/helm-record.ts';
 import { revealedJson, Secret } from '../../lib/base/secret.ts';
 import type { KubeObject } from '../../lib/base/kubernetes.ts';
 import { FakeCluster } from './fake-cluster.ts';
@@ -142,4 +143,65 @@ test('in a look of one moment an object is read once', async () => {
   expect(await kube.get('ConfigMap', 'a')).toBeDefined();
   expect(await kube.get('ConfigMap', 'a')).toBeDefined();
   expect(outside.commands).toHaveLength(1);
+});
+
+test.each([
+  ['Pod', '../../../etc/cron.d/x'],
+  ['Pod', '--kubeconfig=evil'],
+  ['Pod', 'a b'],
+  ['Pod', 'A'],
+  ['Pod', '..'],
+  ['Pod', 'a'.repeat(254)],
+  ['ConfigMap', 'a/b'],
+  ['ConfigMap', '..'],
+  ['ConfigMap', 'a\nb'],
+  ['-f', 'evil.yaml'],
+])('a hostile API server names a %s "%s": nothing is done with it', async (kind, name) => {
+  const rows: Row[] = [{ binary: 'kubectl', args: (a) => a[0] === 'get', answer: JSON.stringify(object(kind, name)) }];
+  const kube = contextOf(fakeOutside({ rows })).kube(AT);
+  await expect(kube.list('Pod')).rejects.toThrow('a name that no API server accepts');
+});
+
+test('names of other kinds are as wide as Kubernetes has them', async () => {
+  const rows: Row[] = [
+    {
+      binary: 'kubectl',
+      args: (a) => a[0] === 'get',
+      answer: JSON.stringify(object('ClusterRole', 'system:node:x_Y')),
+    },
+  ];
+  expect(await contextOf(fakeOutside({ rows })).kube(AT).list('ClusterRole')).toHaveLength(1);
+});
+
+test('resources of an API server become arguments only where they are names', async () => {
+  const rows: Row[] = [
+    {
+      binary: 'kubectl',
+      args: (a) => a[0] === 'api-resources',
+      answer: '--kubeconfig=evil\nconfigmaps\nsecrets -f x\ndeployments.apps\n',
+    },
+    { binary: 'kubectl', args: (a) => a[0] === 'get', answer: '' },
+  ];
+  const outside = fakeOutside({ rows });
+  await contextOf(outside).kube(AT).everything('namespace');
+  expect(outside.commands[1]?.args.slice(0, 2)).toEqual(['get', 'configmaps,deployments.apps']);
+});
+
+test("a revision of Helm's history that is no number becomes no argument", async () => {
+  const record = {
+    info: { status: 'deployed' },
+    version: 1,
+    chart: { metadata: { name: 'k', version: '1' } },
+    manifest: '',
+  };
+  const release = secretOf({ name: 'k', ...record }, 'kubently');
+  const rows: Row[] = [
+    { binary: 'kubectl', args: (a) => a[0] === 'get', answer: JSON.stringify(release) },
+    {
+      binary: 'helm',
+      args: (a) => a[0] === 'history',
+      answer: JSON.stringify([{ revision: '--kubeconfig=evil', updated: '', status: 'deployed', description: '' }]),
+    },
+  ];
+  await expect(new Helm(fakeOutside({ rows }).run, AT).history('k')).rejects.toThrow('expected number');
 });

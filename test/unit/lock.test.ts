@@ -311,3 +311,13 @@ test.each([
 test.each(['10', 'm', '-1m', '1.5m', '10 m', '', '10min'])('WAIT=%j is refused', (text) =>
   expect(() => waitOf(text)).toThrow(BadInput),
 );
+
+test('what a forged Lease says is one line, without control characters, and not endless', async () => {
+  const { lock, heldBy } = world();
+  heldBy({ ...ELSEWHERE, user: `ann\n✓ done \x1b]52;c;x\x07`, host: 'h'.repeat(100_000) });
+  const error: unknown = await lock(() => Promise.resolve()).catch((e: unknown) => e);
+  const [first = '', ...rest] = explain(error).split('\n');
+  expect(first).toContain('ann ✓ done \\u001b]52;c;x\\u0007@hhh');
+  expect(first.length).toBeLessThan(500);
+  expect(rest.every((line) => /^  (found|next) /.test(line))).toBe(true);
+});

@@ -143,3 +143,59 @@ test('a cluster that cannot be watched is told, and asked again', async () => {
     'its pods cannot be watched: connection refused',
   ]);
 });
+
+test('a line counts only with its time: what a pod puts at the head of one silences nothing after it', async () => {
+  cluster.objects = [pod('api-1')];
+  let asked = 0;
+  const told: string[] = [];
+  const outside = fakeOutside({
+    worlds: [cluster],
+    follows: (command, line) => {
+      if (command.startsWith('kubectl get pod')) return new Promise(() => undefined);
+      if (asked++ > 0) return { exitCode: 1, stderr: 'not found' };
+      line('2026-01-01T00:00:01.000000000Z before\rzzzz overwritten');
+      line('zzzz no time');
+      line('9999 \u2028 neither');
+      line('2026-01-01T00:00:02.000000000Z after \x1b\x1b[0m]52;c;x\x07');
+      return { exitCode: 0, stderr: '' };
+    },
+  });
+  const following = followStream(
+    contextOf(outside, settings(), true),
+    api(),
+    7,
+    (l) => told.push(l.text),
+    () => undefined,
+  );
+  await Promise.race([following, new Promise((resolve) => setTimeout(resolve, 50))]);
+  // What steers the terminal is spelled out by the screen, as all that it shows.
+  expect(told).toEqual(['before\rzzzz overwritten', 'after \x1b]52;c;x\x07']);
+});
+
+test.each(['pod/--kubeconfig=evil', 'pod/../x', 'secret/api', 'pod/a b'])(
+  'a watch that names "%s" starts no kubectl',
+  async (name) => {
+    cluster.objects = [];
+    const notes: string[] = [];
+    const outside = fakeOutside({
+      worlds: [cluster],
+      follows: (command, line) => {
+        if (!command.startsWith('kubectl get pod')) throw new Error(`not listed: ${command}`);
+        if (notes.length > 0) throw new Error('enough');
+        line(name);
+        return { exitCode: 0, stderr: '' };
+      },
+    });
+    const ctx = contextOf(outside, settings(), true);
+    await expect(
+      followStream(
+        ctx,
+        api(),
+        7,
+        () => undefined,
+        (n) => notes.push(n),
+      ),
+    ).rejects.toThrow('enough');
+    expect(notes[0]).toContain('it is no pod');
+  },
+);

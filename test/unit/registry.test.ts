@@ -58,10 +58,10 @@ test.each([
 });
 
 test('the challenge’s token is fetched for the one repository, and sent', async () => {
-  const challenge = { 'www-authenticate': 'Bearer realm="https://auth.test/token",service="reg.test"' };
+  const challenge = { 'www-authenticate': 'Bearer realm="https://auth.reg.test/token",service="reg.test"' };
   const { outside, answer } = ask({
     [BASE]: json({}, 401, challenge),
-    'GET https://auth.test/token?service=reg.test&scope=repository%3Ak%2Fapi%3Apull': json({ token: 'anonymous' }),
+    'GET https://auth.reg.test/token?service=reg.test&scope=repository%3Ak%2Fapi%3Apull': json({ token: 'anonymous' }),
     [`${BASE}k/api/manifests/t`]: image,
     [`${BASE}k/api/blobs/sha256:cfg`]: config,
   });
@@ -70,10 +70,10 @@ test('the challenge’s token is fetched for the one repository, and sent', asyn
 });
 
 test('a blob’s store, to which it is redirected, does not get our token', async () => {
-  const challenge = { 'www-authenticate': 'Bearer realm="https://auth.test/token"' };
+  const challenge = { 'www-authenticate': 'Bearer realm="https://auth.reg.test/token"' };
   const { outside, answer } = ask({
     [BASE]: json({}, 401, challenge),
-    'GET https://auth.test/token?scope=repository%3Ak%2Fapi%3Apull': json({ token: 'anonymous' }),
+    'GET https://auth.reg.test/token?scope=repository%3Ak%2Fapi%3Apull': json({ token: 'anonymous' }),
     [`${BASE}k/api/manifests/t`]: image,
     [`${BASE}k/api/blobs/sha256:cfg`]: { status: 307, headers: { location: 'https://store.test/x?sig=1' }, body: '' },
     'GET https://store.test/x?sig=1': config,
@@ -92,4 +92,58 @@ test.each([
     repository,
   );
   expect(await answer).toHaveProperty('missing');
+});
+
+test.each([
+  ['reg.example.com/k/api', 'http://reg.example.com/token', 'in the clear'],
+  ['reg.example.com/k/api', 'https://evil.test/token', 'elsewhere'],
+  ['reg.example.com/k/api', 'https://169.254.169.254/computeMetadata/v1/token', 'the metadata server'],
+  ['reg.example.com/k/api', 'https://example.com.evil.test/token', 'a name that ends otherwise'],
+  ['reg.example.com/k/api', 'https://evilexample.com/token', 'a name that only ends so'],
+  ['reg.example.com/k/api', 'https://reg.example.com@evil.test/token', 'a user that looks like the host'],
+  ['reg.example.com/k/api', 'file:///etc/passwd', 'a file'],
+  ['reg.example.com/k/api', 'no URL at all', 'no URL'],
+  ['ghcr.io/k/api', 'https://evil.io/token', 'a neighbour under a public suffix'],
+  ['127.0.0.1:5000/k/api', 'http://127.0.0.1:6379/token', 'another port of this machine'],
+])('%s: the realm %s is not followed (%s)', async (repository, realm) => {
+  const base = repository.startsWith('127') ? 'http' : 'https';
+  const host = repository.split('/')[0] ?? '';
+  const { outside, answer } = ask(
+    { [`GET ${base}://${host}/v2/`]: json({}, 401, { 'www-authenticate': `Bearer realm="${realm}"` }) },
+    repository,
+  );
+  await expect(answer).rejects.toThrow(`the registry ${host} sends for a token to where none of its own can be`);
+  expect(outside.requests).toHaveLength(1);
+});
+
+test.each([
+  ['registry-1.docker.io/k/api', 'https://auth.docker.io/token'],
+  ['registry.gitlab.com/k/api', 'https://gitlab.com/jwt/auth'],
+  ['ghcr.io/k/api', 'https://ghcr.io/token'],
+  ['us-docker.pkg.dev/k/api', 'https://us-docker.pkg.dev/v2/token'],
+  ['127.0.0.1:5000/k/api', 'http://127.0.0.1:5000/token'],
+])('%s: the realm %s is its own', async (repository, realm) => {
+  const [host = '', ...path] = repository.split('/');
+  const base = `GET ${repository.startsWith('127') ? 'http' : 'https'}://${host}/v2/`;
+  const scope = encodeURIComponent(`repository:${path.join('/')}:pull`);
+  const { answer } = ask(
+    {
+      [base]: json({}, 401, { 'www-authenticate': `Bearer realm="${realm}"` }),
+      [`GET ${realm}?scope=${scope}`]: json({ token: 'anonymous' }),
+      [`${base}${path.join('/')}/manifests/t`]: json({}, 404),
+    },
+    repository,
+  );
+  expect(await answer).toHaveProperty('missing');
+});
+
+test('a digest that is none does not become part of a URL, and a blob is not fetched in the clear', async () => {
+  const bad = ask({ ...OPEN, [`${BASE}k/api/manifests/t`]: json({ config: { digest: '../../../other/blobs/x' } }) });
+  await expect(bad.answer).rejects.toThrow('by what is no digest');
+  const clear = ask({
+    ...OPEN,
+    [`${BASE}k/api/manifests/t`]: image,
+    [`${BASE}k/api/blobs/sha256:cfg`]: { status: 307, headers: { location: 'http://169.254.169.254/' }, body: '' },
+  });
+  await expect(clear.answer).rejects.toThrow('without TLS');
 });

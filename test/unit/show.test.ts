@@ -109,6 +109,21 @@ test('the screen scrubs secrets, and has no colour without a terminal', () => {
   expect(live).toBe(false);
 });
 
+test('on a terminal the list is scrubbed before it is cut: no part of a token shows at the edge', async () => {
+  const token = 'feedface'.repeat(8);
+  new Secret(token);
+  const stream = Object.assign(new PassThrough(), { columns: 140, rows: 24, isTTY: true });
+  const live: Screen = { ...out, live: true, stream: stream as unknown as Screen['stream'] };
+  const watcher = await watch(live);
+  const row = progress('applying', { reason: `waits for ${token}\n\x1b]52;c;x\x07` });
+  watcher.changed(row, [row]);
+  vi.advanceTimersByTime(200);
+  watcher.stop();
+  const shown = String(stream.read());
+  expect(shown).toContain('[REDACTED] \\u001b]52');
+  expect(shown).not.toContain('feed');
+});
+
 test('on a terminal a line between two pictures stays, above them; afterwards lines are written as before', async () => {
   const stream = Object.assign(new PassThrough(), { columns: 80, rows: 24, isTTY: true });
   const live: Screen = { ...out, live: true, stream: stream as unknown as Screen['stream'] };

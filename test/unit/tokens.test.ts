@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -60,4 +61,30 @@ test('a token for each cluster, by its id', () => {
     'GKE_EXECUTOR_TOKEN',
     'KIND_REMOTE_EXECUTOR_TOKEN',
   ]);
+});
+
+test.each([
+  '~root/x-0000000000000000',
+  'a $(touch pwned) `id` "b" \\ ;&|',
+  '#0000000000000000',
+  ' blank at both ends ',
+])('a value that a shell would act upon is quoted, and read back as it was: %s', async (value) => {
+  await writeTokens(file, { API_KEY: new Secret(value) }, '');
+  expect(readTokens(file)['API_KEY']?.reveal()).toBe(value);
+  const { status, stdout } = spawnSync('sh', ['-c', '. "$1"; printf %s "$API_KEY"', 'sh', file], { encoding: 'utf8' });
+  expect([status, stdout]).toEqual([0, value]);
+});
+
+test.each(["it's", 'two\nlines', 'x\rAPI_KEY=y'])(
+  'a value that cannot be written so that both read it alike is refused: %j',
+  async (value) => {
+    await writeTokens(file, OLD, '');
+    const before = readFileSync(file, 'utf8');
+    await expect(writeTokens(file, { API_KEY: new Secret(value) }, '')).rejects.toThrow('API_KEY cannot be kept');
+    expect(readFileSync(file, 'utf8')).toBe(before);
+  },
+);
+
+test('an address that is none does not become a line that is sourced', async () => {
+  await expect(writeTokens(file, OLD, '1.2.3.4; touch pwned')).rejects.toThrow('is no IP address');
 });

@@ -2,6 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Run } from '../../base/command.ts';
+import { Failure } from '../../base/failure.ts';
+import { isCommit } from '../../base/outside-names.ts';
+import { oneLine } from '../../base/say.ts';
 import { commandTag, type Tag } from '../../base/tag.ts';
 import { underway } from '../../base/underway.ts';
 
@@ -38,6 +41,12 @@ function git(run: Run, repo: string): Tag<Promise<string>> {
 export function headCommit(run: Run, repo: string): Promise<Commit> {
   return underway(asked, repo, async () => {
     const full = (await git(run, repo)`rev-parse HEAD`).trim();
+    if (!isCommit(full))
+      throw new Failure({
+        what: `${repo}: git names no commit`,
+        found: oneLine(full, 80),
+        next: `git -C ${repo} status`,
+      });
     return { full, short: full.slice(0, 7) };
   });
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { chartPath } from '../kubently/checkout.ts';
 import { CommandFailed, realRun, type Run } from '../../base/command.ts';
 import { BadInput } from '../../base/failure.ts';
+import { complain } from '../../base/say.ts';
 import { makeContext, realOutside } from '../../context.ts';
 import { helmTemplate } from '../../clients/helm.ts';
 import { gkeRelease, remoteRelease } from './release.ts';
@@ -52,7 +53,7 @@ export async function fitAll(env: NodeJS.ProcessEnv): Promise<{ chart: string; r
 /** A chart can be judged before anybody has a deployment: where the checkout alone is named, .env.example serves. */
 function withExample(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   if (env['ENV_FILE'] || !env['KUBENTLY_REPO'] || existsSync(settingsFile(env))) return env;
-  process.stderr.write(`no ${settingsFile(env)}: the settings are those of .env.example\n`);
+  complain(`no ${settingsFile(env)}: the settings are those of .env.example`);
   return { ...env, ENV_FILE: join(import.meta.dirname, '..', '..', '..', '.env.example') };
 }
 

@@ -44,7 +44,7 @@ function kept(): Record<string, string> {
 function deployed(): void {
   gke.objects = [
     secret('kubently-api-keys', 'kubently', { keys: 'cli-user:live-api-key-0001' }),
-    secret('kubently-redis-password', 'kubently', { password: 'live-redis-0001' }),
+    secret('kubently-redis-password', 'kubently', { password: 'live-redis-password-0001' }),
     secret('kubently-executor-token', 'kubently', { token: 'live-gke-token-0001' }),
   ];
   remote.objects = [secret('kubently-remote-executor-token', 'kubently-remote', { token: 'live-kind-token-0001' })];
@@ -84,12 +84,25 @@ test('a lost file is restored from the clusters, token by token', async () => {
   await step.apply(ctx);
   expect(kept()).toEqual({
     API_KEY: 'live-api-key-0001',
-    REDIS_PASSWORD: 'live-redis-0001',
+    REDIS_PASSWORD: 'live-redis-password-0001',
     GKE_EXECUTOR_TOKEN: 'live-gke-token-0001',
     KIND_REMOTE_EXECUTOR_TOKEN: 'live-kind-token-0001',
     INGRESS_IP: IP,
   });
 });
+
+test.each(['$(touch /tmp/pwned)-0000000', 'short-0001', "quoted'; id; '-000000"])(
+  'what a hostile cluster holds in place of a token is not written into a file that is sourced: %s',
+  async (token) => {
+    deployed();
+    remote.objects = [secret('kubently-remote-executor-token', 'kubently-remote', { token })];
+    const { ctx } = make();
+    const found = await step.check(ctx);
+    expect(found).toMatchObject({ state: 'conflict' });
+    expect(found.reason).toMatch(/^what the clusters hold as KIND_REMOTE_EXECUTOR_TOKEN is no token/);
+    expect(existsSync(given.tokensFile)).toBe(false);
+  },
+);
 
 test('only what lives nowhere is generated; tokens of clusters no longer listed stay', async () => {
   deployed();
@@ -102,7 +115,7 @@ test('only what lives nowhere is generated; tokens of clusters no longer listed 
   expect(kept()).toMatchObject({
     OLD_EXECUTOR_TOKEN: 'still-deployed-0001',
     API_KEY: 'live-api-key-0001',
-    REDIS_PASSWORD: 'live-redis-0001',
+    REDIS_PASSWORD: 'live-redis-password-0001',
     KIND_REMOTE_EXECUTOR_TOKEN: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
   });
   expect(statSync(given.tokensFile).mode & 0o777).toBe(0o600);
@@ -124,7 +137,7 @@ test.each(['API_KEY_NEXT', 'API_KEY_PREVIOUS'])(
   async (mark) => {
     deployed();
     const live =
-      'REDIS_PASSWORD=live-redis-0001\nGKE_EXECUTOR_TOKEN=live-gke-token-0001\nKIND_REMOTE_EXECUTOR_TOKEN=live-kind-token-0001\n';
+      'REDIS_PASSWORD=live-redis-password-0001\nGKE_EXECUTOR_TOKEN=live-gke-token-0001\nKIND_REMOTE_EXECUTOR_TOKEN=live-kind-token-0001\n';
     writeFileSync(
       given.tokensFile,
       `API_KEY=another-api-key-0001\n${mark}=live-api-key-0001\n${live}INGRESS_IP=${IP}\n`,
