@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { absent, conflict, differs, done, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { isKept, tokensInClusters } from '../lib/deployment/kubently/live-tokens.ts';
-import { generateToken, readIngressIp, tokenNames, writeTokens } from '../lib/settings/tokens-file.ts';
+import { changeTokens, generateToken, readIngressIp, tokenNames } from '../lib/settings/tokens-file.ts';
+import { deploymentOf } from '../lib/settings/secret-files.ts';
 import { isToken } from '../lib/base/outside-names.ts';
 import { runAlone } from './entry.ts';
 
@@ -37,16 +38,23 @@ export const step: ChangeStep = {
     if (!address) return unknownBefore('1.0', 'INGRESS_IP of the file is known after 1.0');
     if (readIngressIp(settings.tokensFile) !== address.address)
       return differs('INGRESS_IP in the file is not the reserved address');
+    if (deploymentOf(settings.tokensFile) !== settings.host)
+      return differs(`${settings.tokensFile} does not say yet that its tokens are those of ${settings.host}`);
     return done(`${settings.tokensFile} holds all ${names.length} tokens`);
   },
 
   async apply(ctx) {
     const { settings } = ctx;
     const [live, address] = await Promise.all([tokensInClusters(ctx), ctx.google.address(settings.staticIpName)]);
-    const kept = ctx.tokens();
-    const all = Object.fromEntries(tokenNames(settings).map((n) => [n, kept[n] ?? live[n] ?? generateToken()]));
     // Tokens of clusters that are no longer listed stay: they may still be deployed.
-    await writeTokens(settings.tokensFile, { ...kept, ...all }, address?.address ?? '');
+    await changeTokens(
+      settings,
+      (kept) => ({
+        ...kept,
+        ...Object.fromEntries(tokenNames(settings).map((n) => [n, kept[n] ?? live[n] ?? generateToken()])),
+      }),
+      address?.address ?? '',
+    );
   },
 
   verify({ settings, tokens }) {

@@ -22,7 +22,7 @@ export async function saveEvidence(ctx: Context, releases: readonly TargetedRele
   for (const targeted of releases) {
     const files = await evidenceOf(ctx, targeted);
     for (const [name, text] of files)
-      await writeFile(join(folder, `${targeted.spec.clusterId}.${name}`), printable(text), { mode: 0o600 });
+      await writeFile(join(folder, `${targeted.spec.clusterId}.${name}`), printable(text), { mode: 0o600, flag: 'wx' });
   }
   return folder;
 }

@@ -1,9 +1,10 @@
 /** What happened, for people: .runbook/journal.jsonl (0600). It decides nothing. */
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RUNBOOK_FOLDER } from '../base/paths.ts';
 import { ownCommit } from './own-commit.ts';
 import { thisOwner } from '../base/owner.ts';
+import { makePrivateFolder } from '../base/private-file.ts';
 import { printable } from '../base/say.ts';
 
 export interface JournalEntry {
@@ -27,7 +28,7 @@ export function openJournal(settingsFile: string, tell: (warning: string) => voi
   let told = false;
   return (entry) => {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makePrivateFolder(folder);
       const line = printable(JSON.stringify({ time: new Date().toISOString(), ...who, ...entry }));
       appendFileSync(join(folder, 'journal.jsonl'), `${line}\n`, { mode: 0o600 });
     } catch (error) {

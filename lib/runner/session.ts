@@ -3,6 +3,7 @@ import { makeContext, realOutside, type Context, type Outside } from '../context
 import { outlasting } from './api-server-outage.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { journaled } from './journaled.ts';
+import { refuseOpenToolFiles } from '../settings/secret-files.ts';
 import { loadSettings } from '../settings/settings.ts';
 import { screen, type Screen } from './show.ts';
 import { processStop, stoppable, type Stop } from './stop.ts';
@@ -20,11 +21,12 @@ export interface Session {
 /**
  * @param looking true when nothing may be changed: a command that mutates is refused
  * @param stream where lines for people go
- * @throws BadInput with every problem of the settings
+ * @throws BadInput with every problem of the settings, or of the files with which the tools sign in
  */
 export function openSession(looking: boolean, stream: NodeJS.WriteStream = process.stdout): Session {
   const out = screen(stream);
   const settings = loadSettings();
+  refuseOpenToolFiles(settings.childEnvironment);
   const journal = openJournal(settings.file, out.line);
   const outside = realOutside(settings);
   const tell = (text: string): void => {

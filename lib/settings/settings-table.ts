@@ -100,7 +100,10 @@ export const SECTIONS: readonly SettingSection[] = [
       secret('ANTHROPIC_API_KEY', 'LLM key'),
       secret('GOOGLE_API_KEY', 'LLM key'),
       secret('OPENAI_API_KEY', 'LLM key'),
-      byDefault('TOKENS_FILE', '~/.kubently-tokens.env', 'Where the generated tokens lie (0600, can be sourced)'),
+      optional(
+        'TOKENS_FILE',
+        'Where the generated tokens lie (0600, can be sourced); empty: ~/.kubently-tokens-API_HOST.env',
+      ),
     ],
   },
   {

@@ -8,6 +8,7 @@ import { BadInput, type Problem } from '../base/failure.ts';
 import { optionalSecret, type Secret } from '../base/secret.ts';
 import { INHERITED, PASSED_ON, ROWS } from './settings-table.ts';
 import type { Remote, Target } from '../base/target.ts';
+import { defaultTokensFile, privacyProblem, settingsFileProblem, tokensFileProblem } from './secret-files.ts';
 import { trustFileProblem } from './trust-file.ts';
 import { RUNBOOK_FOLDER } from '../base/paths.ts';
 
@@ -78,6 +79,12 @@ const certificates = path
     error: 'names a file without a PEM certificate',
     abort: true,
   });
+const secretFile = path
+  .refine(isFile, { error: 'names a file that does not exist', abort: true })
+  .superRefine((f, ctx) => {
+    const problem = privacyProblem(f);
+    if (problem !== undefined) ctx.addIssue({ code: 'custom', message: problem });
+  });
 const word = (what: string) => z.string().regex(/^\S+$/, `must be ${what}, one word`);
 const key = z.string().regex(/^\S*$/, 'holds a blank or a line break: look at its quotes');
 const oneOf = <const T extends [string, ...string[]]>(options: T) =>
@@ -147,7 +154,7 @@ const shape = z
     ANTHROPIC_API_KEY: key,
     GOOGLE_API_KEY: key,
     OPENAI_API_KEY: key,
-    TOKENS_FILE: path.refine((f) => !existsSync(f) || isFile(f), 'names a folder, not a file'),
+    TOKENS_FILE: optional(path.refine((f) => !existsSync(f) || isFile(f), 'names a folder, not a file')),
     ACME_EMAIL: z
       .email('is not an e-mail address')
       .refine((m) => !m.endsWith('@example.com'), 'is still the placeholder'),
@@ -157,7 +164,7 @@ const shape = z
     ACME_CA_FILE: optional(trustFile),
     TLS_CA_FILE: optional(trustFile),
     TLS_CERT_FILE: optional(certificates),
-    TLS_KEY_FILE: optional(path.refine(isFile, 'names a file that does not exist')),
+    TLS_KEY_FILE: optional(secretFile),
     CERT_MANAGER_CHART: z
       .string()
       .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, {
@@ -175,7 +182,7 @@ const shape = z
           .filter(Boolean),
       )
       .refine((all) => all.every((r) => /^age1[a-z0-9]{58,}$/.test(r)), 'must be age public keys (age1…)'),
-    BACKUP_IDENTITY: optional(path.refine(isFile, 'names a file that does not exist')),
+    BACKUP_IDENTITY: optional(secretFile),
     INGRESS_CONTROLLER: oneOf(['traefik', 'existing']),
     HSTS_INCLUDE_SUBDOMAINS: oneOf(['true', 'false']).transform((v) => v === 'true'),
     DNS_SERVER: optional(z.union([z.ipv4(), z.ipv6()], 'must be an IP address')),
@@ -194,6 +201,9 @@ const shape = z
         path: ['TLS_ISSUER'],
         message: 'has no meaning beside TLS_CERT_FILE: no certificate is requested then',
       });
+    const tokens = tokensFileOf(s);
+    const wrong = isFile(tokens) ? tokensFileProblem(tokens, s.API_HOST) : undefined;
+    if (wrong !== undefined) ctx.addIssue({ code: 'custom', path: ['TOKENS_FILE'], message: `"${tokens}" ${wrong}` });
     const twice = (list: string[]) => list.filter((x, i) => list.indexOf(x) !== i);
     for (const id of twice(ids))
       ctx.addIssue({ code: 'custom', path: ['REMOTE_CLUSTERS'], message: `has the cluster id "${id}" twice` });
@@ -204,6 +214,10 @@ const shape = z
         message: `has the release ${r} twice: its cluster-scoped names would collide`,
       });
   });
+
+function tokensFileOf(s: { TOKENS_FILE?: string | undefined; API_HOST: string }): string {
+  return s.TOKENS_FILE ?? defaultTokensFile(s.API_HOST);
+}
 
 /** Where a setting's file is named. */
 export function settingsFile(env: NodeJS.ProcessEnv): string {
@@ -222,13 +236,15 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       {
         about: name,
         message: there ? 'is a directory; ENV_FILE must be a file' : 'there is no such settings file',
-        remedy: 'cp .env.example .env and edit it, or name one by ENV_FILE=path; `make rehearse` needs none',
+        remedy:
+          'cp .env.example .env, chmod 600 .env and edit it, or name one by ENV_FILE=path; `make rehearse` needs none',
       },
     ]);
   }
   const text = readFileSync(name, 'utf8');
   const fromFile = parse(text);
-  const problems = [...fileProblems(text, fromFile)];
+  const open = settingsFileProblem(name, fromFile);
+  const problems = [...(open ? [open] : []), ...fileProblems(text, fromFile)];
   const inFile = new Set(problems);
   const value = (key: string): string | undefined => env[key] ?? fromFile[key];
   const raw = Object.fromEntries(
@@ -338,7 +354,7 @@ function typed(s: z.output<typeof shape>, environment: Record<string, string>, n
         }),
       ),
     },
-    tokensFile: s.TOKENS_FILE,
+    tokensFile: tokensFileOf(s),
     acme: {
       email: s.ACME_EMAIL,
       staging: s.ACME_STAGING_SERVER,

@@ -1,14 +1,14 @@
 /** The generated tokens: made once, kept in TOKENS_FILE (0600, can be sourced), restored from the cluster (plan step 2.1). */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, open, rename } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { dirname } from 'node:path';
 import { parse } from 'dotenv';
 import { Failure } from '../base/failure.ts';
 import { STEP } from '../base/plan-steps.ts';
+import { aloneWith, writePrivately } from '../base/private-file.ts';
 import { oneLine } from '../base/say.ts';
 import { Secret } from '../base/secret.ts';
+import { deploymentLine } from './secret-files.ts';
 import type { Settings } from './settings.ts';
 
 /** Variable of an executor's token in the file: GKE_EXECUTOR_TOKEN, KIND_REMOTE_EXECUTOR_TOKEN. */
@@ -55,12 +55,28 @@ export function previousOf(name: string): string {
   return `${name}_PREVIOUS`;
 }
 
-/** Rewrites the file's tokens whole; its address stays. */
+/** Rewrites the deployment's file whole, alone with it from the read to the write; its address stays where none is given. */
 export async function changeTokens(
-  file: string,
+  { tokensFile, host }: Pick<Settings, 'tokensFile' | 'host'>,
   change: (tokens: Readonly<Record<string, Secret>>) => Readonly<Record<string, Secret>>,
+  ingressIp?: string,
 ): Promise<void> {
-  await writeTokens(file, change(readTokens(file)), readIngressIp(file) ?? '');
+  await aloneWith(tokensFile, async () => {
+    const address = ingressIp ?? readIngressIp(tokensFile) ?? '';
+    await writePrivately(tokensFile, textOf(change(readTokens(tokensFile)), address, host));
+  });
+}
+
+/** @throws Failure for what a shell that sources the file would act upon */
+function textOf(tokens: Readonly<Record<string, Secret>>, ingressIp: string, host: string): string {
+  if (ingressIp !== '' && !isIP(ingressIp))
+    throw new Failure({
+      what: 'the reserved address is no IP address',
+      found: oneLine(ingressIp, 80),
+      next: `./runbook ${STEP.staticIpAndDns}`,
+    });
+  const lines = Object.entries(tokens).map(([name, value]) => line(name, value.reveal()));
+  return `# Kubently deployment tokens - KEEP SECURE\n${deploymentLine(host)}${lines.join('')}INGRESS_IP=${ingressIp}\n`;
 }
 
 /** A line that a shell and dotenv read alike. @throws Failure for a value that cannot be written so */
@@ -72,31 +88,4 @@ function line(name: string, value: string): string {
       next: 'set another one, of letters, digits and . _ ~ + / = -',
     });
   return `${name}='${value}'\n`;
-}
-
-/** Writes the file whole or not at all: a killed run must not lose a token. */
-export async function writeTokens(
-  file: string,
-  tokens: Readonly<Record<string, Secret>>,
-  ingressIp: string,
-): Promise<void> {
-  const lines = Object.entries(tokens).map(([name, value]) => line(name, value.reveal()));
-  if (ingressIp !== '' && !isIP(ingressIp))
-    throw new Failure({
-      what: 'the reserved address is no IP address',
-      found: oneLine(ingressIp, 80),
-      next: `./runbook ${STEP.staticIpAndDns}`,
-    });
-  const text = `# Kubently deployment tokens - KEEP SECURE\n${lines.join('')}INGRESS_IP=${ingressIp}\n`;
-  await mkdir(dirname(file), { recursive: true });
-  const fresh = `${file}.new`;
-  const handle = await open(fresh, 'w', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await chmod(fresh, 0o600);
-  await rename(fresh, file);
 }

@@ -25,7 +25,7 @@ setup() {
 
 # Settings that are valid, but for the lines given.
 settings() {
-  cat >"$ENV_FILE"
+  (umask 077; cat >"$ENV_FILE")
 }
 
 good_settings() {

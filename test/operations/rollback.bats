@@ -27,7 +27,7 @@ setup() {
 @test "rolls back, with the evidence saved first and everything working after" {
   # Two revisions that differ: another replica count is enough, and is put back by the last test.
   # shellcheck disable=SC2016 # $a is sed's
-  sed 's/^API_REPLICAS=.*//; $aAPI_REPLICAS=3' sandbox/.env >"$BATS_TEST_TMPDIR/three.env"
+  (umask 077; sed 's/^API_REPLICAS=.*//; $aAPI_REPLICAS=3' sandbox/.env >"$BATS_TEST_TMPDIR/three.env")
   ENV_FILE="$BATS_TEST_TMPDIR/three.env" run -0 ./runbook phase2
   local three
   three=$(helm history kubently --kube-context "$GKE" -n kubently -o json | jq '.[-1].revision')

@@ -115,7 +115,7 @@ secrets() {
 }
 
 @test "a wrong setting is refused with all problems, and nothing is asked of Google" {
-  sed -e "s/^GCP_REGION=.*/GCP_REGION='nowhere'/" -e "s/^RELEASE=.*/RELEASE='prod'/" sandbox/.env >"$BATS_TEST_TMPDIR/wrong.env"
+  (umask 077; sed -e "s/^GCP_REGION=.*/GCP_REGION='nowhere'/" -e "s/^RELEASE=.*/RELEASE='prod'/" sandbox/.env >"$BATS_TEST_TMPDIR/wrong.env")
   local requests
   requests=$(wc -l <"$STATE/google/requests.jsonl")
   ENV_FILE="$BATS_TEST_TMPDIR/wrong.env" run -2 ./runbook deploy

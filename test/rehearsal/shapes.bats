@@ -20,6 +20,7 @@ lay_out() {
   git -C "$repo" add --all
   git -C "$repo" -c user.name=test -c user.email=test@rehearsal.test commit --quiet --message="Shape $shape"
   export ENV_FILE=$BATS_TEST_TMPDIR/.env
+  install -m 600 /dev/null "$ENV_FILE"
   grep -vE '^(API_HOST|NAMESPACE|RELEASE|REMOTE_CLUSTERS|KUBENTLY_REPO|IMAGE_REGISTRY|TOKENS_FILE|API_REPLICAS)=' sandbox/.env >"$ENV_FILE"
   cat >>"$ENV_FILE" <<END
 API_HOST='$name.kubently.io'

@@ -22,7 +22,7 @@ it('is a settings file that the runbook takes as it is', () => {
   });
   const file = join(folder, '.env');
   // The certificates exist in a running world only.
-  writeFileSync(file, text.replaceAll(PATHS.ca, ca).replaceAll(PATHS.acmeRoots, ca));
+  writeFileSync(file, text.replaceAll(PATHS.ca, ca).replaceAll(PATHS.acmeRoots, ca), { mode: 0o600 });
   const settings = loadSettings({ ENV_FILE: file });
   expect(settings).toMatchObject({ repo: '/checkout', certManagerChart: chart, file });
   expect(settings.remotes).toMatchObject([{ id: 'kind-remote', context: 'kind-kubently' }]);

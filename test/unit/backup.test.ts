@@ -8,7 +8,7 @@ import { BadInput } from '../../lib/base/failure.ts';
 import { dumpRedis, restoreRedis } from '../../lib/operations/backup/redis-dump.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import type { Settings } from '../../lib/settings/settings.ts';
-import { writeTokens } from '../../lib/settings/tokens-file.ts';
+import { changeTokens } from '../../lib/settings/tokens-file.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, settings, temporaryFolder } from './outside.ts';
 import type { KubeObject } from '../../lib/base/kubernetes.ts';
@@ -53,7 +53,7 @@ test('refused: no recipient, no identity, no file, another identity, another dep
 
 async function redis(answer: string) {
   const given = settings();
-  await writeTokens(given.tokensFile, { REDIS_PASSWORD: new Secret('unit-redis-0001') }, '');
+  await changeTokens(given, () => ({ REDIS_PASSWORD: new Secret('unit-redis-0001') }), '');
   const labels = { 'app.kubernetes.io/instance': 'kubently', 'app.kubernetes.io/component': 'redis' };
   const pod: KubeObject = {
     apiVersion: 'v1',

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { certificateObject } from '../../lib/deployment/certificates/certificate.ts';
 import { deployedFacts, type Fact } from '../../lib/deployment/kubently/deployed.ts';
 import { Secret } from '../../lib/base/secret.ts';
-import { writeTokens } from '../../lib/settings/tokens-file.ts';
+import { changeTokens } from '../../lib/settings/tokens-file.ts';
 import { readFacts } from '../../lib/operations/report/facts.ts';
 import type { Context } from '../../lib/context.ts';
 import { FakeCluster } from './fake-cluster.ts';
@@ -35,7 +35,7 @@ async function world({
   api = 'c31127e',
 }: World): Promise<Context> {
   const given = checkedOut();
-  await writeTokens(given.tokensFile, { API_KEY: new Secret('deployed-api-key-0001') }, '203.0.113.7');
+  await changeTokens(given, () => ({ API_KEY: new Secret('deployed-api-key-0001') }), '203.0.113.7');
   const gke = new FakeCluster('gke-context', [
     certificateObject(given, 'production'),
     runs('kubently-api', 'kubently', `127.0.0.1:5000/x/api:${api}`),

@@ -12,7 +12,7 @@ import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import { retainedBy } from '../../lib/deployment/ownership/retained.ts';
 import { absent, type ChangeStep, type StepId } from '../../lib/step.ts';
-import { writeTokens } from '../../lib/settings/tokens-file.ts';
+import { changeTokens } from '../../lib/settings/tokens-file.ts';
 import { keepOf, remove } from '../../scripts/ops/remove.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { EMAIL, FakeGoogle } from './fake-google.ts';
@@ -101,7 +101,7 @@ beforeEach(() => {
 
 async function make(rows: Row[] = []): Promise<{ outside: FakeOutside; ctx: Context }> {
   const given = settings();
-  await writeTokens(given.tokensFile, { API_KEY: new Secret('unit-api-key-0001') }, '203.0.113.7');
+  await changeTokens(given, () => ({ API_KEY: new Secret('unit-api-key-0001') }), '203.0.113.7');
   const outside = fakeOutside({
     worlds: [google, gke, kind],
     rows,

@@ -15,6 +15,6 @@ const LEAST: Record<string, string> = {
 export function writeSettings(path: string, changed: Record<string, string | undefined> = {}, more = ''): string {
   const lines = Object.entries({ ...LEAST, ...changed }).flatMap(([k, v]) => (v === undefined ? [] : [`${k}=${v}\n`]));
   const text = lines.join('') + more;
-  writeFileSync(path, text);
+  writeFileSync(path, text, { mode: 0o600 });
   return text;
 }

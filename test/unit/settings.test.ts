@@ -45,7 +45,7 @@ test('the least file, and every default', () => {
     images: { registry: 'ghcr.io/kubently/kubently', user: 'kubently', token: undefined },
     apiReplicas: 2,
     llm: { provider: 'anthropic-claude', model: 'claude-sonnet-4-6', keys: {} },
-    tokensFile: join(homedir(), '.kubently-tokens.env'),
+    tokensFile: join(homedir(), '.kubently-tokens-unit-api.kubently.io.env'),
     tls: { issuer: undefined, caFile: undefined, own: undefined },
     ingressController: 'traefik',
     dnsServer: undefined,

@@ -177,7 +177,7 @@ let written = 0;
 async function writeWhole(path: string, text: string): Promise<void> {
   const fresh = `${path}.${process.pid}.${written++}`;
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
-  await writeFile(fresh, text);
+  await writeFile(fresh, text, { flag: 'wx' });
   await rename(fresh, path);
 }
 

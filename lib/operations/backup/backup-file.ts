@@ -1,10 +1,11 @@
 /** A backup as it lies on disk: keys of Redis, encrypted with age. What is not encrypted never leaves memory. */
 import { readFileSync } from 'node:fs';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { Decrypter, Encrypter } from 'age-encryption';
 import { z } from 'zod';
 import { BadInput } from '../../base/failure.ts';
+import { writePrivately } from '../../base/private-file.ts';
 import type { DumpedKey } from './redis-dump.ts';
 import type { Settings } from '../../settings/settings.ts';
 
@@ -31,15 +32,7 @@ export async function writeBackup(file: string, backup: Backup, settings: Settin
   const encrypter = new Encrypter();
   for (const recipient of recipientsOf(settings)) encrypter.addRecipient(recipient);
   const encrypted = await encrypter.encrypt(JSON.stringify(backup));
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const handle = await open(`${file}.new`, 'w', 0o600);
-  try {
-    await handle.writeFile(encrypted);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(`${file}.new`, file);
+  await writePrivately(file, encrypted);
 }
 
 /** The public keys that may read backups. @throws BadInput where none is set */

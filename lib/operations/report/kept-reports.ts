@@ -27,6 +27,6 @@ export function previousReport(folder: string): Report | undefined {
 export function keepReport(folder: string, made: string, text: string): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, made.replaceAll(/[:.]/g, '-'));
-  writeFileSync(`${path}.json`, text);
+  writeFileSync(`${path}.json`, text, { mode: 0o600 });
   return path;
 }

@@ -16,12 +16,12 @@ export function isUnfinished({ tokens: read }: Context, name: string): boolean {
 /** Gives each of the tokens its successor, in one write. */
 export async function begin({ settings }: Context, names: readonly string[]): Promise<void> {
   const coming = Object.fromEntries(names.map((name) => [nextOf(name), generateToken()]));
-  await changeTokens(settings.tokensFile, (tokens) => ({ ...tokens, ...coming }));
+  await changeTokens(settings, (tokens) => ({ ...tokens, ...coming }));
 }
 
 /** The coming token is the one in use from now on, and the one in use the previous. */
 export async function promote({ settings }: Context, name: string): Promise<void> {
-  await changeTokens(settings.tokensFile, (tokens) => ({
+  await changeTokens(settings, (tokens) => ({
     ...without(tokens, nextOf(name)),
     [name]: tokenOf(tokens, nextOf(name)),
     [previousOf(name)]: tokenOf(tokens, name),
@@ -30,12 +30,12 @@ export async function promote({ settings }: Context, name: string): Promise<void
 
 /** Ends the rotation. */
 export async function forgetPrevious({ settings }: Context, name: string): Promise<void> {
-  await changeTokens(settings.tokensFile, (tokens) => without(tokens, previousOf(name)));
+  await changeTokens(settings, (tokens) => without(tokens, previousOf(name)));
 }
 
 /** Takes the mark of what is yet to come away. */
 export async function forgetNext({ settings, tokens }: Context, name: string): Promise<void> {
-  if (tokens()[nextOf(name)]) await changeTokens(settings.tokensFile, (tokens) => without(tokens, nextOf(name)));
+  if (tokens()[nextOf(name)]) await changeTokens(settings, (held) => without(held, nextOf(name)));
 }
 
 function without(tokens: Readonly<Record<string, Secret>>, name: string): Record<string, Secret> {

@@ -7,7 +7,7 @@ import type { Command } from '../../../lib/base/command.ts';
 import type { HttpAnswer, HttpRequest } from '../../../lib/base/http.ts';
 import { Secret } from '../../../lib/base/secret.ts';
 import type { Settings } from '../../../lib/settings/settings.ts';
-import { writeTokens } from '../../../lib/settings/tokens-file.ts';
+import { changeTokens } from '../../../lib/settings/tokens-file.ts';
 import { FakeCluster, rolledOut } from '../fake-cluster.ts';
 import { IP } from '../fake-google.ts';
 import { inputOf, json, type World } from '../outside.ts';
@@ -88,7 +88,7 @@ export class FakeDeployment implements World {
   /** The tokens file of a deployment that runs with it. */
   async writeFile(): Promise<void> {
     const tokens = Object.fromEntries(Object.entries(FIRST).map(([k, v]) => [k, new Secret(v)]));
-    await writeTokens(this.settings.tokensFile, tokens, IP);
+    await changeTokens(this.settings, () => tokens, IP);
   }
 
   /** True when whoever needs it is in step: the API reaches Redis, executors hold their registered tokens. */

@@ -121,6 +121,20 @@ test('only what lives nowhere is generated; tokens of clusters no longer listed 
   expect(statSync(given.tokensFile).mode & 0o777).toBe(0o600);
 });
 
+test('a file that does not say whose it is, as those of old, is claimed once', async () => {
+  const { ctx } = make();
+  await step.apply(ctx);
+  const tokens = kept();
+  writeFileSync(given.tokensFile, readFileSync(given.tokensFile, 'utf8').replace(/^# Deployment: .*\n/m, ''));
+  expect(await step.check(ctx)).toMatchObject({
+    state: 'differs',
+    reason: expect.stringContaining('does not say yet') as string,
+  });
+  await step.apply(ctx);
+  expect(kept()).toEqual(tokens);
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
 test('a file that contradicts the clusters is a conflict, told without either value', async () => {
   deployed();
   writeFileSync(given.tokensFile, 'API_KEY=another-api-key-0001\n');
@@ -140,7 +154,7 @@ test.each(['API_KEY_NEXT', 'API_KEY_PREVIOUS'])(
       'REDIS_PASSWORD=live-redis-password-0001\nGKE_EXECUTOR_TOKEN=live-gke-token-0001\nKIND_REMOTE_EXECUTOR_TOKEN=live-kind-token-0001\n';
     writeFileSync(
       given.tokensFile,
-      `API_KEY=another-api-key-0001\n${mark}=live-api-key-0001\n${live}INGRESS_IP=${IP}\n`,
+      `# Deployment: unit-api.kubently.io\nAPI_KEY=another-api-key-0001\n${mark}=live-api-key-0001\n${live}INGRESS_IP=${IP}\n`,
     );
     const { ctx } = make();
     expect(await step.check(ctx)).toMatchObject({ state: 'done' });

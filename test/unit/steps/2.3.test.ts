@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { Secret } from '../../../lib/base/secret.ts';
 import type { Settings } from '../../../lib/settings/settings.ts';
-import { writeTokens } from '../../../lib/settings/tokens-file.ts';
+import { changeTokens } from '../../../lib/settings/tokens-file.ts';
 import { step } from '../../../scripts/2.3-secrets.ts';
 import { FakeCluster } from '../fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, settings } from '../outside.ts';
@@ -19,7 +19,7 @@ let given: Settings;
 beforeEach(async () => {
   cluster = new FakeCluster('gke-context');
   given = settings();
-  await writeTokens(given.tokensFile, boxed(TOKENS), '203.0.113.7');
+  await changeTokens(given, () => boxed(TOKENS), '203.0.113.7');
 });
 
 function boxed(texts: Record<string, string>): Record<string, Secret> {
