@@ -5,7 +5,6 @@ import { join, resolve } from 'node:path';
 import { BadInput, type Problem } from '../base/failure.ts';
 import { ROOT } from '../base/paths.ts';
 import { openToOthers } from '../base/private-file.ts';
-import { ROWS } from './settings-table.ts';
 
 /** Where every deployment's tokens lay before each had a file of its own. */
 const OLD_TOKENS_FILE = '.kubently-tokens.env';
@@ -25,17 +24,17 @@ export function privacyProblem(path: string): string | undefined {
 }
 
 /** Why the settings file is refused: others may write it, or read the secrets in it. The checkout's example is nobody's. */
-export function settingsFileProblem(path: string, values: Readonly<Record<string, string>>): Problem | undefined {
+export function settingsFileProblem(
+  path: string,
+  values: Readonly<Record<string, string>>,
+  isSecret: (name: string) => boolean,
+): Problem | undefined {
   if (resolve(path) === join(ROOT, '.env.example')) return undefined;
   const secret = Object.keys(values).find((name) => values[name] !== '' && isSecret(name));
   const mode = openToOthers(path, secret === undefined ? 'write' : 'read');
   if (mode === undefined) return undefined;
   const message = secret === undefined ? 'can be written by others' : `holds ${secret} and can be read by others`;
   return { about: path, message: `${message} (${mode})`, remedy: `chmod 600 ${path}` };
-}
-
-function isSecret(name: string): boolean {
-  return name === 'CLOUDSDK_AUTH_ACCESS_TOKEN' || ROWS.some((row) => row.name === name && row.secret);
 }
 
 /** @param environment the children's @throws BadInput where others may read or write a kubeconfig or a credential of Google's */

@@ -1,9 +1,29 @@
-/** Every setting once: name, the plan's own value, a comment, and whether it may be empty. .env.example and the README's table are checked against it. */
+/** Every setting once: its type and check, the plan's own value, a comment, and whether it may be empty. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
 import { STEP } from '../base/plan-steps.ts';
+import {
+  certificates,
+  dnsName,
+  expandHome,
+  https,
+  isFile,
+  key,
+  label,
+  oneOf,
+  orUnset,
+  path,
+  release,
+  remotes,
+  secretFile,
+  trustFile,
+  word,
+} from './setting-types.ts';
 
-export interface SettingRow {
-  name: string;
-  /** The value in .env.example; the default where `required` is false and it is not commented out. */
+interface Setting<T extends z.ZodType = z.ZodType> {
+  type: T;
+  /** The value in .env.example; the default where the kind is `default`. */
   example: string;
   comment: string;
   /** `required`: no default. `default`: the example is the default. `optional`: empty means not set. */
@@ -11,168 +31,245 @@ export interface SettingRow {
   secret?: true;
 }
 
-export interface SettingSection {
-  title: string;
-  rows: SettingRow[];
-}
+export type SettingRow = Setting & { name: string };
 
-const required = (name: string, example: string, comment: string): SettingRow => ({
-  name,
+const required = <T extends z.ZodType>(type: T, example: string, comment: string): Setting<T> => ({
+  type,
   example,
   comment,
   kind: 'required',
 });
-const byDefault = (name: string, example: string, comment: string): SettingRow => ({
-  name,
+const byDefault = <T extends z.ZodType>(type: T, example: string, comment: string): Setting<T> => ({
+  type,
   example,
   comment,
   kind: 'default',
 });
-const optional = (name: string, comment: string): SettingRow => ({ name, example: '', comment, kind: 'optional' });
-const secret = (name: string, comment: string): SettingRow => ({
-  name,
+const optional = <T extends z.ZodType>(type: T, comment: string): Setting<T> => ({
+  type,
   example: '',
   comment,
   kind: 'optional',
+});
+const secret = <T extends z.ZodType>(type: T, comment: string): Setting<T> => ({
+  ...optional(type, comment),
   secret: true,
 });
 
-export const SECTIONS: readonly SettingSection[] = [
-  {
-    title: 'Google Cloud',
-    rows: [
-      required('GCP_PROJECT', 'regal-skyline-471806-t6', 'Project of the GKE cluster, the address and the DNS zone'),
-      byDefault('GCP_REGION', 'us-central1', 'Region of the static IP; the cluster must be in it'),
-      required('DNS_ZONE', 'kubently-io', 'Cloud DNS managed zone that holds API_HOST'),
-      required('API_HOST', 'test-api.kubently.io', 'Public DNS name of the API'),
-      byDefault('STATIC_IP_NAME', 'kubently-ingress-ip', 'Name of the reserved regional address'),
-      byDefault(
-        'DNS01_AUTH',
-        'key',
-        'How cert-manager signs in to Cloud DNS: key | workload-identity (GKE, no key at all)',
+/** Plain http only inside the cluster: a Service by its short name, or NAME.NAMESPACE.svc. */
+const SERVICE_URL = /^http:\/\/([a-z0-9-]+|[a-z0-9-]+\.[a-z0-9-]+\.svc(\.cluster\.local)?)(:\d+)?$/;
+const googleCloudSettings = {
+  GCP_PROJECT: required(
+    z.string().regex(/^([a-z0-9.]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a Google Cloud project id'),
+    'regal-skyline-471806-t6',
+    'Project of the GKE cluster, the address and the DNS zone',
+  ),
+  GCP_REGION: byDefault(
+    z.string().regex(/^[a-z]+-[a-z]+\d+$/, 'is not a region such as us-central1'),
+    'us-central1',
+    'Region of the static IP; the cluster must be in it',
+  ),
+  DNS_ZONE: required(label, 'kubently-io', 'Cloud DNS managed zone that holds API_HOST'),
+  API_HOST: required(dnsName, 'test-api.kubently.io', 'Public DNS name of the API'),
+  STATIC_IP_NAME: byDefault(label, 'kubently-ingress-ip', 'Name of the reserved regional address'),
+  DNS01_AUTH: byDefault(
+    oneOf(['key', 'workload-identity']),
+    'key',
+    'How cert-manager signs in to Cloud DNS: key | workload-identity (GKE, no key at all)',
+  ),
+  DNS01_ACCOUNT: byDefault(
+    z.string().regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a service account id (6 to 30 characters)'),
+    'cert-manager-dns01',
+    'Service account for the DNS-01 challenges',
+  ),
+};
+
+const clustersSettings = {
+  GKE_CONTEXT: required(
+    word('a context as `kubectl config get-contexts -o name` prints it'),
+    'gke_regal-skyline-471806-t6_us-central1_kubently-test-cluster1',
+    'kubectl context of the GKE cluster',
+  ),
+  NAMESPACE: byDefault(label, 'kubently', 'Namespace of the release in the GKE cluster'),
+  RELEASE: byDefault(release, 'kubently', 'Helm release there; its name must contain "kubently"'),
+  GKE_CLUSTER_ID: byDefault(label, 'gke', "Kubently's id of the GKE cluster"),
+  REMOTE_CLUSTERS: required(
+    remotes,
+    'kind-remote=kind-kubently',
+    'id=context[/namespace[/release]], separated by commas; a context that holds a slash stands in double quotes, one with a colon is taken whole without them',
+  ),
+  GKE_EXECUTOR_API_URL: optional(
+    orUnset(
+      z
+        .url({ protocol: /^https?$/, error: 'must be an http(s):// URL' })
+        .refine((u) => !u.endsWith('/'), 'must not end with a slash')
+        .refine(
+          (u) => !u.startsWith('http:') || u.endsWith('/') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
+          'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
+        ),
+    ),
+    'Where the executor in GKE finds the API; empty: https://API_HOST. Plain http is an opt-in with a warning',
+  ),
+};
+
+const kubentlySettings = {
+  KUBENTLY_REPO: required(
+    path,
+    '~/repos/kubently',
+    'Checkout of Kubently: chart, Dockerfiles, CLI; its commit is what gets deployed',
+  ),
+  IMAGE_REGISTRY: byDefault(
+    z
+      .string()
+      .regex(
+        /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+$/,
+        'must be host/path without a scheme, such as ghcr.io/kubently/kubently',
       ),
-      byDefault('DNS01_ACCOUNT', 'cert-manager-dns01', 'Service account for the DNS-01 challenges'),
-    ],
-  },
-  {
-    title: 'Clusters',
-    rows: [
-      required(
-        'GKE_CONTEXT',
-        'gke_regal-skyline-471806-t6_us-central1_kubently-test-cluster1',
-        'kubectl context of the GKE cluster',
-      ),
-      byDefault('NAMESPACE', 'kubently', 'Namespace of the release in the GKE cluster'),
-      byDefault('RELEASE', 'kubently', 'Helm release there; its name must contain "kubently"'),
-      byDefault('GKE_CLUSTER_ID', 'gke', "Kubently's id of the GKE cluster"),
-      required('REMOTE_CLUSTERS', 'kind-remote=kind-kubently', 'id=context[/namespace[/release]], separated by commas'),
-      optional(
-        'GKE_EXECUTOR_API_URL',
-        'Where the executor in GKE finds the API; empty: https://API_HOST. Plain http is an opt-in with a warning',
-      ),
-    ],
-  },
-  {
-    title: 'Kubently',
-    rows: [
-      required(
-        'KUBENTLY_REPO',
-        '~/repos/kubently',
-        'Checkout of Kubently: chart, Dockerfiles, CLI; its commit is what gets deployed',
-      ),
-      byDefault('IMAGE_REGISTRY', 'ghcr.io/kubently/kubently', 'Images are pushed to IMAGE_REGISTRY/api and /executor'),
-      byDefault('IMAGE_REGISTRY_USER', 'kubently', 'User for the push'),
-      secret(
-        'GITHUB_TOKEN',
-        'Token for the push (GHCR takes classic tokens with write:packages); empty: the registry takes pushes without',
-      ),
-      byDefault('API_REPLICAS', '2', 'Replicas of the API'),
-      byDefault(
-        'LLM_PROVIDER',
-        'anthropic-claude',
-        'anthropic-claude | google-gemini | openai; its key below must be set for A2A to work',
-      ),
-      byDefault(
-        'LLM_MODEL',
-        'claude-sonnet-4-6',
-        "The provider's model; the plan's claude-sonnet-4-20250514 is retired",
-      ),
-      secret('ANTHROPIC_API_KEY', 'LLM key'),
-      secret('GOOGLE_API_KEY', 'LLM key'),
-      secret('OPENAI_API_KEY', 'LLM key'),
-      optional(
-        'TOKENS_FILE',
-        'Where the generated tokens lie (0600, can be sourced); empty: ~/.kubently-tokens-API_HOST.env',
-      ),
-    ],
-  },
-  {
-    title: 'Certificates',
-    rows: [
-      required('ACME_EMAIL', 'you@example.com', "Account address at Let's Encrypt (it mails no warnings any more)"),
-      optional(
-        'TLS_ISSUER',
-        `staging | production pins the issuer; empty: staging first, production by step ${STEP.productionCertificate}`,
-      ),
-      byDefault(
-        'ACME_STAGING_SERVER',
-        'https://acme-staging-v02.api.letsencrypt.org/directory',
-        'ACME directory of the staging issuer',
-      ),
-      byDefault(
-        'ACME_PRODUCTION_SERVER',
-        'https://acme-v02.api.letsencrypt.org/directory',
-        'ACME directory of the production issuer',
-      ),
-      optional('ACME_CA_FILE', 'CA (PEM) of a private ACME directory'),
-      optional(
-        'TLS_CA_FILE',
-        'CA (PEM) that signs the API certificate, where it is a private one: for the executors, the CLI and the checks',
-      ),
-      optional(
-        'TLS_CERT_FILE',
-        "Your own certificate (PEM: the host's first, then its intermediates); then none is requested by ACME",
-      ),
-      optional('TLS_KEY_FILE', 'Its private key (PEM, without a passphrase)'),
-      byDefault(
-        'CERT_MANAGER_CHART',
-        'oci://quay.io/jetstack/charts/cert-manager',
-        "Place of cert-manager's chart: registry, mirror or file",
-      ),
-    ],
-  },
-  {
-    title: 'Backup',
-    rows: [
-      optional(
-        'BACKUP_RECIPIENT',
-        'age public keys (age1…), separated by commas: whoever has one of their identities can read the backups of `make backup`',
-      ),
-      optional(
-        'BACKUP_IDENTITY',
-        'File with the age identity (AGE-SECRET-KEY-…) by which `make restore` reads a backup',
-      ),
-    ],
-  },
-  {
-    title: 'Network',
-    rows: [
-      byDefault(
-        'INGRESS_CONTROLLER',
-        'traefik',
-        `traefik: installed by step ${STEP.ingressController}; existing: the one that already serves class nginx is used and checked`,
-      ),
-      byDefault(
-        'HSTS_INCLUDE_SUBDOMAINS',
-        'false',
-        'true: browsers keep to https for every name below API_HOST too; false: for API_HOST alone',
-      ),
-      optional('DNS_SERVER', "Resolver for the runbook's own look-ups; empty: the system's"),
-    ],
-  },
+    'ghcr.io/kubently/kubently',
+    'Images are pushed to IMAGE_REGISTRY/api and /executor',
+  ),
+  IMAGE_REGISTRY_USER: byDefault(word('a user name'), 'kubently', 'User for the push'),
+  GITHUB_TOKEN: secret(
+    key,
+    'Token for the push (GHCR takes classic tokens with write:packages); empty: the registry takes pushes without',
+  ),
+  API_REPLICAS: byDefault(
+    z
+      .string()
+      .regex(/^([1-9]|10)$/, 'must be a whole number from 1 to 10')
+      .transform(Number),
+    '2',
+    'Replicas of the API',
+  ),
+  LLM_PROVIDER: byDefault(
+    oneOf(['anthropic-claude', 'google-gemini', 'openai']),
+    'anthropic-claude',
+    'anthropic-claude | google-gemini | openai; its key below must be set for A2A to work',
+  ),
+  LLM_MODEL: byDefault(
+    word('a model name'),
+    'claude-sonnet-4-6',
+    "The provider's model; the plan's claude-sonnet-4-20250514 is retired",
+  ),
+  ANTHROPIC_API_KEY: secret(key, 'LLM key'),
+  GOOGLE_API_KEY: secret(key, 'LLM key'),
+  OPENAI_API_KEY: secret(key, 'LLM key'),
+  TOKENS_FILE: optional(
+    orUnset(path.refine((f) => !existsSync(f) || isFile(f), 'names a folder, not a file')),
+    'Where the generated tokens lie (0600, can be sourced); empty: ~/.kubently-tokens-API_HOST.env',
+  ),
+};
+
+const certificateSettings = {
+  ACME_EMAIL: required(
+    z.email('is not an e-mail address').refine((m) => !m.endsWith('@example.com'), 'is still the placeholder'),
+    'you@example.com',
+    "Account address at Let's Encrypt (it mails no warnings any more)",
+  ),
+  TLS_ISSUER: optional(
+    orUnset(oneOf(['staging', 'production'])),
+    `staging | production pins the issuer; empty: staging first, production by step ${STEP.productionCertificate}`,
+  ),
+  ACME_STAGING_SERVER: byDefault(
+    https,
+    'https://acme-staging-v02.api.letsencrypt.org/directory',
+    'ACME directory of the staging issuer',
+  ),
+  ACME_PRODUCTION_SERVER: byDefault(
+    https,
+    'https://acme-v02.api.letsencrypt.org/directory',
+    'ACME directory of the production issuer',
+  ),
+  ACME_CA_FILE: optional(orUnset(trustFile), 'CA (PEM) of a private ACME directory'),
+  TLS_CA_FILE: optional(
+    orUnset(trustFile),
+    'CA (PEM) that signs the API certificate, where it is a private one: for the executors, the CLI and the checks',
+  ),
+  TLS_CERT_FILE: optional(
+    orUnset(certificates),
+    "Your own certificate (PEM: the host's first, then its intermediates); then none is requested by ACME",
+  ),
+  TLS_KEY_FILE: optional(orUnset(secretFile), 'Its private key (PEM, without a passphrase)'),
+  CERT_MANAGER_CHART: byDefault(
+    z
+      .string()
+      .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, {
+        error: 'must be an oci:// or https:// URL, or a path',
+        abort: true,
+      })
+      .transform((place) => (/^(oci|https):/.test(place) ? place : resolve(expandHome(place))))
+      .refine((place) => /^(oci|https):/.test(place) || existsSync(place), 'names a path that does not exist'),
+    'oci://quay.io/jetstack/charts/cert-manager',
+    "Place of cert-manager's chart: registry, mirror or file",
+  ),
+};
+
+const backupSettings = {
+  BACKUP_RECIPIENT: optional(
+    z
+      .string()
+      .transform((text) =>
+        text
+          .split(',')
+          .map((s) => s.trim())
+          .filter(Boolean),
+      )
+      .refine((all) => all.every((r) => /^age1[a-z0-9]{58,}$/.test(r)), 'must be age public keys (age1…)'),
+    'age public keys (age1…), separated by commas: whoever has one of their identities can read the backups of `make backup`',
+  ),
+  BACKUP_IDENTITY: optional(
+    orUnset(secretFile),
+    'File with the age identity (AGE-SECRET-KEY-…) by which `make restore` reads a backup',
+  ),
+};
+
+const networkSettings = {
+  INGRESS_CONTROLLER: byDefault(
+    oneOf(['traefik', 'existing']),
+    'traefik',
+    `traefik: installed by step ${STEP.ingressController}; existing: the one that already serves class nginx is used and checked`,
+  ),
+  HSTS_INCLUDE_SUBDOMAINS: byDefault(
+    oneOf(['true', 'false']).transform((v) => v === 'true'),
+    'false',
+    'true: browsers keep to https for every name below API_HOST too; false: for API_HOST alone',
+  ),
+  DNS_SERVER: optional(
+    orUnset(z.union([z.ipv4(), z.ipv6()], 'must be an IP address')),
+    "Resolver for the runbook's own look-ups; empty: the system's",
+  ),
+};
+
+const SECTIONS = [
+  { title: 'Google Cloud', settings: googleCloudSettings },
+  { title: 'Clusters', settings: clustersSettings },
+  { title: 'Kubently', settings: kubentlySettings },
+  { title: 'Certificates', settings: certificateSettings },
+  { title: 'Backup', settings: backupSettings },
+  { title: 'Network', settings: networkSettings },
 ];
 
-export const ROWS: readonly SettingRow[] = SECTIONS.flatMap((s) => s.rows);
+const ALL = {
+  ...googleCloudSettings,
+  ...clustersSettings,
+  ...kubentlySettings,
+  ...certificateSettings,
+  ...backupSettings,
+  ...networkSettings,
+};
+
+function rowsOf(settings: Readonly<Record<string, Setting>>): SettingRow[] {
+  return Object.entries(settings).map(([name, setting]) => ({ name, ...setting }));
+}
+
+export const ROWS: readonly SettingRow[] = rowsOf(ALL);
+
+type Types = { [Name in keyof typeof ALL]: (typeof ALL)[Name]['type'] };
+
+/** The values of all settings. */
+export const valuesShape = z.object(
+  Object.fromEntries(Object.entries(ALL).map(([name, { type }]) => [name, type])) as Types,
+);
 
 /** Settings of the tools themselves that may stand in the file too and reach the children (docs/architecture.md rule 9). */
 export const PASSED_ON = /^(KUBECONFIG|DOCKER_HOST|DOCKER_CONFIG|DOCKER_BUILDKIT|CLOUDSDK_[A-Z0-9_]+)$/;
@@ -186,9 +283,9 @@ export function exampleFile(): string {
   const head =
     '# Settings of the Kubently runbook. Copy to .env and edit; ENV_FILE=path names another file.\n# The environment wins over this file. Also allowed here: KUBECONFIG, DOCKER_HOST, DOCKER_CONFIG, CLOUDSDK_….\n';
   const sections = SECTIONS.map(
-    ({ title, rows }) =>
+    ({ title, settings }) =>
       `\n# --- ${title} ---\n` +
-      rows
+      rowsOf(settings)
         .map((r) => `\n# ${r.comment}${r.kind === 'required' ? ' (required)' : ''}\n${r.name}=${r.example}\n`)
         .join(''),
   );

@@ -1,15 +1,14 @@
 /** Settings: the environment over the file over the defaults, validated once into a typed object (docs/architecture.md rule 9). */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse } from 'dotenv';
 import { z } from 'zod';
 import { BadInput, type Problem } from '../base/failure.ts';
 import { optionalSecret, type Secret } from '../base/secret.ts';
-import { INHERITED, PASSED_ON, ROWS } from './settings-table.ts';
+import { INHERITED, PASSED_ON, ROWS, valuesShape } from './settings-table.ts';
+import { expandHome, isFile } from './setting-types.ts';
 import type { Remote, Target } from '../base/target.ts';
-import { defaultTokensFile, privacyProblem, settingsFileProblem, tokensFileProblem } from './secret-files.ts';
-import { trustFileProblem } from './trust-file.ts';
+import { defaultTokensFile, settingsFileProblem, tokensFileProblem } from './secret-files.ts';
 import { RUNBOOK_FOLDER } from '../base/paths.ts';
 
 export type Issuer = 'staging' | 'production';
@@ -54,166 +53,33 @@ export interface Settings {
   file: string;
 }
 
-const dnsName = z
-  .string()
-  .regex(
-    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/,
-    'is not a DNS name such as test-api.kubently.io (lower case, no scheme, port or path)',
-  );
-const label = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens, at most 63');
-const release = label
-  .refine(
-    (r) => r.includes('kubently'),
-    'must contain "kubently", or the chart names a Redis Service that does not exist',
-  )
-  .refine((r) => r.length <= 53, 'may have at most 53 characters');
-const https = z.url({ protocol: /^https$/, error: 'must be an https:// URL' });
-const home = (path: string): string => resolve(path.replace(/^~(?=\/|$)/, homedir()));
-const path = z.string().min(1, 'is not set').transform(home);
-const isFile = (f: string): boolean => statSync(f, { throwIfNoEntry: false })?.isFile() === true;
-const certificates = path
-  .refine(isFile, { error: 'names a file that does not exist', abort: true })
-  .refine((f) => readFileSync(f, 'utf8').includes('-----BEGIN CERTIFICATE-----'), {
-    error: 'names a file without a PEM certificate',
-    abort: true,
-  });
-const secretFile = path
-  .refine(isFile, { error: 'names a file that does not exist', abort: true })
-  .superRefine((f, ctx) => {
-    const problem = privacyProblem(f);
-    if (problem !== undefined) ctx.addIssue({ code: 'custom', message: problem });
-  });
-const word = (what: string) => z.string().regex(/^\S+$/, `must be ${what}, one word`);
-const key = z.string().regex(/^\S*$/, 'holds a blank or a line break: look at its quotes');
-const oneOf = <const T extends [string, ...string[]]>(options: T) =>
-  z.enum(options, { error: `must be ${options.join(' or ')}` });
-const trustFile = certificates.superRefine((f, ctx) => {
-  const problem = trustFileProblem(f, Date.now());
-  if (problem !== undefined) ctx.addIssue({ code: 'custom', message: problem });
+const shape = valuesShape.superRefine((s, ctx) => {
+  const remotes = s.REMOTE_CLUSTERS;
+  const ids = [s.GKE_CLUSTER_ID, ...remotes.map((r) => r.id)];
+  const releases = [`${s.GKE_CONTEXT}/${s.RELEASE}`, ...remotes.map((r) => `${r.context}/${r.release}`)];
+  if (s.TLS_CERT_FILE !== undefined && s.TLS_KEY_FILE === undefined)
+    ctx.addIssue({ code: 'custom', path: ['TLS_KEY_FILE'], message: 'has to be set beside TLS_CERT_FILE' });
+  if (s.TLS_KEY_FILE !== undefined && s.TLS_CERT_FILE === undefined)
+    ctx.addIssue({ code: 'custom', path: ['TLS_CERT_FILE'], message: 'has to be set beside TLS_KEY_FILE' });
+  if (s.TLS_CERT_FILE !== undefined && s.TLS_ISSUER !== undefined)
+    ctx.addIssue({
+      code: 'custom',
+      path: ['TLS_ISSUER'],
+      message: 'has no meaning beside TLS_CERT_FILE: no certificate is requested then',
+    });
+  const tokens = tokensFileOf(s);
+  const wrong = isFile(tokens) ? tokensFileProblem(tokens, s.API_HOST) : undefined;
+  if (wrong !== undefined) ctx.addIssue({ code: 'custom', path: ['TOKENS_FILE'], message: `"${tokens}" ${wrong}` });
+  const twice = (list: string[]) => list.filter((x, i) => list.indexOf(x) !== i);
+  for (const id of twice(ids))
+    ctx.addIssue({ code: 'custom', path: ['REMOTE_CLUSTERS'], message: `has the cluster id "${id}" twice` });
+  for (const r of twice(releases))
+    ctx.addIssue({
+      code: 'custom',
+      path: ['REMOTE_CLUSTERS'],
+      message: `has the release ${r} twice: its cluster-scoped names would collide`,
+    });
 });
-/** Plain http only inside the cluster: a Service by its short name, or NAME.NAMESPACE.svc. */
-const SERVICE_URL = /^http:\/\/([a-z0-9-]+|[a-z0-9-]+\.[a-z0-9-]+\.svc(\.cluster\.local)?)(:\d+)?$/;
-const optional = <T extends z.ZodType>(type: T) => z.preprocess((v) => (v === '' ? undefined : v), type.optional());
-
-const remote = z.string().transform((text, ctx): Remote => {
-  const [id = '', where = ''] = text.split(/=(.*)/s);
-  const [context = '', namespace = 'kubently-remote', name = 'kubently-remote', ...rest] = where.split('/');
-  const bad = [label.safeParse(id), label.safeParse(namespace), release.safeParse(name)].flatMap((r, i) =>
-    r.success ? [] : [`${['id', 'namespace', 'release'][i] ?? ''} ${r.error.issues[0]?.message ?? ''}`],
-  );
-  if (context === '' || rest.length > 0) bad.push('has the form id=context[/namespace[/release]]');
-  if (bad.length > 0) ctx.addIssue({ code: 'custom', message: `"${text}": ${bad.join('; ')}` });
-  return { id, context, namespace, release: name };
-});
-
-const shape = z
-  .object({
-    GCP_PROJECT: z.string().regex(/^([a-z0-9.]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a Google Cloud project id'),
-    GCP_REGION: z.string().regex(/^[a-z]+-[a-z]+\d+$/, 'is not a region such as us-central1'),
-    DNS_ZONE: label,
-    API_HOST: dnsName,
-    STATIC_IP_NAME: label,
-    DNS01_AUTH: oneOf(['key', 'workload-identity']),
-    DNS01_ACCOUNT: z
-      .string()
-      .regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a service account id (6 to 30 characters)'),
-    GKE_CONTEXT: word('a context as `kubectl config get-contexts -o name` prints it'),
-    NAMESPACE: label,
-    RELEASE: release,
-    GKE_CLUSTER_ID: label,
-    REMOTE_CLUSTERS: z.preprocess(
-      (v) => (typeof v === 'string' ? v.split(',').map((s) => s.trim()) : v),
-      z.array(remote).min(1),
-    ),
-    GKE_EXECUTOR_API_URL: optional(
-      z
-        .url({ protocol: /^https?$/, error: 'must be an http(s):// URL' })
-        .refine((u) => !u.endsWith('/'), 'must not end with a slash')
-        .refine(
-          (u) => !u.startsWith('http:') || u.endsWith('/') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
-          'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
-        ),
-    ),
-    KUBENTLY_REPO: path,
-    IMAGE_REGISTRY: z
-      .string()
-      .regex(
-        /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+$/,
-        'must be host/path without a scheme, such as ghcr.io/kubently/kubently',
-      ),
-    IMAGE_REGISTRY_USER: word('a user name'),
-    GITHUB_TOKEN: key,
-    API_REPLICAS: z
-      .string()
-      .regex(/^([1-9]|10)$/, 'must be a whole number from 1 to 10')
-      .transform(Number),
-    LLM_PROVIDER: oneOf(['anthropic-claude', 'google-gemini', 'openai']),
-    LLM_MODEL: word('a model name'),
-    ANTHROPIC_API_KEY: key,
-    GOOGLE_API_KEY: key,
-    OPENAI_API_KEY: key,
-    TOKENS_FILE: optional(path.refine((f) => !existsSync(f) || isFile(f), 'names a folder, not a file')),
-    ACME_EMAIL: z
-      .email('is not an e-mail address')
-      .refine((m) => !m.endsWith('@example.com'), 'is still the placeholder'),
-    TLS_ISSUER: optional(oneOf(['staging', 'production'])),
-    ACME_STAGING_SERVER: https,
-    ACME_PRODUCTION_SERVER: https,
-    ACME_CA_FILE: optional(trustFile),
-    TLS_CA_FILE: optional(trustFile),
-    TLS_CERT_FILE: optional(certificates),
-    TLS_KEY_FILE: optional(secretFile),
-    CERT_MANAGER_CHART: z
-      .string()
-      .regex(/^(oci:\/\/.+|https:\/\/.+|~?\.{0,2}\/.+)$/, {
-        error: 'must be an oci:// or https:// URL, or a path',
-        abort: true,
-      })
-      .transform((place) => (/^(oci|https):/.test(place) ? place : home(place)))
-      .refine((place) => /^(oci|https):/.test(place) || existsSync(place), 'names a path that does not exist'),
-    BACKUP_RECIPIENT: z
-      .string()
-      .transform((text) =>
-        text
-          .split(',')
-          .map((s) => s.trim())
-          .filter(Boolean),
-      )
-      .refine((all) => all.every((r) => /^age1[a-z0-9]{58,}$/.test(r)), 'must be age public keys (age1…)'),
-    BACKUP_IDENTITY: optional(secretFile),
-    INGRESS_CONTROLLER: oneOf(['traefik', 'existing']),
-    HSTS_INCLUDE_SUBDOMAINS: oneOf(['true', 'false']).transform((v) => v === 'true'),
-    DNS_SERVER: optional(z.union([z.ipv4(), z.ipv6()], 'must be an IP address')),
-  })
-  .superRefine((s, ctx) => {
-    const remotes = s.REMOTE_CLUSTERS;
-    const ids = [s.GKE_CLUSTER_ID, ...remotes.map((r) => r.id)];
-    const releases = [`${s.GKE_CONTEXT}/${s.RELEASE}`, ...remotes.map((r) => `${r.context}/${r.release}`)];
-    if (s.TLS_CERT_FILE !== undefined && s.TLS_KEY_FILE === undefined)
-      ctx.addIssue({ code: 'custom', path: ['TLS_KEY_FILE'], message: 'has to be set beside TLS_CERT_FILE' });
-    if (s.TLS_KEY_FILE !== undefined && s.TLS_CERT_FILE === undefined)
-      ctx.addIssue({ code: 'custom', path: ['TLS_CERT_FILE'], message: 'has to be set beside TLS_KEY_FILE' });
-    if (s.TLS_CERT_FILE !== undefined && s.TLS_ISSUER !== undefined)
-      ctx.addIssue({
-        code: 'custom',
-        path: ['TLS_ISSUER'],
-        message: 'has no meaning beside TLS_CERT_FILE: no certificate is requested then',
-      });
-    const tokens = tokensFileOf(s);
-    const wrong = isFile(tokens) ? tokensFileProblem(tokens, s.API_HOST) : undefined;
-    if (wrong !== undefined) ctx.addIssue({ code: 'custom', path: ['TOKENS_FILE'], message: `"${tokens}" ${wrong}` });
-    const twice = (list: string[]) => list.filter((x, i) => list.indexOf(x) !== i);
-    for (const id of twice(ids))
-      ctx.addIssue({ code: 'custom', path: ['REMOTE_CLUSTERS'], message: `has the cluster id "${id}" twice` });
-    for (const r of twice(releases))
-      ctx.addIssue({
-        code: 'custom',
-        path: ['REMOTE_CLUSTERS'],
-        message: `has the release ${r} twice: its cluster-scoped names would collide`,
-      });
-  });
 
 function tokensFileOf(s: { TOKENS_FILE?: string | undefined; API_HOST: string }): string {
   return s.TOKENS_FILE ?? defaultTokensFile(s.API_HOST);
@@ -241,9 +107,9 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       },
     ]);
   }
-  const text = readFileSync(name, 'utf8');
+  const text = textOf(name);
   const fromFile = parse(text);
-  const open = settingsFileProblem(name, fromFile);
+  const open = settingsFileProblem(name, fromFile, isSecret);
   const problems = [...(open ? [open] : []), ...fileProblems(text, fromFile)];
   const inFile = new Set(problems);
   const value = (key: string): string | undefined => env[key] ?? fromFile[key];
@@ -261,6 +127,25 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   }
   if (!result.success || problems.length > 0) throw new BadInput(problems);
   return typed(result.data, childEnvironment(env, fromFile), name);
+}
+
+/** @throws BadInput for a file that is not UTF-8 text, as some editors of Windows write it */
+function textOf(file: string): string {
+  const bytes = readFileSync(file);
+  const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  if (utf16 || bytes.includes(0))
+    throw new BadInput([
+      {
+        about: file,
+        message: utf16 ? 'is UTF-16 text' : 'is not text: it holds NUL bytes',
+        remedy: 'save it as UTF-8, for example: iconv -f UTF-16 -t UTF-8',
+      },
+    ]);
+  return bytes.toString('utf8').replace(/^\uFEFF/, '');
+}
+
+function isSecret(name: string): boolean {
+  return name === 'CLOUDSDK_AUTH_ACCESS_TOKEN' || ROWS.some((row) => row.name === name && row.secret);
 }
 
 function* fileProblems(text: string, parsed: Record<string, string>): Generator<Problem> {
@@ -316,7 +201,8 @@ function problemOf(issue: z.core.$ZodIssue, raw: Record<string, string | undefin
 function childEnvironment(env: NodeJS.ProcessEnv, fromFile: Record<string, string>): Record<string, string> {
   const tools = join(import.meta.dirname, '..', '..', '.tools', 'bin');
   const child: Record<string, string> = {};
-  for (const [key, text] of Object.entries(fromFile)) if (PASSED_ON.test(key)) child[key] = text;
+  for (const [key, text] of Object.entries(fromFile))
+    if (PASSED_ON.test(key)) child[key] = text.split(':').map(expandHome).join(':');
   for (const [key, text] of Object.entries(env))
     if (text !== undefined && (PASSED_ON.test(key) || INHERITED.test(key))) child[key] = text;
   return { ...child, PATH: `${tools}:${child['PATH'] ?? ''}` };

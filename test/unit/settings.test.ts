@@ -117,6 +117,63 @@ test('all problems at once', () => {
   ).toEqual(['ACME_EMAIL', 'API_HOST', 'DNS_ZONE', 'GCP_PROJECT', 'TYPO']);
 });
 
+test.each([
+  [
+    'dev=arn:aws:eks:eu-west-1:123456789012:cluster/dev',
+    'arn:aws:eks:eu-west-1:123456789012:cluster/dev',
+    'kubently-remote',
+  ],
+  [
+    'dev="arn:aws:eks:eu-west-1:123456789012:cluster/dev"/agents',
+    'arn:aws:eks:eu-west-1:123456789012:cluster/dev',
+    'agents',
+  ],
+  ['dev=default/api-example-com:6443/kube:admin', 'default/api-example-com:6443/kube:admin', 'kubently-remote'],
+  ['dev="team/dev, old"', undefined, ''],
+  ['dev="team/dev"', 'team/dev', 'kubently-remote'],
+  ['dev=kind-dev/agents', 'kind-dev', 'agents'],
+])('REMOTE_CLUSTERS=%s is context %s', (value, context, namespace) => {
+  write({ REMOTE_CLUSTERS: `'${value}'` });
+  if (context === undefined) expect(problems()[0]?.message).toContain('a context with slashes stands in double quotes');
+  else expect(load().remotes).toMatchObject([{ id: 'dev', context, namespace }]);
+});
+
+test.each([
+  ['~/tokens.env', join(homedir(), 'tokens.env')],
+  ['$HOME/tokens.env', join(homedir(), 'tokens.env')],
+  ['${HOME}/tokens.env', join(homedir(), 'tokens.env')],
+])('a path may begin with %s', (value, tokensFile) => {
+  write({ TOKENS_FILE: `'${value}'`, KUBECONFIG: `'${value}:/other'`, KUBENTLY_REPO: `'${value}'` });
+  expect(load()).toMatchObject({
+    tokensFile,
+    repo: tokensFile,
+    childEnvironment: { KUBECONFIG: `${tokensFile}:/other` },
+  });
+});
+
+test.each(['$XDG_DATA_HOME/tokens.env', '${USER}.env', '~somebody/tokens.env', '$HOMES/tokens.env'])(
+  'what else a shell would replace in a path is refused: %s',
+  (value) => {
+    write({ TOKENS_FILE: `'${value}'` });
+    expect(problems()).toEqual([
+      expect.objectContaining({
+        about: 'TOKENS_FILE',
+        message: expect.stringContaining('only ~ and $HOME are replaced') as string,
+      }),
+    ]);
+  },
+);
+
+test('a file in UTF-16 is one problem, which says so; a byte order mark of UTF-8 and CRLF are none', () => {
+  const text = write({});
+  for (const bytes of [Buffer.from(`\uFEFF${text}`, 'utf16le'), Buffer.from(`\uFEFF${text}`, 'utf16le').swap16()]) {
+    writeFileSync(file, bytes);
+    expect(problems()).toEqual([expect.objectContaining({ about: file, message: 'is UTF-16 text' })]);
+  }
+  writeFileSync(file, `\uFEFF${text.replaceAll('\n', '\r\n')}`);
+  expect(problems()).toEqual([]);
+});
+
 test('a name set twice is an error, even by export and with the same value', () => {
   write({}, 'export GCP_PROJECT=unit-project\n');
   expect(problems()).toEqual([expect.objectContaining({ about: 'GCP_PROJECT', message: 'is set twice in the file' })]);

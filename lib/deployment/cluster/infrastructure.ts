@@ -24,7 +24,9 @@ export const ISSUER_NAMES: Record<Issuer, string> = { staging: 'letsencrypt-stag
 
 /** The DNS-01 service account's address. */
 export function dns01Email(settings: Pick<Settings, 'dns01Account' | 'project'>): string {
-  return `${settings.dns01Account}@${settings.project}.iam.gserviceaccount.com`;
+  // A project of a domain, example.com:my-project, turns round.
+  const [domain = '', id] = settings.project.split(':');
+  return `${settings.dns01Account}@${id === undefined ? domain : `${id}.${domain}`}.iam.gserviceaccount.com`;
 }
 
 /** What the account's description says, so that only this deployment's keys count as its own. */

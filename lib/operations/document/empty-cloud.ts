@@ -3,6 +3,7 @@ import { createHash, generateKeyPairSync } from 'node:crypto';
 import type { Command, Run } from '../../base/command.ts';
 import type { Outside } from '../../context.ts';
 import type { HttpAnswer, HttpRequest } from '../../base/http.ts';
+import { dns01Email } from '../../deployment/cluster/infrastructure.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { readTokens, tokenName } from '../../settings/tokens-file.ts';
 import { EmptyCluster } from './empty-cluster.ts';
@@ -155,11 +156,11 @@ function registry(pathname: string, pushed: boolean, revision: string): HttpAnsw
     : json({ config: { Labels: { 'org.opencontainers.image.revision': revision } } });
 }
 
-function serviceAccountKey({ project, dns01Account }: Settings): string {
+function serviceAccountKey(settings: Settings): string {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   return JSON.stringify({
     type: 'service_account',
-    client_email: `${dns01Account}@${project}.iam.gserviceaccount.com`,
+    client_email: dns01Email(settings),
     private_key_id: 'a-key-of-the-recording',
     private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
   });

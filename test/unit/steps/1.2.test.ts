@@ -7,6 +7,7 @@ import { EMAIL, FakeGoogle } from '../fake-google.ts';
 import { contextOf, fakeOutside, inputOf, json, settings, type World } from '../outside.ts';
 import type { KubeObject } from '../../../lib/base/kubernetes.ts';
 import { undo } from '../undo.ts';
+import { dns01Email } from '../../../lib/deployment/cluster/infrastructure.ts';
 
 const OURS = 'kubently-runbook unit-api.kubently.io';
 const NAMESPACE = 'cert-manager';
@@ -166,4 +167,11 @@ test('undo deletes the account of this deployment only', async () => {
   await undo(step, contextOf(outside));
   expect(google.account).toBeUndefined();
   expect(google.bindings).toEqual([]);
+});
+
+test.each([
+  ['unit-project', 'solver@unit-project.iam.gserviceaccount.com'],
+  ['example.com:unit-project', 'solver@unit-project.example.com.iam.gserviceaccount.com'],
+])('the account of project %s is %s', (project, email) => {
+  expect(dns01Email({ dns01Account: 'solver', project })).toBe(email);
 });
