@@ -4,6 +4,7 @@ import { STEPS } from './steps.ts';
 import { proveAll, verdict, type Criterion, type Outcome } from '../lib/runner/criterion.ts';
 import { BadInput, explain } from '../lib/base/failure.ts';
 import { waitOf, withLock } from '../lib/runner/lock.ts';
+import { askGateway } from '../lib/runner/llm-gateway.ts';
 import { look } from '../lib/runner/look.ts';
 import { preflight } from '../lib/runner/preflight.ts';
 import { STATUS } from '../lib/base/exit-status.ts';
@@ -131,9 +132,12 @@ function criteriaOf(all: readonly Criterion[], only: string | undefined): readon
 }
 
 async function doctor({ ctx, out }: Session): Promise<number> {
-  const problems = await preflight(ctx, 'asked');
+  const [found, gateway] = await Promise.all([preflight(ctx, 'asked'), askGateway(ctx)]);
+  const problems = [...found, ...(gateway?.state === 'problem' ? [gateway.problem] : [])];
   if (problems.length > 0) throw new BadInput(problems);
   warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
+  if (gateway?.state === 'unreachable')
+    out.line(out.chalk.yellow(`warning: ${gateway.reason}; the API's pods must reach it`));
   out.line(
     `ready: tools, project ${ctx.settings.project}, zone ${ctx.settings.dnsZone}, ${1 + ctx.settings.remotes.length} clusters and the checkout are as they should be`,
   );

@@ -1,5 +1,5 @@
 /** What values cannot do and the runbook does around the chart, with the names that the render shows. */
-import { CA_CONFIG_MAP, CA_FILE, CA_FOLDER, type ReleaseSpec } from './release-spec.ts';
+import { CA_CONFIG_MAP, CA_FOLDER, LLM_CA_CONFIG_MAP, LLM_CA_FOLDER, type ReleaseSpec } from './release-spec.ts';
 import type { Release } from './rules/rule.ts';
 import type { WantedSecret } from './rules/secrets.ts';
 import { envOf, type Labels, type Workload } from './workloads.ts';
@@ -11,7 +11,9 @@ const DRAIN_S = 5;
 export type ReleaseExtra = { says: string; namespace: string } & (
   | { kind: 'certificate'; name: string; host: string }
   | {
-      kind: 'executor-ca';
+      /** A private CA in a ConfigMap, mounted where a container looks for it: that of the API's name, or of the LLM's gateway. */
+      kind: 'trusted-ca';
+      of: 'api' | 'llm';
       configMap: string;
       deployment: string;
       /** A strategic merge patch of the Deployment. */
@@ -48,7 +50,17 @@ export function extrasOf(release: Release, secrets: readonly WantedSecret[]): Re
   const { namespace } = spec;
   return [
     ...(spec.side === 'gke' ? gkeSide(release) : registration(spec, secrets)),
-    ...(spec.caFile && roles.executor ? [executorCa(roles.executor, namespace)] : []),
+    ...(spec.caFile && roles.executor
+      ? [
+          trustedCa(roles.executor, namespace, {
+            of: 'api',
+            reads: 'KUBENTLY_API_URL',
+            env: 'KUBENTLY_CA_CERT',
+            configMap: CA_CONFIG_MAP,
+            folder: CA_FOLDER,
+          }),
+        ]
+      : []),
     ...running.flatMap((w) => restart(w, secrets, namespace)),
     ...autoscalers(release),
   ];
@@ -67,6 +79,16 @@ function gkeSide({ spec, roles: { api, redis, executor } }: Release): ReleaseExt
     },
   ];
   if (api) extras.push(...drainedFirst(api, namespace));
+  if (api && spec.llmCaFile)
+    extras.push(
+      trustedCa(api, namespace, {
+        of: 'llm',
+        reads: 'API_KEYS',
+        env: 'SSL_CERT_FILE',
+        configMap: LLM_CA_CONFIG_MAP,
+        folder: LLM_CA_FOLDER,
+      }),
+    );
   // With one replica a budget would only block the drain of its node.
   if (api && api.replicas > 1)
     extras.push({
@@ -135,28 +157,39 @@ function registration(spec: ReleaseSpec, secrets: readonly WantedSecret[]): Rele
   });
 }
 
-function executorCa(executor: Workload, namespace: string): ReleaseExtra {
-  const { object, containers } = executor;
-  const container = containers.find((c) => c.env?.some((e) => e.name === 'KUBENTLY_API_URL'))?.name ?? 'executor';
-  const named = envOf(containers, 'KUBENTLY_CA_CERT')?.value === CA_FILE;
+interface Trust {
+  of: 'api' | 'llm';
+  /** An env entry by which the container is known. */
+  reads: string;
+  /** The env entry that names the file. */
+  env: string;
+  configMap: string;
+  folder: string;
+}
+
+function trustedCa(workload: Workload, namespace: string, { of, reads, env, configMap, folder }: Trust): ReleaseExtra {
+  const { object, containers } = workload;
+  const container = (containers.find((c) => c.env?.some((e) => e.name === reads)) ?? containers[0])?.name ?? '';
+  const value = `${folder}/ca.crt`;
+  const named = envOf(containers, env)?.value === value;
   const pod = {
     containers: [
       {
         name: container,
-        ...(named ? {} : { env: [{ name: 'KUBENTLY_CA_CERT', value: CA_FILE }] }),
-        volumeMounts: [{ name: CA_CONFIG_MAP, mountPath: CA_FOLDER, readOnly: true }],
+        ...(named ? {} : { env: [{ name: env, value }] }),
+        volumeMounts: [{ name: configMap, mountPath: folder, readOnly: true }],
       },
     ],
-    volumes: [{ name: CA_CONFIG_MAP, configMap: { name: CA_CONFIG_MAP } }],
+    volumes: [{ name: configMap, configMap: { name: configMap } }],
   };
-  const { name } = object.metadata;
   return {
-    kind: 'executor-ca',
+    kind: 'trusted-ca',
+    of,
     namespace,
-    configMap: CA_CONFIG_MAP,
-    deployment: name,
+    configMap,
+    deployment: object.metadata.name,
     patch: { spec: { template: { spec: pod } } },
-    says: `ConfigMap ${CA_CONFIG_MAP} mounted into ${executor.name} at ${CA_FOLDER}`,
+    says: `ConfigMap ${configMap} mounted into ${workload.name} at ${folder}`,
   };
 }
 

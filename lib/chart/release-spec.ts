@@ -30,6 +30,10 @@ export interface GkeReleaseSpec extends CommonReleaseSpec {
   replicas: number;
   llmProvider: LlmProvider;
   model?: string;
+  /** A gateway in place of the provider's own API. */
+  llmBaseUrl?: string;
+  /** A private CA signs the gateway's certificate: the API trusts the file LLM_CA_FILE. */
+  llmCaFile?: boolean;
 }
 
 export interface RemoteReleaseSpec extends CommonReleaseSpec {
@@ -48,6 +52,11 @@ export const CA_FOLDER = '/etc/kubently/ca';
 export const CA_FILE = `${CA_FOLDER}/ca.crt`;
 export const CA_CONFIG_MAP = 'kubently-ca-cert';
 
+/** Where the API finds the private CA of the model's gateway, mounted in the same way. */
+export const LLM_CA_FOLDER = '/etc/kubently/llm-ca';
+export const LLM_CA_FILE = `${LLM_CA_FOLDER}/ca.crt`;
+export const LLM_CA_CONFIG_MAP = 'kubently-llm-ca';
+
 /** Names and keys of the Secrets as the runbook means them (docs/kubently-contract.md 1.6); a chart that reads another one gets that. */
 export function secretRef(holds: string, release: string): { name: string; key: string } {
   switch (holds) {
@@ -62,12 +71,25 @@ export function secretRef(holds: string, release: string): { name: string; key: 
   }
 }
 
-/** The env entry that names a provider's model, and the one that holds its key. */
-export const LLM_ENV: Record<LlmProvider, { model: string; key: string }> = {
-  'anthropic-claude': { model: 'ANTHROPIC_MODEL_NAME', key: 'ANTHROPIC_API_KEY' },
+/** The env entries that name a provider's model and where its client asks, and the one that holds its key. */
+export const LLM_ENV: Record<LlmProvider, { model: string; key: string; baseUrl?: string }> = {
+  'anthropic-claude': { model: 'ANTHROPIC_MODEL_NAME', key: 'ANTHROPIC_API_KEY', baseUrl: 'ANTHROPIC_BASE_URL' },
   'google-gemini': { model: 'GOOGLE_MODEL_NAME', key: 'GOOGLE_API_KEY' },
-  openai: { model: 'OPENAI_MODEL_NAME', key: 'OPENAI_API_KEY' },
+  openai: { model: 'OPENAI_MODEL_NAME', key: 'OPENAI_API_KEY', baseUrl: 'OPENAI_BASE_URL' },
 };
+
+/** What the API is told by env entries, by name. */
+export function apiEnvironment(spec: GkeReleaseSpec): Record<string, string> {
+  const { model, baseUrl } = LLM_ENV[spec.llmProvider];
+  return {
+    LLM_PROVIDER: spec.llmProvider,
+    A2A_EXTERNAL_URL: `https://${spec.host}/a2a/`,
+    ...(spec.model === undefined ? {} : { [model]: spec.model }),
+    ...(spec.llmBaseUrl === undefined || baseUrl === undefined ? {} : { [baseUrl]: spec.llmBaseUrl }),
+    // Python's and OpenSSL's own variable; nothing of the provider's client names a CA.
+    ...(spec.llmCaFile ? { SSL_CERT_FILE: LLM_CA_FILE } : {}),
+  };
+}
 
 /** Which secret an env entry holds, by its name (docs/kubently-contract.md 1.5); undefined for a name the runbook does not know. */
 export function secretPurposeOf(name: string): SecretPurpose | undefined {

@@ -3,10 +3,10 @@
  * fit.ts keeps those that the chart at hand reads. A spelling may be left out where a chart refuses unknown keys.
  */
 import {
+  apiEnvironment,
   apiUrl,
   CA_FILE,
   executorImage,
-  LLM_ENV,
   secretRef,
   type GkeReleaseSpec,
   type Image,
@@ -52,11 +52,7 @@ function executorAliases(spec: ReleaseSpec): ValueAlias[] {
 }
 
 function gkeAliases(spec: GkeReleaseSpec): ValueAlias[] {
-  const env: Record<string, string> = {
-    LLM_PROVIDER: spec.llmProvider,
-    A2A_EXTERNAL_URL: `https://${spec.host}/a2a/`,
-    ...(spec.model === undefined ? {} : { [LLM_ENV[spec.llmProvider].model]: spec.model }),
-  };
+  const env = apiEnvironment(spec);
   return [
     { means: 'API', values: { api: { enabled: true } } },
     { means: 'API replicas', values: { api: { replicaCount: spec.replicas } } },

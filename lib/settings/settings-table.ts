@@ -57,7 +57,16 @@ const secret = <T extends z.ZodType>(type: T, comment: string): Setting<T> => ({
 });
 
 /** Plain http only inside the cluster: a Service by its short name, or NAME.NAMESPACE.svc. */
-const SERVICE_URL = /^http:\/\/([a-z0-9-]+|[a-z0-9-]+\.[a-z0-9-]+\.svc(\.cluster\.local)?)(:\d+)?$/;
+const SERVICE_URL = /^http:\/\/([a-z0-9-]+|[a-z0-9-]+\.[a-z0-9-]+\.svc(\.cluster\.local)?)(:\d+)?(\/.*)?$/;
+/** https anywhere, plain http to a Service of the cluster alone. */
+const httpsOrService = z
+  .url({ protocol: /^https?$/, error: 'must be an http(s):// URL' })
+  .refine((u) => !u.endsWith('/'), 'must not end with a slash')
+  .refine(
+    (u) => !u.startsWith('http:') || u.endsWith('/') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
+    'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
+  );
+
 const googleCloudSettings = {
   GCP_PROJECT: required(
     z.string().regex(/^([a-z0-9.]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'is not a Google Cloud project id'),
@@ -99,15 +108,7 @@ const clustersSettings = {
     'id=context[/namespace[/release]], separated by commas; a context that holds a slash stands in double quotes, one with a colon is taken whole without them',
   ),
   GKE_EXECUTOR_API_URL: optional(
-    orUnset(
-      z
-        .url({ protocol: /^https?$/, error: 'must be an http(s):// URL' })
-        .refine((u) => !u.endsWith('/'), 'must not end with a slash')
-        .refine(
-          (u) => !u.startsWith('http:') || u.endsWith('/') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
-          'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
-        ),
-    ),
+    orUnset(httpsOrService),
     'Where the executor in GKE finds the API; empty: https://API_HOST. Plain http is an opt-in with a warning',
   ),
 };
@@ -150,6 +151,14 @@ const kubentlySettings = {
     word('a model name'),
     'claude-sonnet-4-6',
     "The provider's model; the plan's claude-sonnet-4-20250514 is retired",
+  ),
+  LLM_BASE_URL: optional(
+    orUnset(httpsOrService),
+    "Where the provider's API is asked instead of at the provider: a gateway, for anthropic-claude (https://llm.example.com) or openai (…/v1)",
+  ),
+  LLM_CA_FILE: optional(
+    orUnset(trustFile),
+    "CA (PEM) of LLM_BASE_URL, where it is a private one; the API's pods then trust it alone (SSL_CERT_FILE)",
   ),
   ANTHROPIC_API_KEY: secret(key, 'LLM key'),
   GOOGLE_API_KEY: secret(key, 'LLM key'),

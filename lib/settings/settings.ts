@@ -30,7 +30,14 @@ export interface Settings {
   repo: string;
   images: { registry: string; user: string; token: Secret | undefined };
   apiReplicas: number;
-  llm: { provider: 'anthropic-claude' | 'google-gemini' | 'openai'; model: string; keys: Record<string, Secret> };
+  llm: {
+    provider: 'anthropic-claude' | 'google-gemini' | 'openai';
+    model: string;
+    keys: Record<string, Secret>;
+    /** A gateway in place of the provider's own API, and the CA that signs its certificate. */
+    baseUrl: string | undefined;
+    caFile: string | undefined;
+  };
   tokensFile: string;
   acme: { email: string; staging: string; production: string; caFile: string | undefined };
   tls: {
@@ -67,6 +74,14 @@ const shape = valuesShape.superRefine((s, ctx) => {
       path: ['TLS_ISSUER'],
       message: 'has no meaning beside TLS_CERT_FILE: no certificate is requested then',
     });
+  if (s.LLM_BASE_URL !== undefined && s.LLM_PROVIDER === 'google-gemini')
+    ctx.addIssue({
+      code: 'custom',
+      path: ['LLM_BASE_URL'],
+      message: 'has no meaning for google-gemini: its client takes no base URL from the environment',
+    });
+  if (s.LLM_CA_FILE !== undefined && s.LLM_BASE_URL === undefined)
+    ctx.addIssue({ code: 'custom', path: ['LLM_CA_FILE'], message: 'has no meaning without LLM_BASE_URL' });
   const tokens = tokensFileOf(s);
   const wrong = isFile(tokens) ? tokensFileProblem(tokens, s.API_HOST) : undefined;
   if (wrong !== undefined) ctx.addIssue({ code: 'custom', path: ['TOKENS_FILE'], message: `"${tokens}" ${wrong}` });
@@ -233,6 +248,8 @@ function typed(s: z.output<typeof shape>, environment: Record<string, string>, n
     llm: {
       provider: s.LLM_PROVIDER,
       model: s.LLM_MODEL,
+      baseUrl: s.LLM_BASE_URL,
+      caFile: s.LLM_CA_FILE,
       keys: Object.fromEntries(
         Object.entries(keys).flatMap(([key, text]) => {
           const boxed = optionalSecret(text);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ChartRefused, fitRelease, type Fit } from '../../lib/chart/fit.ts';
 import { isMoving } from '../../lib/chart/rules/images.ts';
-import { CA_FILE, type ReleaseSpec } from '../../lib/chart/release-spec.ts';
+import { CA_FILE, LLM_CA_FILE, LLM_CA_FOLDER, type ReleaseSpec } from '../../lib/chart/release-spec.ts';
 import { inspectRelease } from '../../lib/chart/inspect.ts';
 import { at, merged } from '../../lib/chart/value-tree.ts';
 import { envOf, workloads } from '../../lib/chart/workloads.ts';
@@ -100,12 +100,27 @@ test('a private CA: by value where the chart takes the env entry, else by the pa
     fitRelease(withCa, fixture('B'), render),
     fitRelease(withCa, fixture('H'), render),
   ]);
-  const patchOf = (fit: Fit) => JSON.stringify(fit.extras.find((a) => a.kind === 'executor-ca'));
+  const patchOf = (fit: Fit) => JSON.stringify(fit.extras.find((a) => a.kind === 'trusted-ca'));
   expect(at(h.values, ['executor', 'env', 'KUBENTLY_CA_CERT'])).toBe(CA_FILE);
   expect(patchOf(h)).not.toContain('"env"');
   expect(at(b.values, ['executor', 'env', 'KUBENTLY_CA_CERT'])).toBeUndefined();
   expect(patchOf(b)).toContain(`"value":"${CA_FILE}"`);
   expect(patchOf(b)).toContain('"deployment":"kubently-remote-executor"');
+});
+
+test('a gateway before the model: its URL and CA by env entries, the CA mounted', async () => {
+  const gateway = { ...gke, llmBaseUrl: 'https://llm.example.com', llmCaFile: true };
+  for (const shape of ['B', 'C', 'H'] as const) {
+    const fit = await fitRelease(gateway, fixture(shape), render);
+    expect(errors(fit)).toEqual([]);
+    expect(at(fit.values, ['api', 'env', 'ANTHROPIC_BASE_URL'])).toBe('https://llm.example.com');
+    expect(at(fit.values, ['api', 'env', 'SSL_CERT_FILE'])).toBe(LLM_CA_FILE);
+    const [trust] = fit.extras.filter((a) => a.kind === 'trusted-ca' && a.of === 'llm');
+    expect(JSON.stringify(trust)).toContain('"deployment":"kubently-api"');
+    expect(JSON.stringify(trust)).toContain(`"mountPath":"${LLM_CA_FOLDER}"`);
+  }
+  const openai = await fitRelease({ ...gateway, llmProvider: 'openai', model: 'gpt-5' }, fixture('H'), render);
+  expect(at(openai.values, ['api', 'env', 'OPENAI_BASE_URL'])).toBe('https://llm.example.com');
 });
 
 test('a release name without kubently: the Redis host is brought together by fullnameOverride', async () => {

@@ -53,6 +53,8 @@ beforeAll(async () => {
       provider: 'anthropic-claude',
       model: 'claude-sonnet-4-6',
       keys: { ANTHROPIC_API_KEY: new Secret(REAL.llm) },
+      baseUrl: undefined,
+      caFile: undefined,
     },
   });
   writeFileSync(given.file, `GITHUB_TOKEN='${REAL.github}'\nANTHROPIC_API_KEY='${REAL.llm}'\n`);

@@ -92,7 +92,15 @@ beforeEach(() => {
   other.policy = 'done';
   other.cli = '';
   given = withTokens(
-    settings({ llm: { provider: 'openai', model: 'm', keys: { OPENAI_API_KEY: new Secret('unit-llm-key') } } }),
+    settings({
+      llm: {
+        provider: 'openai',
+        model: 'm',
+        keys: { OPENAI_API_KEY: new Secret('unit-llm-key') },
+        baseUrl: undefined,
+        caFile: undefined,
+      },
+    }),
   );
   google = new FakeGoogle().reserved();
   const release = (name: string) => ({

@@ -207,7 +207,7 @@ export function settings(changed: Partial<Settings> = {}): Settings {
     repo: join(folder, 'kubently'),
     images: { registry: 'ghcr.io/kubently/kubently', user: 'kubently', token: undefined },
     apiReplicas: 2,
-    llm: { provider: 'anthropic-claude', model: 'claude-sonnet-4-6', keys: {} },
+    llm: { provider: 'anthropic-claude', model: 'claude-sonnet-4-6', keys: {}, baseUrl: undefined, caFile: undefined },
     tokensFile: join(folder, 'tokens.env'),
     acme: {
       email: 'ops@kubently.io',

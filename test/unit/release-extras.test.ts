@@ -10,7 +10,15 @@ test('another CA file is another pod template, so that the executor starts again
   const caFile = join(temporaryFolder(), 'ca.pem');
   const ctx = contextOf(fakeOutside({}), settings({ tls: { issuer: undefined, caFile, own: undefined } }), true);
   const extras: Fitted['extras'] = [
-    { kind: 'executor-ca', namespace: 'n', says: '', configMap: 'ca', deployment: 'executor', patch: { spec: {} } },
+    {
+      kind: 'trusted-ca',
+      of: 'api',
+      namespace: 'n',
+      says: '',
+      configMap: 'ca',
+      deployment: 'executor',
+      patch: { spec: {} },
+    },
   ];
   const of = (text: string): Promise<string> => {
     writeFileSync(caFile, text);

@@ -164,6 +164,13 @@ test.each(['$XDG_DATA_HOME/tokens.env', '${USER}.env', '~somebody/tokens.env', '
   },
 );
 
+test('a gateway before the model: for the providers whose client can be sent there', () => {
+  write({ LLM_BASE_URL: 'https://llm.example.com' });
+  expect(load().llm).toMatchObject({ baseUrl: 'https://llm.example.com', caFile: undefined });
+  write({ LLM_BASE_URL: 'https://llm.example.com', LLM_PROVIDER: 'google-gemini' });
+  expect(problems()).toEqual([expect.objectContaining({ about: 'LLM_BASE_URL' })]);
+});
+
 test('a file in UTF-16 is one problem, which says so; a byte order mark of UTF-8 and CRLF are none', () => {
   const text = write({});
   for (const bytes of [Buffer.from(`\uFEFF${text}`, 'utf16le'), Buffer.from(`\uFEFF${text}`, 'utf16le').swap16()]) {

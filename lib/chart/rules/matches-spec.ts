@@ -1,6 +1,13 @@
 /** The rendered objects show what the runbook means: API, executor, images, cluster id, URLs, mode, Redis. */
 import type { Finding } from '../finding.ts';
-import { apiUrl, executorImage, LLM_ENV, type GkeReleaseSpec, type Image, type ReleaseSpec } from '../release-spec.ts';
+import {
+  apiUrl,
+  executorImage,
+  apiEnvironment,
+  type GkeReleaseSpec,
+  type Image,
+  type ReleaseSpec,
+} from '../release-spec.ts';
 import { envOf, serviceOfHost, type Workload } from '../workloads.ts';
 import { contentOf } from './secrets.ts';
 import type { Release, Rule } from './rule.ts';
@@ -30,12 +37,7 @@ function gkeFindings({ roles: { api, redis, redisHost }, objects }: Release, spe
   const found = imageFindings(api, spec.images.api);
   if (api.replicas !== spec.replicas)
     found.push(unmeant('replicas', `${api.replicas} replicas instead of ${spec.replicas}`, at));
-  const env: Record<string, string> = {
-    LLM_PROVIDER: spec.llmProvider,
-    A2A_EXTERNAL_URL: `https://${spec.host}/a2a/`,
-    ...(spec.model === undefined ? {} : { [LLM_ENV[spec.llmProvider].model]: spec.model }),
-  };
-  for (const [name, value] of Object.entries(env)) found.push(...envFindings(api, name, value));
+  for (const [name, value] of Object.entries(apiEnvironment(spec))) found.push(...envFindings(api, name, value));
   if (!envOf(api.containers, 'REDIS_PASSWORD')?.valueFrom?.secretKeyRef)
     found.push(
       unmeant('redis-no-password', 'the API reads no REDIS_PASSWORD from a Secret: Redis would run without one', at),

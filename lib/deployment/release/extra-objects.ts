@@ -21,13 +21,13 @@ export function extraObjects(
 ): KubeObject[] {
   return extras.flatMap((a): KubeObject[] => {
     switch (a.kind) {
-      case 'executor-ca':
+      case 'trusted-ca':
         return [
           {
             apiVersion: 'v1',
             kind: 'ConfigMap',
             metadata: { name: a.configMap, namespace, labels: OURS },
-            data: { 'ca.crt': trustFile(ctx) },
+            data: { 'ca.crt': trustFile(ctx, a.of) },
           },
         ];
       case 'pod-disruption-budget':
@@ -57,9 +57,9 @@ export async function kustomization(ctx: Context, targeted: TargetedRelease, fit
   const patches: Patch[] = [];
   for (const a of fit.extras) {
     switch (a.kind) {
-      case 'executor-ca':
+      case 'trusted-ca':
         patches.push(patch('apps/v1', 'Deployment', a.deployment, { spec: a.patch.spec }));
-        patches.push(annotated('Deployment', a.deployment, { [CA_ANNOTATION]: shortHash(trustFile(ctx)) }));
+        patches.push(annotated('Deployment', a.deployment, { [CA_ANNOTATION]: shortHash(trustFile(ctx, a.of)) }));
         break;
       case 'drained-first':
         patches.push(patch('apps/v1', 'Deployment', a.deployment, a.patch));
@@ -128,8 +128,9 @@ function annotated(kind: string, name: string, annotations: Record<string, strin
   return patch('apps/v1', kind, name, { spec: { template: { metadata: { annotations } } } });
 }
 
-function trustFile({ settings }: Context): string {
-  return settings.tls.caFile ? readFileSync(settings.tls.caFile, 'utf8') : '';
+function trustFile({ settings }: Context, of: 'api' | 'llm'): string {
+  const file = of === 'api' ? settings.tls.caFile : settings.llm.caFile;
+  return file === undefined ? '' : readFileSync(file, 'utf8');
 }
 
 /** A hash of the Secrets' data as it is in the cluster; of random tokens it gives nothing away. */

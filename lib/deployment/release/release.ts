@@ -43,6 +43,8 @@ export async function gkeRelease({ settings, run }: Context): Promise<TargetedRe
     replicas: settings.apiReplicas,
     llmProvider: settings.llm.provider,
     model: settings.llm.model,
+    ...(settings.llm.baseUrl === undefined ? {} : { llmBaseUrl: settings.llm.baseUrl }),
+    llmCaFile: settings.llm.caFile !== undefined,
   };
   return { spec, target: settings.gke };
 }
