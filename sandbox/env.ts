@@ -1,7 +1,7 @@
 /** Writes sandbox/.env: the settings with which the runbook is rehearsed. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ACME, API_HOST, CLUSTERS, GOOGLE, NETWORK, PATHS, REGISTRY, STATE } from './world.ts';
+import { ACME, API_HOST, CLUSTERS, GOOGLE, LLM, NETWORK, PATHS, REGISTRY, STATE } from './world.ts';
 
 export const ENV_FILE = join(import.meta.dirname, '.env');
 
@@ -30,7 +30,9 @@ function settings(world: World): Record<string, string> {
     IMAGE_REGISTRY_USER: 'rehearsal',
     GITHUB_TOKEN: 'rehearsal-registry-token',
     LLM_PROVIDER: 'anthropic-claude',
-    ANTHROPIC_API_KEY: 'rehearsal-anthropic-key',
+    ANTHROPIC_API_KEY: LLM.keys.anthropic,
+    LLM_BASE_URL: `https://${LLM.host}`,
+    LLM_CA_FILE: PATHS.ca,
     TOKENS_FILE: join(STATE, 'tokens.env'),
     ACME_EMAIL: 'operator@rehearsal.test',
     ACME_STAGING_SERVER: ACME.staging.url,

@@ -22,7 +22,7 @@ import { checkPrerequisites } from './prerequisites.ts';
 import { part, say } from './progress.ts';
 import { ensureRegistry } from './registry.ts';
 import { succeeds } from './run.ts';
-import { CLUSTERS, GOOGLE, PATHS, REGISTRY, STATE } from './world.ts';
+import { CLUSTERS, GOOGLE, LLM, PATHS, REGISTRY, STATE } from './world.ts';
 
 const HERE = import.meta.dirname;
 const started = (yes: boolean) => (yes ? 'started' : 'runs');
@@ -66,6 +66,11 @@ async function up(): Promise<void> {
     () => ensureDaemon(own('google', 'google/serve.ts', ...sources), answers(`${GOOGLE.endpoint}/_sandbox/settings`)),
     started,
   );
+  const llm = part(
+    'language model',
+    () => ensureDaemon(own('llm', 'llm/serve.ts', PATHS.ca), answers(`${LLM.endpoint}/_sandbox/fault`)),
+    started,
+  );
   const registry = part('registry', () => ensureRegistry(built.registryData), started);
   const acme = part('ACME directories', () => ensureAcme(join(built.bin, 'pebble')), started);
   const given = process.env['KUBENTLY_REPO'];
@@ -84,7 +89,7 @@ async function up(): Promise<void> {
     );
   });
   const bases = registry.then(() => part('base images', () => pullBaseImages(REGISTRY.host)));
-  await Promise.all([google, registry, bases, acme, checkout, ...clusters]);
+  await Promise.all([google, llm, registry, bases, acme, checkout, ...clusters]);
 
   writeKubeconfig();
   const policies = own('policy-agent', 'network/policy-agent.ts', PATHS.kubeconfig);

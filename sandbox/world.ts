@@ -25,6 +25,7 @@ export const NETWORK = {
   google: '198.18.0.80',
   acmeStaging: '198.18.0.14',
   acmeProduction: '198.18.0.15',
+  llm: '198.18.0.16',
 } as const;
 
 /** The registry as docker on the host names it, and as the nodes reach it. */
@@ -45,6 +46,15 @@ export const GOOGLE = {
 export const ACME = {
   staging: { host: 'acme-staging.rehearsal.test', url: 'https://acme-staging.rehearsal.test:14000/dir' },
   production: { host: 'acme.rehearsal.test', url: 'https://acme.rehearsal.test:14000/dir' },
+} as const;
+
+/** The language model's endpoint, as pods see it and, with its faults, on loopback. */
+export const LLM = {
+  host: 'llm.rehearsal.test',
+  endpoint: 'http://127.0.0.1:8086',
+  /** Dummies: nothing outside this machine knows them. */
+  keys: { anthropic: 'rehearsal-anthropic-key', openai: 'rehearsal-openai-key' },
+  models: { anthropic: ['claude-sonnet-4-6', 'claude-opus-4-6'], openai: ['gpt-5', 'gpt-5-mini'] },
 } as const;
 
 /** kind's cluster names, and the kubectl contexts under which the runbook knows them. */

@@ -12,7 +12,7 @@ import { oneLine } from './say.ts';
 const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
 /** A write takes milliseconds. */
-const LONGEST_MS = 10_000;
+const LONGEST_MS = 30_000;
 const AGAIN_MS = 20;
 /** Of a writer on another machine, or before the last boot, only this tells. */
 const STALE_MS = 60_000;
@@ -54,7 +54,7 @@ export async function writePrivately(path: string, content: string | Uint8Array)
 
 /**
  * Does the work while no other process, or other part of this one, does its own for the same file.
- * @throws Failure where another one does not end within 10 s
+ * @throws Failure where another one does not end within 30 s
  */
 export async function aloneWith<T>(path: string, work: () => Promise<T>): Promise<T> {
   const lock = `${path}.lock`;

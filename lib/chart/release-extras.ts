@@ -6,6 +6,8 @@ import { envOf, type Labels, type Workload } from './workloads.ts';
 
 /** How long an ingress controller may need to learn that a pod goes. */
 const DRAIN_S = 5;
+/** How long a command that an executor runs while its pod ends may still take. */
+const END_S = 5;
 
 /** One thing the runbook does beside the release. `says` is its line in `make plan`. */
 export type ReleaseExtra = { says: string; namespace: string } & (
@@ -15,6 +17,13 @@ export type ReleaseExtra = { says: string; namespace: string } & (
       kind: 'trusted-ca';
       of: 'api' | 'llm';
       configMap: string;
+      deployment: string;
+      /** A strategic merge patch of the Deployment. */
+      patch: { spec: object };
+    }
+  | {
+      /** How long a pod may take to end. */
+      kind: 'ends-soon';
       deployment: string;
       /** A strategic merge patch of the Deployment. */
       patch: { spec: object };
@@ -61,6 +70,7 @@ export function extrasOf(release: Release, secrets: readonly WantedSecret[]): Re
           }),
         ]
       : []),
+    ...(roles.executor ? endsSoon(roles.executor, namespace) : []),
     ...running.flatMap((w) => restart(w, secrets, namespace)),
     ...autoscalers(release),
   ];
@@ -126,6 +136,24 @@ function drainedFirst({ name, object, containers }: Workload, namespace: string)
       deployment: object.metadata.name,
       patch: { spec: { template: { spec: { containers: [{ name: serving.name, lifecycle }] } } } },
       says: `a pod of ${name} is out of its Service ${DRAIN_S} s before it is stopped`,
+    },
+  ];
+}
+
+/**
+ * The executor does not end by itself when asked to (docs/kubently-contract.md 8), and two of one id would both run each
+ * command: under Recreate the cluster is away until the old one is killed. Nothing where the chart says how long.
+ */
+function endsSoon({ name, object, pod }: Workload, namespace: string): ReleaseExtra[] {
+  const { strategy } = object['spec'] as { strategy?: { type?: string } };
+  if (pod['terminationGracePeriodSeconds'] !== undefined || strategy?.type !== 'Recreate') return [];
+  return [
+    {
+      kind: 'ends-soon',
+      namespace,
+      deployment: object.metadata.name,
+      patch: { spec: { template: { spec: { terminationGracePeriodSeconds: END_S } } } },
+      says: `a pod of ${name} ends within ${END_S} s`,
     },
   ];
 }

@@ -8,7 +8,7 @@ import { reply, type View } from '../dns/answer.ts';
 import { systemResolvers } from '../dns/forward.ts';
 import { serveDns } from '../dns/server.ts';
 import { addHost, removeHosts } from '../hosts.ts';
-import { ACME, API_HOST, CLUSTERS, GOOGLE, NETWORK, PATHS, STATE } from '../world.ts';
+import { ACME, API_HOST, CLUSTERS, GOOGLE, LLM, NETWORK, PATHS, STATE } from '../world.ts';
 import { serverCertificate } from './certificate.ts';
 import { openProject } from './project.ts';
 import { asOf } from './propagation.ts';
@@ -26,6 +26,7 @@ const fixed = new Map<string, string>([
   ...NAME_SERVERS.map((name) => [name.slice(0, -1), NETWORK.dns] as const),
   [ACME.staging.host, NETWORK.acmeStaging],
   [ACME.production.host, NETWORK.acmeProduction],
+  [LLM.host, NETWORK.llm],
 ]);
 
 /** The zones as they have propagated by now. */

@@ -46,7 +46,7 @@ export async function ensureNetwork(): Promise<boolean> {
     ]);
   }
   // A reboot keeps docker's network but not these addresses.
-  for (const address of [NETWORK.dns, NETWORK.google, NETWORK.acmeStaging, NETWORK.acmeProduction]) {
+  for (const address of [NETWORK.dns, NETWORK.google, NETWORK.acmeStaging, NETWORK.acmeProduction, NETWORK.llm]) {
     await run('ip', ['address', 'replace', `${address}/32`, 'dev', NETWORK.bridge]);
   }
   return found === undefined;

@@ -7,7 +7,7 @@ import { CA_FILE, LLM_CA_FILE, LLM_CA_FOLDER, type ReleaseSpec } from '../../lib
 import { inspectRelease } from '../../lib/chart/inspect.ts';
 import { at, merged } from '../../lib/chart/value-tree.ts';
 import { envOf, workloads } from '../../lib/chart/workloads.ts';
-import { fixture, gke, remote, render, type Shape } from './releases.ts';
+import { fixture, mutated, gke, remote, render, type Shape } from './releases.ts';
 
 const COMPLETE: Shape[] = ['B', 'C', 'H'];
 
@@ -50,7 +50,12 @@ test.each(COMPLETE)('remote side on %s: an executor and nothing else that runs',
   ]);
   const running = workloads(fit.objects).filter((w) => w.replicas > 0);
   expect(running.map((w) => w.name)).toEqual(['Deployment/kubently-remote-executor']);
-  expect(fit.extras.map((a) => a.kind)).toEqual(['register-token', 'restart-on-secret-change', 'hpa-remove']);
+  expect(fit.extras.map((a) => a.kind)).toEqual([
+    'register-token',
+    'ends-soon',
+    'restart-on-secret-change',
+    'hpa-remove',
+  ]);
 });
 
 test.each(COMPLETE)(
@@ -121,6 +126,22 @@ test('a gateway before the model: its URL and CA by env entries, the CA mounted'
   }
   const openai = await fitRelease({ ...gateway, llmProvider: 'openai', model: 'gpt-5' }, fixture('H'), render);
   expect(at(openai.values, ['api', 'env', 'OPENAI_BASE_URL'])).toBe('https://llm.example.com');
+});
+
+test('an executor that Recreate replaces ends soon; a chart that says how long is left alone', async () => {
+  const fit = await fitRelease(remote, fixture('H'), render);
+  expect(fit.extras).toContainEqual(
+    expect.objectContaining({
+      kind: 'ends-soon',
+      says: 'a pod of Deployment/kubently-remote-executor ends within 5 s',
+    }),
+  );
+  const change = (text: string): string =>
+    text.replace(/^( +)containers:/m, '$1terminationGracePeriodSeconds: 60\n$1containers:');
+  await mutated('H', { 'templates/executor-deployment.yaml': change }, async (chart) => {
+    const own = await fitRelease(remote, chart, render);
+    expect(own.extras.filter((a) => a.kind === 'ends-soon')).toEqual([]);
+  });
 });
 
 test('a release name without kubently: the Redis host is brought together by fullnameOverride', async () => {

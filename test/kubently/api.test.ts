@@ -1,4 +1,7 @@
+import type { AddressInfo } from 'node:net';
+import { serve, type ServerType } from '@hono/node-server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { llmRoutes, type Fault } from '../../sandbox/llm/server.ts';
 import { client, ended, freePort, stop, TOKEN, until, World } from './processes.ts';
 
 const world = new World();
@@ -322,4 +325,63 @@ test('start-up and other settings', async () => {
 
   const off = await run({ KUBENTLY_A2A: 'off' }, /subscriptions\): connected/);
   expect((await off.call('GET', '/a2a/.well-known/agent.json')).status).toBe(404);
+});
+
+describe('with a language model under a base URL', () => {
+  const MODEL = {
+    keys: { anthropic: 'k', openai: 'k' },
+    models: { anthropic: ['claude-sonnet-4-6'], openai: ['gpt-5'] },
+  };
+  const state: { fault: Fault | undefined } = { fault: undefined };
+  let model: ServerType;
+  let base = '';
+  beforeAll(async () => {
+    await new Promise<void>((ready) => {
+      model = serve({ fetch: llmRoutes(MODEL, true, state).fetch, port: 0 }, () => ready());
+    });
+    base = `http://127.0.0.1:${(model.address() as AddressInfo).port}`;
+  });
+  afterAll(() => model.close());
+
+  const askWith = async (env: NodeJS.ProcessEnv): Promise<Rpc['result']> => {
+    const port = await freePort();
+    const running = world.api(port, env);
+    await until(running, /subscriptions\): connected/);
+    const asked = client(`http://127.0.0.1:${port}`);
+    const { result } = (await asked('POST', '/a2a/', rpc('message/send', question(QUESTION)))).body as Rpc;
+    await stop(running);
+    return result;
+  };
+
+  test.each([
+    ['anthropic-claude', () => ({ ANTHROPIC_BASE_URL: base, ANTHROPIC_API_KEY: 'k' })],
+    ['openai', () => ({ LLM_PROVIDER: 'openai', OPENAI_BASE_URL: `${base}/v1`, OPENAI_API_KEY: 'k' })],
+  ])(
+    '%s: it calls the tools for every cluster, and the answer names their pods',
+    async (_, env) => {
+      const { status, artifacts } = await askWith(env());
+      expect(status.state).toBe('completed');
+      expect(artifacts[0]?.parts[0]?.text).toBe(
+        'gke: 1 pod in namespace test-app: nginx-gke\n\nkind-remote: 1 pod in namespace test-app: nginx-kind-remote',
+      );
+    },
+    30_000,
+  );
+
+  test.each([
+    ['a refused key', undefined, { ANTHROPIC_API_KEY: 'other' }, 'Error code: 401'],
+    ['an overload', '529' as const, {}, 'Error code: 529'],
+    ['an endpoint that is down', undefined, { ANTHROPIC_BASE_URL: 'http://127.0.0.1:1' }, 'Connection error'],
+  ])(
+    '%s ends the run as failed, in the provider’s words',
+    async (_, fault, env, words) => {
+      state.fault = fault;
+      const { status, artifacts } = await askWith({ ANTHROPIC_BASE_URL: base, ANTHROPIC_API_KEY: 'k', ...env });
+      state.fault = undefined;
+      expect(status.state).toBe('failed');
+      expect(artifacts[0]?.parts[0]?.text).toMatch(/^I encountered an error while processing your request: /);
+      expect(artifacts[0]?.parts[0]?.text).toContain(words);
+    },
+    30_000,
+  );
 });

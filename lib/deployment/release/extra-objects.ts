@@ -41,6 +41,7 @@ export function extraObjects(
         ];
       // Patches, below; and what steps of their own make: 2.6, 2.8, 3.2.
       case 'drained-first':
+      case 'ends-soon':
       case 'restart-on-secret-change':
       case 'hpa-adopt':
       case 'hpa-remove':
@@ -62,6 +63,7 @@ export async function kustomization(ctx: Context, targeted: TargetedRelease, fit
         patches.push(annotated('Deployment', a.deployment, { [CA_ANNOTATION]: shortHash(trustFile(ctx, a.of)) }));
         break;
       case 'drained-first':
+      case 'ends-soon':
         patches.push(patch('apps/v1', 'Deployment', a.deployment, a.patch));
         break;
       case 'hpa-adopt':

@@ -1,9 +1,11 @@
 /**
- * The rehearsal's agent. Where Kubently asks a language model, this one follows a fixed rule and knows one question:
- * which pods run in a namespace, on all clusters or on one. Its answer is made of real kubectl output.
+ * The rehearsal's agent. Where a base URL is set for the provider, it asks the language model there, with tools that run
+ * over the ordinary command path. Without one it follows a fixed rule and knows one question: which pods run in a
+ * namespace, on all clusters or on one. Either way the answer is made of real kubectl output.
  */
 import type { Identity } from './authentication.ts';
 import { runCommand, type Outcome } from './commands.ts';
+import { ask, modelOf, type Tool } from './model.ts';
 import type { Store } from './store.ts';
 
 const PROVIDER_KEYS: Record<string, string> = {
@@ -16,6 +18,7 @@ const PROVIDER_KEYS: Record<string, string> = {
 const RETIRED_MODEL = /^claude-(2|3-|instant|sonnet-4-20250514|sonnet-4-0$|opus-4-20250514|opus-4-0$)/;
 
 const TIMEOUT_SECONDS = 20;
+const LOADING_MS = 3000;
 
 const UNKNOWN_QUESTION =
   'This rehearsal agent knows one question only: which pods run in a namespace, for example ' +
@@ -72,6 +75,56 @@ export function describePods(cluster: string, namespace: string, outcome: Outcom
   );
 }
 
+const SYSTEM = 'You debug Kubernetes clusters. Look with the tools; answer from what they print.';
+
+let loaded = false;
+
+/** The first question loads the model's libraries, as in Kubently: meanwhile the event loop stands still. */
+function loadModel(): void {
+  if (loaded) return;
+  loaded = true;
+  for (const end = Date.now() + LOADING_MS; Date.now() < end;);
+}
+
+/** What the model may do. */
+function toolsOf(
+  store: Store,
+  identity: Identity,
+  onCommand: (cluster: string, args: string[]) => Promise<void>,
+): Tool[] {
+  return [
+    {
+      name: 'list_clusters',
+      description: 'The clusters that are known',
+      schema: { type: 'object', properties: {}, required: [] },
+      run: async () => JSON.stringify({ clusters: await store.clusters() }),
+    },
+    {
+      name: 'execute_kubectl',
+      description: 'Runs a read-only kubectl command in a cluster',
+      schema: {
+        type: 'object',
+        properties: {
+          cluster_id: { type: 'string' },
+          command: { type: 'string', description: 'The command line, without the word kubectl' },
+        },
+        required: ['cluster_id', 'command'],
+      },
+      run: async ({ cluster_id: cluster, command }) => {
+        const args = String(command).trim().split(/\s+/);
+        await onCommand(String(cluster), args);
+        try {
+          return JSON.stringify(
+            await runCommand(store, { cluster: String(cluster), args, timeout: TIMEOUT_SECONDS, identity }),
+          );
+        } catch (error) {
+          return error instanceof Error ? error.message : String(error);
+        }
+      },
+    },
+  ];
+}
+
 export type Answer = { state: 'completed' | 'failed'; text: string };
 
 /** Answers the question; `onCommand` hears of each command before it runs. */
@@ -84,6 +137,18 @@ export async function answer(
   const problem = providerProblem(environment);
   if (problem !== undefined)
     return { state: 'failed', text: `I encountered an error while processing your request: ${problem}` };
+  loadModel();
+  const model = modelOf(environment);
+  if (model !== undefined) {
+    const bound = asked.clusterId === undefined ? '' : ` The question is about cluster "${asked.clusterId}".`;
+    try {
+      const tools = toolsOf(store, asked.identity, onCommand);
+      return { state: 'completed', text: await ask(model, `${SYSTEM}${bound}`, asked.question, tools) };
+    } catch (error) {
+      const words = error instanceof Error ? error.message : String(error);
+      return { state: 'failed', text: `I encountered an error while processing your request: ${words}` };
+    }
+  }
   const understood = understand(asked.question);
   if (understood === undefined) return { state: 'completed', text: UNKNOWN_QUESTION };
 

@@ -39,7 +39,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {
     log.info(`${signal}: shutting down`);
     server.close(() => store.close());
-    // Executor streams end cleanly, so that executors reconnect at once to another replica.
+    // Streams break: an executor waits before it connects to another replica.
     closing.abort();
     setInterval(() => 'closeIdleConnections' in server && server.closeIdleConnections(), 50).unref();
     setTimeout(() => process.exit(0), 5000).unref();

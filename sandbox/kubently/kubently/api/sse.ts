@@ -1,4 +1,5 @@
 /** Server-sent events as Kubently writes them: CRLF lines, a `: ping` comment every 15 s, no buffering on the way. */
+import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { stream } from 'hono/streaming';
 
@@ -11,7 +12,7 @@ export type Sender = {
   ended: AbortSignal;
 };
 
-/** Answers 200 text/event-stream; the stream ends cleanly when `produce` does, which should heed `ended`. */
+/** Answers 200 text/event-stream; the stream ends cleanly when `produce` does. At a shutdown it breaks, without a last chunk, as Kubently's does. */
 export function eventStream(c: Context, closing: AbortSignal, produce: (sender: Sender) => Promise<void>): Response {
   c.header('Content-Type', 'text/event-stream; charset=utf-8');
   c.header('Cache-Control', 'no-store');
@@ -19,6 +20,8 @@ export function eventStream(c: Context, closing: AbortSignal, produce: (sender: 
   return stream(c, async (out) => {
     const gone = new AbortController();
     out.onAbort(() => gone.abort());
+    const broken = () => (c.env as HttpBindings).outgoing.destroy();
+    closing.addEventListener('abort', broken);
     const ping = setInterval(() => void out.write(`: ping - ${new Date().toISOString()}\r\n\r\n`), PING_MS);
     try {
       await produce({
@@ -30,6 +33,7 @@ export function eventStream(c: Context, closing: AbortSignal, produce: (sender: 
       });
     } finally {
       clearInterval(ping);
+      closing.removeEventListener('abort', broken);
     }
   });
 }

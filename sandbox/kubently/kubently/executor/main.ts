@@ -11,8 +11,8 @@ import { readSettings, type Settings } from './settings.ts';
 import { announceTrust, readRoots } from './trust.ts';
 import { refusal, watchRules } from './whitelist.ts';
 
-/** Between tries: doubled after each failure, with up to a quarter more, so that a fleet does not come back at once. */
-const RETRY_MS = { first: 1000, most: 30_000 };
+/** Between tries, as in Kubently. */
+const RETRY_MS = 5000;
 const POST_MS = 10_000;
 /** The server pings every 15 s. */
 const SILENCE_MS = 60_000;
@@ -82,7 +82,7 @@ function watchRoots(answer: IncomingMessage, roots: string | undefined): () => v
 }
 
 /** One connection, until the server ends it or the CA file changes. @throws for a refused or broken one */
-async function follow(connected: () => void): Promise<void> {
+async function follow(): Promise<void> {
   const roots = readRoots(settings);
   const answer = await send(settings, {
     method: 'GET',
@@ -97,7 +97,6 @@ async function follow(connected: () => void): Promise<void> {
       `Failed to connect: ${answer.statusCode ?? 'no status'}${location === undefined ? '' : ` (sent to ${location}; not followed)`}`,
     );
   }
-  connected();
   log.info('SSE connection established');
   const unwatch = watchRoots(answer, roots);
   const events: EventSourceMessage[] = [];
@@ -157,16 +156,16 @@ async function reportCapabilities(): Promise<void> {
   }
 }
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0));
+// No handler for SIGTERM: the first process of a container then ignores it, as Kubently's executor does.
+process.once('SIGINT', () => process.exit(0));
 log.info(`Executor ${settings.version} for cluster ${settings.cluster} at ${settings.apiUrl}`);
 announceTrust(settings);
 if (settings.reportCapabilities) void reportCapabilities();
-for (let failures = 0; ;) {
+for (;;) {
   try {
-    await follow(() => (failures = 0));
+    await follow();
   } catch (error) {
-    const delay = Math.min(RETRY_MS.first * 2 ** failures++, RETRY_MS.most) * (1 + Math.random() / 4);
-    log.error(`${reason(error)}; next try in ${(delay / 1000).toFixed(1)} s`);
-    await pause(delay);
+    log.error(`${reason(error)}; next try in ${RETRY_MS / 1000} s`);
+    await pause(RETRY_MS);
   }
 }
