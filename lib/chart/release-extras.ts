@@ -22,14 +22,7 @@ export type ReleaseExtra = { says: string; namespace: string } & (
       patch: { spec: object };
     }
   | {
-      /** How long a pod may take to end. */
-      kind: 'ends-soon';
-      deployment: string;
-      /** A strategic merge patch of the Deployment. */
-      patch: { spec: object };
-    }
-  | {
-      kind: 'drained-first';
+      kind: 'drained-first' | 'ends-soon' | 'rolls-at-once';
       deployment: string;
       /** A strategic merge patch of the Deployment. */
       patch: { spec: object };
@@ -88,7 +81,7 @@ function gkeSide({ spec, roles: { api, redis, executor } }: Release): ReleaseExt
       says: `Certificate ${spec.tlsSecret} for ${spec.host} (the runbook's own)`,
     },
   ];
-  if (api) extras.push(...drainedFirst(api, namespace));
+  if (api) extras.push(...drainedFirst(api, namespace), ...rollsAtOnce(api, namespace));
   if (api && spec.llmCaFile)
     extras.push(
       trustedCa(api, namespace, {
@@ -136,6 +129,24 @@ function drainedFirst({ name, object, containers }: Workload, namespace: string)
       deployment: object.metadata.name,
       patch: { spec: { template: { spec: { containers: [{ name: serving.name, lifecycle }] } } } },
       says: `a pod of ${name} is out of its Service ${DRAIN_S} s before it is stopped`,
+    },
+  ];
+}
+
+/**
+ * An executor holds its stream to one API pod, which breaks it when it ends, and waits 5 s each time (docs/kubently-contract.md 8):
+ * where all new pods are ready before the first old one ends, once. Nothing where the chart says how to roll.
+ */
+function rollsAtOnce({ name, object, replicas }: Workload, namespace: string): ReleaseExtra[] {
+  const { strategy } = object['spec'] as { strategy?: object };
+  if (strategy !== undefined || replicas < 2) return [];
+  return [
+    {
+      kind: 'rolls-at-once',
+      namespace,
+      deployment: object.metadata.name,
+      patch: { spec: { strategy: { rollingUpdate: { maxSurge: '100%', maxUnavailable: 0 } } } },
+      says: `an upgrade of ${name} starts all new pods before it ends the old ones, so that executors are cut off once`,
     },
   ];
 }

@@ -52,7 +52,7 @@ test.each(COMPLETE)('remote side on %s: an executor and nothing else that runs',
   expect(running.map((w) => w.name)).toEqual(['Deployment/kubently-remote-executor']);
   expect(fit.extras.map((a) => a.kind)).toEqual([
     'register-token',
-    'ends-soon',
+    ...(shape === 'H' ? ['ends-soon'] : []),
     'restart-on-secret-change',
     'hpa-remove',
   ]);
@@ -128,6 +128,16 @@ test('a gateway before the model: its URL and CA by env entries, the CA mounted'
   expect(at(openai.values, ['api', 'env', 'OPENAI_BASE_URL'])).toBe('https://llm.example.com');
 });
 
+test('an API that rolls as Kubernetes does by default starts all its new pods first; a chart that says how is left alone', async () => {
+  const fit = await fitRelease(gke, fixture('H'), render);
+  expect(fit.extras).toContainEqual(expect.objectContaining({ kind: 'rolls-at-once', deployment: 'kubently-api' }));
+  const change = (text: string): string => text.replace(/^spec:$/m, 'spec:\n  strategy: { type: Recreate }');
+  await mutated('H', { 'templates/api-deployment.yaml': change }, async (chart) => {
+    const own = await fitRelease(gke, chart, render);
+    expect(own.extras.filter((a) => a.kind === 'rolls-at-once')).toEqual([]);
+  });
+});
+
 test('an executor that Recreate replaces ends soon; a chart that says how long is left alone', async () => {
   const fit = await fitRelease(remote, fixture('H'), render);
   expect(fit.extras).toContainEqual(
@@ -169,7 +179,7 @@ test('around the GKE release: what values cannot do, with the names of the rende
   expect(extras).toContainEqual(expect.objectContaining({ kind: 'pod-disruption-budget', selector: labels('api') }));
   const drained = extras.find((a) => a.kind === 'drained-first');
   expect(drained).toMatchObject({ deployment: 'kubently-api' });
-  expect(JSON.stringify(drained?.patch)).toContain('{"name":"api","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}');
+  expect(JSON.stringify(drained)).toContain('{"name":"api","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}');
 });
 
 test('the API inside the cluster over plain http is a warning, not silence', async () => {

@@ -34,6 +34,8 @@ export function namesOneOf(answer: string, names: readonly string[]): boolean {
 export function agentRemedy(answer: string): string {
   if (/\b401\b|invalid.{0,10}api.?key|authentication|unauthori[sz]ed/i.test(answer))
     return `the LLM provider refuses the key: set a valid one in .env, then ./runbook ${STEP.secrets} and ./runbook ${STEP.release}`;
+  if (/\b(429|529|503)\b|rate.?limit|overloaded|quota/i.test(answer))
+    return 'the LLM provider limits or is overloaded now: run this step again in some minutes';
   if (/connection error|connect|ENOTFOUND|timed? ?out|unreachable/i.test(answer))
     return "the LLM provider cannot be reached from the cluster: look at the cluster's egress, then run this step again";
   if (/model|not_found/i.test(answer))

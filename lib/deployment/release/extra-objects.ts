@@ -42,6 +42,7 @@ export function extraObjects(
       // Patches, below; and what steps of their own make: 2.6, 2.8, 3.2.
       case 'drained-first':
       case 'ends-soon':
+      case 'rolls-at-once':
       case 'restart-on-secret-change':
       case 'hpa-adopt':
       case 'hpa-remove':
@@ -64,6 +65,7 @@ export async function kustomization(ctx: Context, targeted: TargetedRelease, fit
         break;
       case 'drained-first':
       case 'ends-soon':
+      case 'rolls-at-once':
         patches.push(patch('apps/v1', 'Deployment', a.deployment, a.patch));
         break;
       case 'hpa-adopt':

@@ -153,6 +153,7 @@ test.each([
 test.each([
   ['I encountered an error while processing your request: Connection error.', 'cannot be reached'],
   ['I encountered an error while processing your request: 401 invalid x-api-key', 'refuses the key'],
+  ['I encountered an error while processing your request: Error code: 529 - overloaded_error', 'is overloaded now'],
   ['No response from server', 'make logs WHAT=api'],
   ['In kube-system runs kube-proxy-x12', 'make logs WHAT=api'],
 ])('4.2: an agent that answers "%s" has not answered, with a remedy that fits', async (text, next) => {
