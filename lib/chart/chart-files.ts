@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, parseDocument } from 'yaml';
 import type { Finding } from './finding.ts';
-import { yamlFault } from './render.ts';
+import { yamlFault } from '../base/rendered.ts';
 import type { Values } from './value-tree.ts';
 
 /** Findings in Chart.yaml and values.yaml of a chart directory. */

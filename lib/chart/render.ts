@@ -1,9 +1,9 @@
 /** helm template as the fitting sees it: injected, many at once, read strictly. */
 import pLimit from 'p-limit';
-import { parseAllDocuments, type YAMLError } from 'yaml';
 import type { Finding } from './finding.ts';
 import type { ReleaseSpec } from './release-spec.ts';
 import type { Values } from './value-tree.ts';
+import { readRendered, type Unreadable } from '../base/rendered.ts';
 import type { KubeObject } from '../base/kubernetes.ts';
 
 export type Rendered = { ok: true; text: string } | { ok: false; error: string };
@@ -24,41 +24,25 @@ export function rendererOf(spec: ReleaseSpec, chart: string, render: Render): Re
   return (values) => limit(() => render({ release, namespace, chart, values }));
 }
 
-/** The objects of rendered text; a duplicate key or other broken YAML is a finding, and the object is read leniently where it can be. */
+/** The objects of rendered text; what cannot be read is a finding. */
 export function readManifests(text: string): { objects: KubeObject[]; findings: Finding[] } {
-  const findings: Finding[] = [];
-  const objects = parseAllDocuments(text, { uniqueKeys: true }).flatMap((document): KubeObject[] => {
-    const value = document.toJS() as unknown;
-    const object = isObject(value) ? value : undefined;
-    for (const error of document.errors) {
-      findings.push({
-        grade: 'error',
-        ...yamlFault(text, error),
-        ...(object ? { object: nameOf(object) } : {}),
-        remedy: 'correct the template, or leave out the value that writes the same key again',
-      });
-    }
-    return object ? [object] : [];
+  const { objects, unreadable } = readRendered(text);
+  const findings = unreadable.map(({ id, object, source, message }): Finding => {
+    const at = object === undefined ? { path: source } : { object };
+    return { grade: 'error', id, ...at, message, remedy: UNREADABLE[id] };
   });
   return { objects, findings };
 }
 
+const UNREADABLE: Record<Unreadable['id'], string> = {
+  'broken-yaml': 'correct the template',
+  'duplicate-key': 'correct the template, or leave out the value that writes the same key again',
+  'no-object': 'correct the template: Helm would hand this to the API server, which refuses it',
+};
+
 /** Kind/name, as findings name an object. */
 export function nameOf(object: KubeObject): string {
   return `${object.kind}/${object.metadata.name}`;
-}
-
-function isObject(value: unknown): value is KubeObject {
-  const object = value as Partial<KubeObject> | null;
-  return typeof object?.kind === 'string' && typeof object.metadata?.name === 'string';
-}
-
-/** Id and message of what a strict reading of YAML does not take. */
-export function yamlFault(text: string, error: YAMLError): Pick<Finding, 'id' | 'message'> {
-  const line = text.slice(0, error.pos[0]).split('\n').length;
-  if (error.code !== 'DUPLICATE_KEY') return { id: 'broken-yaml', message: error.message.replace(/\n[^]*/, '') };
-  const key = /^[^:\n]*/.exec(text.slice(error.pos[0]))?.[0] ?? '';
-  return { id: 'duplicate-key', message: `the key ${key} stands twice (line ${line})` };
 }
 
 /** What helm said when it refused, in one line. */

@@ -1,8 +1,9 @@
 /** helm, always with context and namespace, values by stdin. Waiting is the runbook's own: helm's says only that time ran out. */
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { CommandFailed, type Run } from '../base/command.ts';
+import { Failure } from '../base/failure.ts';
+import { readRendered } from '../base/rendered.ts';
 import { recoverPending, type Teller } from './helm-pending.ts';
 import { decode, newestSecret } from './helm-record.ts';
 import { Kubectl } from './kubectl.ts';
@@ -162,12 +163,13 @@ export async function helmTemplate(
   }
 }
 
-/** The objects of rendered YAML. @throws YAMLParseError on a duplicate key */
+/** The objects of rendered YAML, lists taken apart. @throws Failure naming the first document that cannot be read */
 export function objectsOf(text: string): KubeObject[] {
-  return parseAllDocuments(text, { uniqueKeys: true }).flatMap((document) => {
-    const [error] = document.errors;
-    if (error) throw error;
-    const value = document.toJS() as KubeObject | null;
-    return value ? [value] : [];
+  const { objects, unreadable } = readRendered(text);
+  const [first] = unreadable;
+  if (!first) return objects;
+  throw new Failure({
+    what: `the rendered release cannot be read: ${first.object ?? first.source}: ${first.message}`,
+    next: 'make lint-chart',
   });
 }

@@ -263,3 +263,16 @@ test('a secret in a ConfigMap, a literal password and a debug flag: named', asyn
   reported(fit, 'secret-in-text', 'env ADMIN_PASSWORD');
   reported(fit, 'debug-on', 'env APP_DEBUG');
 });
+
+test('objects in a List are inspected like any other, and a document without a name is named', async () => {
+  const pod =
+    '{ containers: [{ name: w, image: "w:1.2.3", env: [{ name: X, valueFrom: { secretKeyRef: { name: worker, key: x } } }] }] }';
+  const labels = 'metadata: { labels: { app: worker } }';
+  const fit = await fitMutated({
+    'templates/worker.yaml': () =>
+      `apiVersion: v1\nkind: List\nitems:\n  - apiVersion: apps/v1\n    kind: Deployment\n    metadata: { name: worker }\n    spec: { selector: { matchLabels: { app: worker } }, template: { ${labels}, spec: ${pod} } }\n`,
+    'templates/nameless.yaml': () => 'apiVersion: v1\nkind: ConfigMap\nmetadata: { labels: { a: b } }\n',
+  });
+  reported(fit, 'secret-unknown', 'Deployment/worker w: env X reads key x of Secret worker');
+  reported(fit, 'no-object', 'kubently/templates/nameless.yaml ConfigMap lacks metadata.name');
+});
