@@ -9,6 +9,7 @@ import { matchesSpec } from './rules/matches-spec.ts';
 import { nothingExposed } from './rules/exposure.ts';
 import { imagesImmutable } from './rules/images.ts';
 import { ingressMatchesSpec } from './rules/ingress.ts';
+import { inOneNamespace } from './rules/namespaces.ts';
 import type { Release } from './rules/rule.ts';
 import { validObjects } from './rules/schema.ts';
 import { llmKeyFindings, secretsOf, type WantedSecret } from './rules/secrets.ts';
@@ -63,7 +64,15 @@ export async function inspectText(
     roles: rolesOf(valid, spec.namespace),
   };
   const { secrets, findings: secretFindings } = secretsOf(release);
-  const rules = [matchesSpec, ingressMatchesSpec, selectorsMatch, imagesImmutable, nothingExposed, llmKeyFindings];
+  const rules = [
+    inOneNamespace,
+    matchesSpec,
+    ingressMatchesSpec,
+    selectorsMatch,
+    imagesImmutable,
+    nothingExposed,
+    llmKeyFindings,
+  ];
   const findings = sorted([
     ...yamlFindings,
     ...schemaFindings,

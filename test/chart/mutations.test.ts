@@ -1,9 +1,11 @@
 /** A chart that changed since: each change is either adapted to or reported by name, and none passes in silence. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fitRelease, type Finding, type Fit } from '../../lib/chart/fit.ts';
 import type { ReleaseSpec } from '../../lib/chart/release-spec.ts';
 import { at } from '../../lib/chart/value-tree.ts';
-import { gke, mutated, remote, render } from './releases.ts';
+import { fixture, gke, mutated, remote, render } from './releases.ts';
 
 const inApi = 'templates/api-deployment.yaml';
 const inExecutor = 'templates/executor-deployment.yaml';
@@ -275,4 +277,22 @@ test('objects in a List are inspected like any other, and a document without a n
   });
   reported(fit, 'secret-unknown', 'Deployment/worker w: env X reads key x of Secret worker');
   reported(fit, 'no-object', 'kubently/templates/nameless.yaml ConfigMap lacks metadata.name');
+});
+
+test('another namespace in every template, and one in a single object: where what goes is named', async () => {
+  const templates = readdirSync(join(fixture('H'), 'templates')).filter((name) => /ya?ml/.test(name));
+  const everywhere = swap('{{ .Release.Namespace }}', '{{ .Values.namespaceOverride | default .Release.Namespace }}');
+  const all = await fitMutated({
+    ...Object.fromEntries(templates.map((name) => [`templates/${name}`, everywhere])),
+    'values.yaml': (text) => `${text}namespaceOverride: monitoring\n`,
+  });
+  reported(all, 'other-namespace', 'Deployment/kubently-api');
+  reported(all, 'other-namespace', 'into namespace monitoring; the release and its Secrets are in kubently');
+  expect(new Set(errors(all).map((f) => f.id))).toEqual(new Set(['other-namespace', 'binding']));
+  const one = await fitMutated({
+    'templates/api-config.yaml': swap('{{ .Release.Namespace }}', 'shared'),
+    'templates/executor-rbac.yaml': swap(/(kind: ServiceAccount\n {4}name: .*\n {4}namespace: ).*/g, '$1shared'),
+  });
+  reported(one, 'other-namespace', 'ConfigMap/kubently-prompt');
+  reported(one, 'binding', 'ServiceAccount kubently-executor of namespace shared');
 });

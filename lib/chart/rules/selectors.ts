@@ -44,7 +44,7 @@ interface Peer {
   namespaceSelector?: unknown;
 }
 
-function objectFindings(object: KubeObject, { workloads, objects }: Release): Finding[] {
+function objectFindings(object: KubeObject, { spec: { namespace }, workloads, objects }: Release): Finding[] {
   const name = nameOf(object);
   const none = (labels: Labels | undefined): boolean =>
     labels !== undefined && Object.keys(labels).length > 0 && !workloads.some((w) => selects(labels, w.labels));
@@ -77,7 +77,7 @@ function objectFindings(object: KubeObject, { workloads, objects }: Release): Fi
       return autoscalerFindings(object, workloads);
     case 'RoleBinding':
     case 'ClusterRoleBinding':
-      return bindingFindings(object, objects);
+      return bindingFindings(object, objects, namespace);
     default:
       return [];
   }
@@ -132,10 +132,10 @@ function autoscalerFindings(object: KubeObject, workloads: readonly Workload[]):
   );
 }
 
-function bindingFindings(object: KubeObject, objects: readonly KubeObject[]): Finding[] {
+function bindingFindings(object: KubeObject, objects: readonly KubeObject[], namespace: string): Finding[] {
   const { roleRef, subjects = [] } = object as KubeObject & {
     roleRef: { kind: string; name: string };
-    subjects?: { kind: string; name: string }[];
+    subjects?: { kind: string; name: string; namespace?: string }[];
   };
   const has = (kind: string, name: string): boolean => objects.some((o) => o.kind === kind && o.metadata.name === name);
   const builtIn =
@@ -151,18 +151,12 @@ function bindingFindings(object: KubeObject, objects: readonly KubeObject[]): Fi
             'roleRef',
           ),
         ]),
-    ...subjects.flatMap((s) =>
-      s.kind !== 'ServiceAccount' || has('ServiceAccount', s.name)
-        ? []
-        : [
-            broken(
-              'binding',
-              nameOf(object),
-              `is for ServiceAccount ${s.name}, which is not in the release`,
-              'subjects',
-            ),
-          ],
-    ),
+    ...subjects.flatMap((s) => {
+      const where = s.namespace ?? (object.kind === 'RoleBinding' ? namespace : 'none');
+      if (s.kind !== 'ServiceAccount' || (where === namespace && has('ServiceAccount', s.name))) return [];
+      const named = `ServiceAccount ${s.name}${where === namespace ? '' : ` of namespace ${where}`}`;
+      return [broken('binding', nameOf(object), `is for ${named}, which is not in the release`, 'subjects')];
+    }),
   ];
 }
 
