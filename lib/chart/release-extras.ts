@@ -1,4 +1,5 @@
 /** What values cannot do and the runbook does around the chart, with the names that the render shows. */
+import { references } from './pod-references.ts';
 import { CA_CONFIG_MAP, CA_FOLDER, LLM_CA_CONFIG_MAP, LLM_CA_FOLDER, type ReleaseSpec } from './release-spec.ts';
 import type { Release } from './rules/rule.ts';
 import type { WantedSecret } from './rules/secrets.ts';
@@ -234,8 +235,9 @@ function trustedCa(workload: Workload, namespace: string, { of, reads, env, conf
 
 /** A changed Secret restarts no pod by itself (docs/kubently-contract.md 1.5). */
 function restart(workload: Workload, secrets: readonly WantedSecret[], namespace: string): ReleaseExtra[] {
-  const text = JSON.stringify(workload.pod);
-  const read = secrets.map((s) => s.name).filter((name) => new RegExp(`"(name|secretName)":"${name}"`).test(text));
+  if (!['Deployment', 'StatefulSet', 'DaemonSet'].includes(workload.object.kind)) return [];
+  const names = new Set(references(workload).flatMap((r) => (r.kind === 'Secret' ? [r.name] : [])));
+  const read = secrets.map((s) => s.name).filter((name) => names.has(name));
   if (read.length === 0) return [];
   return [
     {

@@ -15,7 +15,9 @@ export interface Workload {
   replicas: number;
   selector: Labels;
   labels: Labels;
+  /** As rendered. */
   pod: NonNullable<IPodTemplateSpec['spec']>;
+  /** With the env entries that rendered ConfigMaps give. */
   containers: IContainer[];
   initContainers: IContainer[];
 }
@@ -43,11 +45,30 @@ export function workloads(objects: readonly KubeObject[]): Workload[] {
         selector: spec.selector?.matchLabels ?? {},
         labels: template.metadata?.labels ?? {},
         pod,
-        containers: pod.containers,
-        initContainers: pod.initContainers ?? [],
+        containers: pod.containers.map((c) => withConfigMaps(c, objects)),
+        initContainers: (pod.initContainers ?? []).map((c) => withConfigMaps(c, objects)),
       },
     ];
   });
+}
+
+/** The container as it starts: what it is given by envFrom and configMapKeyRef stands in its env as text. */
+function withConfigMaps(container: IContainer, objects: readonly KubeObject[]): IContainer {
+  const { env = [], envFrom = [] } = container;
+  const dataOf = (name: string | undefined): Record<string, string> => {
+    const map = objects.find((o) => o.kind === 'ConfigMap' && o.metadata.name === name);
+    return (map?.['data'] ?? {}) as Record<string, string>;
+  };
+  const own = env.map((e): IEnvVar => {
+    const { name, key = '' } = e.valueFrom?.configMapKeyRef ?? {};
+    const value = name === undefined ? undefined : dataOf(name)[key];
+    return value === undefined ? e : { name: e.name, value };
+  });
+  const given = envFrom.flatMap(({ prefix = '', configMapRef }) =>
+    Object.entries(dataOf(configMapRef?.name)).map(([key, value]): IEnvVar => ({ name: `${prefix}${key}`, value })),
+  );
+  const more = new Map(given.filter((g) => !env.some((e) => e.name === g.name)).map((g) => [g.name, g]));
+  return { ...container, env: [...more.values(), ...own] };
 }
 
 /** Containers and init containers. */
@@ -74,10 +95,13 @@ export interface Roles {
   redisHost: string | undefined;
 }
 
+/** Kinds that keep running: a hook or test pod reads the same env entries. */
+const SERVING = ['Deployment', 'StatefulSet', 'DaemonSet'];
+
 /** Who is API, executor and Redis: by the env entries they read, and by the Service that the API calls Redis. */
 export function rolesOf(objects: readonly KubeObject[], namespace: string): Roles {
-  const all = workloads(objects);
-  const api = all.find((w) => w.object.kind !== 'CronJob' && envOf(w.containers, 'API_KEYS'));
+  const all = workloads(objects).filter((w) => SERVING.includes(w.object.kind));
+  const api = all.find((w) => envOf(w.containers, 'API_KEYS'));
   const executor = all.find(
     (w) => envOf(w.containers, 'KUBENTLY_API_URL') && envOf(w.containers, 'CLUSTER_ID') && w !== api,
   );

@@ -1,9 +1,9 @@
 /** The fixtures, the meaning that the tests give them, and the real helm. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { vi } from 'vitest';
 import type { GkeReleaseSpec, RemoteReleaseSpec } from '../../lib/chart/release-spec.ts';
 import type { Render } from '../../lib/chart/render.ts';
@@ -52,6 +52,7 @@ export async function mutated(
       const before = existsSync(path) ? await readFile(path, 'utf8') : '';
       const after = change(before);
       if (after === before) throw new Error(`the mutation changes nothing in ${name}`);
+      await mkdir(dirname(path), { recursive: true });
       await writeFile(path, after);
     }
     await use(chart);

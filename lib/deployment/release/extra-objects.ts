@@ -96,14 +96,14 @@ export async function secretStamps(
   ctx: Context,
   { target }: TargetedRelease,
   { extras }: Fitted,
-): Promise<{ kind: 'Deployment' | 'StatefulSet'; name: string; body: object }[]> {
+): Promise<{ kind: string; name: string; body: object }[]> {
   const readers = extras.flatMap((a) => (a.kind === 'restart-on-secret-change' ? [a] : []));
   return Promise.all(
     readers.map(async ({ workload, secrets }) => {
-      const [kind, name = ''] = workload.split('/');
+      const [kind = '', name = ''] = workload.split('/');
       const annotations = { [SECRETS_ANNOTATION]: await hashOfSecrets(ctx, target, secrets) };
       const body = { spec: { template: { metadata: { annotations } } } };
-      return { kind: kind === 'StatefulSet' ? kind : 'Deployment', name, body };
+      return { kind, name, body };
     }),
   );
 }

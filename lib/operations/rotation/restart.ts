@@ -33,12 +33,12 @@ export async function restartReaders(ctx: Context, targeted: TargetedRelease): P
 export async function restartSome(
   ctx: Context,
   targeted: TargetedRelease,
-  which: (kind: 'Deployment' | 'StatefulSet') => boolean,
+  which: (kind: string) => boolean,
 ): Promise<void> {
   const kube = ctx.kube(targeted.target);
   const stamps = (await secretStamps(ctx, targeted, await fitted(ctx, targeted))).filter(({ kind }) => which(kind));
   for (const { kind, name, body } of stamps)
     await kube.change`patch ${kind}.apps/${name} --patch ${JSON.stringify(body)}`;
-  const restarted = stamps.map(({ kind, name }) => [`${kind}.apps`, name] as const);
+  const restarted = stamps.flatMap(({ kind, name }) => (kind === 'DaemonSet' ? [] : [[`${kind}.apps`, name] as const]));
   await waitForWorkloads(ctx, targeted, restarted, LONGEST_MS);
 }
