@@ -3,6 +3,7 @@ import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
 import { Failure } from '../lib/base/failure.ts';
 import { deploymentName, inGoogleCloud } from '../lib/deployment/cluster/infrastructure.ts';
 import { balancerGone } from '../lib/deployment/cluster/load-balancer.ts';
+import { obstacle, unfitAddress } from '../lib/deployment/dns/host-shape.ts';
 import { recordServed } from '../lib/deployment/dns/record-served.ts';
 import { runAlone } from './entry.ts';
 
@@ -15,10 +16,20 @@ export const step: ChangeStep = {
   needs: [],
 
   async check({ google, settings: { host, dnsZone, staticIpName } }) {
-    const [address, record] = await Promise.all([
-      google.address(staticIpName),
-      google.record(dnsZone, `${host}.`, 'A'),
-    ]);
+    const [address, records] = await Promise.all([google.address(staticIpName), google.records(dnsZone, `${host}.`)]);
+    const unfit = address && unfitAddress(address);
+    if (unfit !== undefined)
+      return conflict(
+        unfit,
+        'name another address by STATIC_IP_NAME: where there is none of that name, 1.0 reserves it',
+      );
+    const inTheWay = obstacle(records);
+    if (inTheWay)
+      return conflict(
+        inTheWay.reason,
+        `name another API_HOST; or, where nobody needs the record: gcloud dns record-sets delete ${host}. --zone=${dnsZone} --type=${inTheWay.type} --project=${google.project}`,
+      );
+    const record = records.find((r) => r.type === 'A');
     if (!address) {
       if (record)
         return conflict(

@@ -8,39 +8,20 @@ import type { Http, HttpAnswer, HttpRequest } from '../base/http.ts';
 import { oneLine } from '../base/say.ts';
 import { underway } from '../base/underway.ts';
 import { Secret } from '../base/secret.ts';
-
-export interface Address {
-  name: string;
-  address: string;
-  status: 'RESERVING' | 'RESERVED' | 'IN_USE';
-  description?: string;
-}
-
-export interface ManagedZone {
-  name: string;
-  dnsName: string;
-  nameServers: string[];
-}
-
-export interface RecordSet {
-  name: string;
-  type: string;
-  ttl: number;
-  rrdatas: string[];
-}
-
-export interface ServiceAccount {
-  email: string;
-  description?: string;
-  displayName?: string;
-  disabled?: boolean;
-}
-
-export interface Binding {
-  role: string;
-  members: string[];
-  condition?: unknown;
-}
+import { z } from 'zod';
+import {
+  AccountShape,
+  AddressShape,
+  KeysShape,
+  PolicyShape,
+  RecordsShape,
+  ZoneShape,
+  type Address,
+  type Binding,
+  type ManagedZone,
+  type RecordSet,
+  type ServiceAccount,
+} from './google-shapes.ts';
 
 type Service = 'compute' | 'dns' | 'iam' | 'cloudresourcemanager';
 
@@ -86,43 +67,47 @@ export class Google {
   }
 
   address(name: string): Promise<Address | undefined> {
-    return this.#get('compute', `projects/${this.project}/regions/${this.region}/addresses/${name}`);
+    return this.#get('compute', `projects/${this.project}/regions/${this.region}/addresses/${name}`, AddressShape);
   }
 
   zone(name: string): Promise<ManagedZone | undefined> {
-    return this.#get('dns', `dns/v1/projects/${this.project}/managedZones/${name}`);
+    return this.#get('dns', `dns/v1/projects/${this.project}/managedZones/${name}`, ZoneShape);
   }
 
   /** @param name with its closing dot */
   async record(zone: string, name: string, type: string): Promise<RecordSet | undefined> {
-    const query = new URLSearchParams({ name, type });
-    const answer = await this.#get<{ rrsets?: RecordSet[] }>(
-      'dns',
-      `dns/v1/projects/${this.project}/managedZones/${zone}/rrsets?${query.toString()}`,
-    );
-    return answer?.rrsets?.[0];
+    return (await this.#records(zone, { name, type }))[0];
+  }
+
+  /** All records of the name, of whatever type. @param name with its closing dot */
+  records(zone: string, name: string): Promise<RecordSet[]> {
+    return this.#records(zone, { name });
+  }
+
+  async #records(zone: string, query: Record<string, string>): Promise<RecordSet[]> {
+    const path = `dns/v1/projects/${this.project}/managedZones/${zone}/rrsets?${new URLSearchParams(query).toString()}`;
+    return (await this.#get('dns', path, RecordsShape))?.rrsets ?? [];
   }
 
   serviceAccount(email: string): Promise<ServiceAccount | undefined> {
-    return this.#get('iam', `v1/projects/${this.project}/serviceAccounts/${email}`);
+    return this.#get('iam', `v1/projects/${this.project}/serviceAccounts/${email}`, AccountShape);
   }
 
   /** Ids of the account's user-managed keys. */
   async keyIds(email: string): Promise<string[]> {
-    const answer = await this.#get<{ keys?: { name: string }[] }>(
+    const answer = await this.#get(
       'iam',
       `v1/projects/${this.project}/serviceAccounts/${email}/keys?keyTypes=USER_MANAGED`,
+      KeysShape,
     );
     return (answer?.keys ?? []).map((k) => k.name.split('/').at(-1) ?? '');
   }
 
   /** The project's IAM bindings. */
   async bindings(): Promise<Binding[]> {
-    const answer = await this.#get<{ bindings?: Binding[] }>(
-      'cloudresourcemanager',
-      `v1/projects/${this.project}:getIamPolicy`,
-      { options: { requestedPolicyVersion: 3 } },
-    );
+    const answer = await this.#get('cloudresourcemanager', `v1/projects/${this.project}:getIamPolicy`, PolicyShape, {
+      options: { requestedPolicyVersion: 3 },
+    });
     return answer?.bindings ?? [];
   }
 
@@ -140,8 +125,16 @@ export class Google {
   }
 
   /** Steps that ask the same at the same moment share the answer. */
-  #get<T>(service: Service, path: string, body?: unknown): Promise<T | undefined> {
-    return underway(this.#asked, path, () => this.#getNow(service, path, body)) as Promise<T | undefined>;
+  async #get<T>(service: Service, path: string, shape: z.ZodType<T>, body?: unknown): Promise<T | undefined> {
+    const answer = await underway(this.#asked, path, () => this.#getNow(service, path, body));
+    if (answer === undefined) return undefined;
+    const read = shape.safeParse(answer);
+    if (read.success) return read.data;
+    throw new Failure({
+      what: `Google's ${service} API answered the read of ${path.split('?')[0] ?? path} in a shape that the runbook does not know`,
+      found: z.prettifyError(read.error),
+      next: 'look whether something answers in its place (a proxy, CLOUDSDK_API_ENDPOINT_OVERRIDES_…)',
+    });
   }
 
   async #getNow(service: Service, path: string, body?: unknown): Promise<unknown> {
@@ -150,7 +143,12 @@ export class Google {
     const answer = await this.#read({ method: body ? 'POST' : 'GET', url: this.#base(service) + path, headers, body });
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw refused(service, path, answer);
-    return JSON.parse(answer.body) as unknown;
+    try {
+      return JSON.parse(answer.body) as unknown;
+    } catch {
+      // Not JSON: no shape knows a text, and its beginning is told.
+      return answer.body.slice(0, 80);
+    }
   }
 
   async #read(request: HttpRequest): Promise<HttpAnswer> {

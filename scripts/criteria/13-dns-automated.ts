@@ -1,6 +1,7 @@
 /** The record is managed by the Cloud DNS zone: what the world resolves is what the zone says. */
 import type { Criterion } from '../../lib/runner/criterion.ts';
 import { proven } from '../../lib/step.ts';
+import { obstacle } from '../../lib/deployment/dns/host-shape.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { runAlone } from '../entry.ts';
 
@@ -8,10 +9,13 @@ export const criterion: Criterion = {
   number: 13,
   title: 'DNS fully automated',
   async prove({ google, dns, settings }) {
-    const [record, resolved] = await Promise.all([
-      google.record(settings.dnsZone, `${settings.host}.`, 'A'),
+    const [records, resolved] = await Promise.all([
+      google.records(settings.dnsZone, `${settings.host}.`),
       dns.addresses(settings.host),
     ]);
+    const inTheWay = obstacle(records);
+    if (inTheWay) throw new Failure({ what: inTheWay.reason, next: './runbook 1.0 --plan' });
+    const record = records.find((r) => r.type === 'A');
     if (!record)
       throw new Failure({
         what: `zone ${settings.dnsZone} has no A record of ${settings.host}`,

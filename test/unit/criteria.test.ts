@@ -303,6 +303,7 @@ test.each<[number, string, () => unknown]>([
   [12, 'as found', () => (other.policy = 'absent')],
   [12, 'cannot reach Redis', () => (other.reaches = () => false)],
   [13, 'resolves to something else', () => (resolved = ['198.51.100.1'])],
+  [13, 'has an AAAA record', () => (google.beside = [{ name: 'x', type: 'AAAA', ttl: 1, rrdatas: ['2001:db8::1'] }])],
   [13, 'has no A record', () => (google.record = undefined)],
 ])('%i fails: %s', async (n, message, change) => {
   change();

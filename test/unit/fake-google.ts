@@ -1,5 +1,5 @@
 /** A Google Cloud project as REST shows it and as the plan's gcloud commands change it; nothing else is known. */
-import type { Address, Binding, RecordSet, ServiceAccount } from '../../lib/clients/google.ts';
+import type { Address, Binding, RecordSet, ServiceAccount } from '../../lib/clients/google-shapes.ts';
 import type { Command } from '../../lib/base/command.ts';
 import type { HttpAnswer, HttpRequest } from '../../lib/base/http.ts';
 import { json, type World } from './outside.ts';
@@ -16,6 +16,8 @@ const ACCOUNT = `https://iam.googleapis.com/v1/projects/${PROJECT}/serviceAccoun
 export class FakeGoogle implements World {
   address: Address | undefined;
   record: RecordSet | undefined;
+  /** Other records at the host. */
+  beside: RecordSet[] = [];
   /** What a challenge that was cut off left behind. */
   challenge: RecordSet | undefined;
   account: ServiceAccount | undefined;
@@ -41,6 +43,8 @@ export class FakeGoogle implements World {
         return json({ name: 'kubently-io', dnsName: 'kubently.io.', nameServers: ['ns1.test.', 'ns2.test.'] });
       case `GET ${ZONE}/rrsets?name=${HOST}&type=A`:
         return json({ rrsets: this.record ? [this.record] : [] });
+      case `GET ${ZONE}/rrsets?name=${HOST}`:
+        return json({ rrsets: [...(this.record ? [this.record] : []), ...this.beside] });
       case `GET ${ZONE}/rrsets?name=_acme-challenge.${HOST}&type=TXT`:
         return json({ rrsets: this.challenge ? [this.challenge] : [] });
       case `GET ${ACCOUNT}`:

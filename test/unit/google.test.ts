@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Command } from '../../lib/base/command.ts';
 import { Failure } from '../../lib/base/failure.ts';
+import { dns01Email } from '../../lib/deployment/cluster/infrastructure.ts';
 import { FakeGoogle, IP } from './fake-google.ts';
 import { contextOf, fails, fakeOutside, json, type World } from './outside.ts';
 
@@ -76,4 +77,19 @@ test('a create whose answer was lost finds what it made; other failures are told
   await expect(
     failing('PERMISSION_DENIED: no').gcloud.create`compute addresses create kubently-ingress-ip`,
   ).rejects.toThrow('gcloud compute failed');
+});
+
+test.each(['{"name":"kubently-ingress-ip"}', '<html>sign in</html>', '[]', 'null'])(
+  'an answer of an unknown shape (%s) is named, never a TypeError',
+  async (body) => {
+    const odd: World = { request: () => ({ status: 200, headers: {}, body }) };
+    const { google } = contextOf(fakeOutside({ worlds: [odd, new FakeGoogle()] }));
+    await expect(google.address('kubently-ingress-ip')).rejects.toThrow('in a shape that the runbook does not know');
+  },
+);
+
+test('the account of a project in a domain', () => {
+  expect(dns01Email({ dns01Account: 'dns-account', project: 'example.com:my-project' })).toBe(
+    'dns-account@my-project.example.com.iam.gserviceaccount.com',
+  );
 });

@@ -24,9 +24,8 @@ export const ISSUER_NAMES: Record<Issuer, string> = { staging: 'letsencrypt-stag
 
 /** The DNS-01 service account's address. */
 export function dns01Email(settings: Pick<Settings, 'dns01Account' | 'project'>): string {
-  // A project of a domain, example.com:my-project, turns round.
-  const [domain = '', id] = settings.project.split(':');
-  return `${settings.dns01Account}@${id === undefined ? domain : `${id}.${domain}`}.iam.gserviceaccount.com`;
+  // A project of a domain, example.com:my-project, stands the other way round there.
+  return `${settings.dns01Account}@${settings.project.split(':').reverse().join('.')}.iam.gserviceaccount.com`;
 }
 
 /** What the account's description says, so that only this deployment's keys count as its own. */

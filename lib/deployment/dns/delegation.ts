@@ -1,7 +1,8 @@
 /** Whether the world asks the zone's own name servers: without that no name of it resolves and no certificate is issued. */
 import type { Dns } from '../../clients/dns.ts';
 import { Failure } from '../../base/failure.ts';
-import type { Google, ManagedZone } from '../../clients/google.ts';
+import type { Google } from '../../clients/google.ts';
+import type { ManagedZone } from '../../clients/google-shapes.ts';
 
 export interface Delegation {
   zone: ManagedZone;

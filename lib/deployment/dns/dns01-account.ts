@@ -4,7 +4,7 @@ import type { Context } from '../../context.ts';
 import { DNS01_ROLE, dns01Email } from '../cluster/infrastructure.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { waitFor } from '../../base/wait.ts';
-import type { Binding } from '../../clients/google.ts';
+import type { Binding } from '../../clients/google-shapes.ts';
 
 /** True when the account holds the role without a condition. */
 export function hasRole(bindings: readonly Binding[], email: string): boolean {

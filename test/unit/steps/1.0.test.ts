@@ -64,6 +64,35 @@ test('a record without any reserved address is a conflict too', async () => {
   expect(await step.check(world(google).ctx)).toMatchObject({ state: 'conflict' });
 });
 
+test.each([
+  [{ addressType: 'INTERNAL', address: '10.128.0.9' }, 'is an INTERNAL address'],
+  [{ address: '2600:1900::1' }, 'an A record takes an IPv4 address'],
+  [{ networkTier: 'STANDARD' }, 'is of network tier STANDARD'],
+])('an address that cannot serve the world (%j) is a conflict', async (changed, reason) => {
+  const google = new FakeGoogle().reserved();
+  google.record = undefined;
+  Object.assign(google.address ?? {}, changed);
+  expect(await step.check(world(google).ctx)).toMatchObject({
+    state: 'conflict',
+    reason: expect.stringContaining(reason) as string,
+    next: expect.stringContaining('STATIC_IP_NAME') as string,
+  });
+});
+
+test.each([
+  ['CNAME', 'other.test.', 'is an alias of other.test.'],
+  ['NS', 'ns.other.test.', 'is delegated to ns.other.test.'],
+  ['AAAA', '2001:db8::1', 'has an AAAA record 2001:db8::1'],
+])('a %s at the host is noticed before anything is reserved', async (type, to, reason) => {
+  const google = new FakeGoogle();
+  google.beside = [{ name: `${HOST}.`, type, ttl: 300, rrdatas: [to] }];
+  expect(await step.check(world(google).ctx)).toMatchObject({
+    state: 'conflict',
+    reason: expect.stringContaining(reason) as string,
+    next: expect.stringContaining(`--type=${type}`) as string,
+  });
+});
+
 test('verify waits for the last name server and says which one is late', async () => {
   const { outside, ctx } = world(new FakeGoogle().reserved(), [['198.51.100.1']]);
   await expect(step.verify(ctx)).rejects.toMatchObject({

@@ -1,0 +1,41 @@
+/** What the runbook reads of Google's answers; a field that Google may leave out is optional here too. */
+import { z } from 'zod';
+
+export const AddressShape = z.object({
+  name: z.string(),
+  address: z.string(),
+  /** RESERVING, RESERVED or IN_USE. */
+  status: z.string().optional(),
+  description: z.string().optional(),
+  /** Absent: EXTERNAL. */
+  addressType: z.string().optional(),
+  /** Absent: PREMIUM. */
+  networkTier: z.string().optional(),
+});
+export const ZoneShape = z.object({
+  name: z.string(),
+  dnsName: z.string(),
+  nameServers: z.array(z.string()).default([]),
+});
+const RecordShape = z.object({
+  name: z.string(),
+  type: z.string(),
+  ttl: z.number().default(0),
+  /** Empty where a routing policy answers. */
+  rrdatas: z.array(z.string()).default([]),
+});
+export const RecordsShape = z.object({ rrsets: z.array(RecordShape).default([]) });
+export const AccountShape = z.object({ email: z.string().optional(), description: z.string().optional() });
+export const KeysShape = z.object({ keys: z.array(z.object({ name: z.string() })).default([]) });
+const BindingShape = z.object({
+  role: z.string(),
+  members: z.array(z.string()).default([]),
+  condition: z.unknown().optional(),
+});
+export const PolicyShape = z.object({ bindings: z.array(BindingShape).default([]) });
+
+export type Address = z.output<typeof AddressShape>;
+export type ManagedZone = z.output<typeof ZoneShape>;
+export type RecordSet = z.output<typeof RecordShape>;
+export type ServiceAccount = z.output<typeof AccountShape>;
+export type Binding = z.output<typeof BindingShape>;
