@@ -3,6 +3,7 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_pr
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from './failure.ts';
+import { wayOut, withoutSecrets } from './refusal.ts';
 import { commandLine } from './tag.ts';
 import { bounded } from './say.ts';
 import { scrub, Secret } from './secret.ts';
@@ -24,7 +25,7 @@ export interface Command {
   env?: Readonly<Record<string, string | Secret>>;
   cwd?: string;
   timeoutMs?: number;
-  /** Streams that may hold a secret: they are not repeated in an error. */
+  /** Where a secret may stand: stdout is not repeated in an error, and with `both` stderr only where it can hold none. */
   sensitive?: 'stdout' | 'both';
   /** The plain read that a kubectl command is: it may be answered without a process. */
   read?: KubeRead;
@@ -63,20 +64,16 @@ export class CommandFailed extends Failure {
   readonly stderr: string;
 
   constructor(command: Command, exitCode: number | null, output: Output, timedOut: boolean) {
-    const said = command.sensitive === 'both' ? '' : output.stderr || (command.sensitive ? '' : output.stdout);
     const seconds = Math.round((command.timeoutMs ?? DEFAULT_TIMEOUT_MS) / 1000);
     super({
       what: `${command.binary} ${command.args[0] ?? ''} ${timedOut ? `gave no answer within ${seconds} s` : `failed (status ${exitCode ?? 'none'})`}`,
       command: pasteable(command),
-      detail:
-        command.sensitive === 'both'
-          ? '(its output may hold a secret and is not shown)'
-          : bounded(scrub(lastLines(said))),
+      detail: bounded(shown(command, output)),
       next:
         exitCode === 127
           ? `install ${command.binary}, or run \`make tools\``
-          : command.binary === 'kubectl' && /\(Forbidden\)/.test(output.stderr)
-            ? 'get the right that is named; an API server that has just been restarted says so too: then rerun the same command to resume'
+          : command.binary === 'kubectl' || command.binary === 'gcloud'
+            ? wayOut(output.stderr)
             : undefined,
     });
     this.exitCode = exitCode;
@@ -97,6 +94,13 @@ export function isTransient(error: unknown): boolean {
 /** The command line to paste into a shell; input and secrets are never part of it. */
 export function pasteable(command: Pick<Command, 'binary' | 'args' | 'input'>): string {
   return commandLine(command.binary, command.args) + (command.input === undefined ? '' : ' < (stdin)');
+}
+
+/** A failed command's own words, as far as they may be seen. */
+function shown({ sensitive }: Command, { stdout, stderr }: Output): string {
+  if (sensitive === undefined) return scrub(lastLines(stderr || stdout));
+  if (stderr.trim() === '' && sensitive === 'both') return '(it said nothing but what may hold a secret)';
+  return sensitive === 'both' ? lastLines(withoutSecrets(stderr)) : scrub(lastLines(stderr));
 }
 
 function lastLines(text: string): string {

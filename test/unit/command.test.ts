@@ -104,13 +104,60 @@ test('stdout stands in for an empty stderr, but not when it may hold a secret', 
   const script = 'console.log("unboxed-in-stdout"); process.exit(3)';
   expect(explain(await failure(node(script)))).toContain('\n    unboxed-in-stdout');
   expect((await failure(node(script, { sensitive: 'stdout' }))).parts.detail).toBe('');
-  expect((await failure(node(script, { sensitive: 'both' }))).parts.detail).toContain('is not shown');
+  expect((await failure(node(script, { sensitive: 'both' }))).parts.detail).toContain('may hold a secret');
 });
 
-test('with sensitive stdout the reason on stderr is still told; with both it is not', async () => {
+test('the reason on stderr is told however sensitive the command is', async () => {
   const script = 'console.error("why it failed"); process.exit(3)';
   expect((await failure(node(script, { sensitive: 'stdout' }))).parts.detail).toBe('why it failed');
-  expect((await failure(node(script, { sensitive: 'both' }))).parts.detail).not.toContain('why');
+  expect((await failure(node(script, { sensitive: 'both' }))).parts.detail).toBe('why it failed');
+});
+
+test('known secrets are scrubbed from it, what could be an unknown one is withheld, the rest is kept', () => {
+  new Secret('boxed-secret-0002');
+  const command: Command = { binary: 'kubectl', args: ['apply'], mutates: true, sensitive: 'both' };
+  const opaque = ['Ab3', 'x9Q'].join('').repeat(8);
+  const stderr = `bad boxed-secret-0002 here\nvalue "${opaque}" is no good\n-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\nend`;
+  const { detail } = new CommandFailed(command, 1, { stdout: 'never', stderr }, false).parts;
+  expect(detail).toBe('bad [REDACTED] here\nvalue "[withheld]" is no good\n[withheld]\nend');
+});
+
+test.each([
+  [
+    'gcloud',
+    'ERROR: (gcloud.auth.print-access-token) There was a problem refreshing your current auth tokens: Reauthentication failed. invalid_grant',
+    'gcloud auth login',
+  ],
+  [
+    'kubectl',
+    'Error from server (Forbidden): secrets "kubently-api" is forbidden: exceeded quota: secrets, requested: count/secrets=1, used: count/secrets=3, limited: count/secrets=3',
+    'raise the ResourceQuota',
+  ],
+  [
+    'kubectl',
+    'Error from server (Forbidden): pods "x" is forbidden: failed quota: cpu: must specify limits.cpu for: api',
+    'LimitRange',
+  ],
+  [
+    'kubectl',
+    'Error from server: admission webhook "validate.kyverno.svc-fail" denied the request: resource Secret/kubently/kubently-api was blocked: require-owner: label owner is required',
+    'meet the policy',
+  ],
+  [
+    'kubectl',
+    'Error from server (Forbidden): admission webhook "validation.gatekeeper.sh" denied the request: [must-have-owner] you must provide labels',
+    'meet the policy',
+  ],
+  [
+    'kubectl',
+    'Error from server (Forbidden): secrets is forbidden: User "dev" cannot patch resource "secrets" in API group "" in the namespace "kubently"',
+    'get the right that is named',
+  ],
+] as const)('%s is refused where a secret is near (%s): told in its words, with what fits', (binary, stderr, next) => {
+  const command: Command = { binary, args: ['x'], mutates: true, sensitive: 'both' };
+  const { parts } = new CommandFailed(command, 1, { stdout: '', stderr }, false);
+  expect(parts.detail).toBe(stderr);
+  expect(parts.next).toContain(next);
 });
 
 test('a known secret is scrubbed from error text, stderr and command line', async () => {
