@@ -54,6 +54,8 @@ export interface Followed {
 const DEFAULT_TIMEOUT_MS = 120_000;
 const CHILD_TIMEOUT_MS = 30_000;
 const SHOWN_LINES = 12;
+/** Of one command: every object of a large cluster takes less. */
+const LARGEST_OUTPUT = 256 * 1024 * 1024;
 /** The rest of a longer line is dropped. */
 const LONGEST_LINE = 65_536;
 
@@ -163,8 +165,20 @@ export function realRun(environment: Readonly<Record<string, string>>): Run {
     // A child that ends before it has read its input is told by its status, not by a broken pipe.
     if (input) child.stdin.on('error', () => undefined);
     running.add(child);
+    let size = 0;
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > LARGEST_OUTPUT) void child.kill('SIGKILL');
+      });
     try {
       const ended = await child;
+      if (size > LARGEST_OUTPUT)
+        throw new Failure({
+          what: `${command.binary} ${command.args[0] ?? ''} says more than 256 MB, and was ended`,
+          command: pasteable(command),
+          next: 'look at what answers there',
+        });
       const output = { stdout: ended.stdout, stderr: ended.stderr };
       if (ended.exitCode === 0) return output;
       throw new CommandFailed(

@@ -26,6 +26,8 @@ export type Http = (request: HttpRequest) => Promise<HttpAnswer>;
 // An import of node:http would load its WebSocket as well: 40 ms of every start.
 const { request: plain } = process.getBuiltinModule('node:http');
 const DEFAULT_TIMEOUT_MS = 15_000;
+/** No answer that the runbook asks for comes near it. */
+const LARGEST_BODY = 32 * 1024 * 1024;
 
 /**
  * The real Http.
@@ -55,7 +57,12 @@ export function realHttp(lookup: LookupFunction = systemLookup): Http {
         },
         (answer) => {
           const chunks: Buffer[] = [];
-          answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+          let size = 0;
+          answer.on('data', (chunk: Buffer) => {
+            size += chunk.length;
+            if (size > LARGEST_BODY) answer.destroy(new Error(`${new URL(url).host} answers with more than 32 MB`));
+            else chunks.push(chunk);
+          });
           answer.on('error', reject);
           answer.on('end', () =>
             resolve({

@@ -16,6 +16,9 @@ export interface HelmRecord {
   manifest: string;
 }
 
+/** A Secret holds 1 MB, which may be unpacked into a thousand times as much. */
+const LARGEST = 32 * 1024 * 1024;
+
 /** The Secret of the release's newest revision, in whatever state; undefined where there is no release. */
 export async function newestSecret(kube: Kubectl, release: string): Promise<KubeObject | undefined> {
   const secrets = await kube.list('Secret', `owner=helm,name=${release}`);
@@ -28,7 +31,9 @@ export function decode(secret: KubeObject): HelmRecord {
   const text = (secret['data'] as Record<string, string> | undefined)?.['release'] ?? '';
   try {
     return JSON.parse(
-      gunzipSync(Buffer.from(Buffer.from(text, 'base64').toString(), 'base64')).toString(),
+      gunzipSync(Buffer.from(Buffer.from(text, 'base64').toString(), 'base64'), {
+        maxOutputLength: LARGEST,
+      }).toString(),
     ) as HelmRecord;
   } catch (cause) {
     throw new Failure({ what: `Helm's record ${secret.metadata.name} cannot be read`, cause });

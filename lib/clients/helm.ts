@@ -97,7 +97,8 @@ export class Helm {
       try {
         await this.#upgrade(args, given);
       } catch (error) {
-        if (!(error instanceof CommandFailed && /another operation .* is in progress/.test(error.stderr))) throw error;
+        if (!(error instanceof CommandFailed && /another operation .{1,80} is in progress/.test(error.stderr)))
+          throw error;
         await recoverPending(this.#run, this.target, release, teller);
         await this.#upgrade(args, given);
       }

@@ -7,9 +7,10 @@ import { Failure } from '../base/failure.ts';
 const OUTAGE_MS = 45_000;
 const AGAIN_MS = 2_000;
 
-/** The client's own words about a server that it did not reach; a webhook, kubelet or registry behind other URLs is none. */
-const UNANSWERED =
-  /The connection to the server \S+ was refused|(Unable to connect to the server: |https?:\/\/[^\s"\\]*\/(apis?|openapi|version|readyz)\b).*(connection refused|connection reset|\bEOF\b|TLS handshake timeout|i\/o timeout|connection lost|GOAWAY)/i;
+/** The client's own words about a server that it did not reach, after its URL; a webhook, kubelet or registry behind other URLs is none. */
+const NOT_REACHED =
+  /connection refused|connection reset|\bEOF\b|TLS handshake timeout|i\/o timeout|connection lost|GOAWAY/i;
+const API_PATH = /\/(apis?|openapi|version|readyz)\b/;
 /** A server that answers and cannot serve yet, or no more. */
 const UNREADY =
   /etcdserver: |the server is currently unable to handle the request|apiserver (not ready|is shutting down)|storage is \(re\)initializing/i;
@@ -107,8 +108,21 @@ function wordsOf(error: unknown): string | undefined {
   if (!(error instanceof CommandFailed)) return undefined;
   return error.stderr
     .split('\n')
-    .findLast((line) => UNANSWERED.test(line) || UNREADY.test(line))
+    .findLast((line) => isUnanswered(line) || UNREADY.test(line))
     ?.trim();
+}
+
+/** By words, not by one pattern: a server's answer stands in the line, and may be made to take a pattern for ever. */
+function isUnanswered(line: string): boolean {
+  if (/The connection to the server \S{1,300} was refused/.test(line)) return true;
+  const words = line.split(/[\s"\\]/);
+  const after = line.includes('Unable to connect to the server: ') ? 0 : words.findIndex(isApiUrl);
+  return after >= 0 && NOT_REACHED.test(words.slice(after).join(' '));
+}
+
+function isApiUrl(word: string): boolean {
+  const at = word.search(/https?:\/\//);
+  return at >= 0 && API_PATH.test(word.slice(at + 'https://'.length));
 }
 
 function isForbidden(error: unknown): boolean {

@@ -176,7 +176,7 @@ function* fileProblems(text: string, parsed: Record<string, string>): Generator<
   for (const [line, problem] of oddLines(text))
     yield { about: line, message: problem, remedy: "a line is NAME=value, or NAME='value', or # and a comment" };
   const seen = new Set<string>();
-  for (const [, key = ''] of text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=/gm)) {
+  for (const [, key = ''] of text.matchAll(/^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=/gm)) {
     if (seen.has(key)) yield { about: key, message: 'is set twice in the file', remedy: 'keep one of the lines' };
     seen.add(key);
   }

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 /** Common name of the CA that `make dev-certs` makes; no deployment may trust it. */
 export const DEVELOPMENT_CA = 'Kubently development CA';
 
-const BLOCK = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g;
+const BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** The file's certificates. @throws where one cannot be read */
 export function readCertificates(path: string): X509Certificate[] {

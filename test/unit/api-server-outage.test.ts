@@ -204,3 +204,42 @@ test.each([
   await expect(kube.raw('/version')).rejects.toBeInstanceOf(CommandFailed);
   expect([...inner.sleeps, ...told]).toEqual([]);
 });
+
+test.each([
+  'https://',
+  'https://x/api ',
+  'https://x/apis',
+  'The connection to the server ',
+  'Unable to connect to the server: ',
+])('words of 1 MB that an API server chose take no time: %s again and again', async (words) => {
+  const { kube } = world(1000, 10_000, words.repeat(1_000_000 / words.length));
+  await kube.raw('/readyz');
+  const began = Date.now();
+  await kube.get('Pod', 'a').catch(() => undefined);
+  expect(Date.now() - began).toBeLessThan(1000);
+});
+
+test.each([
+  'Get "https://10.0.0.1:6443/api/v1/pods?limit=500": dial tcp 10.0.0.1:6443: connect: connection refused',
+  'Error: Kubernetes cluster unreachable: Get "https://10.0.0.1:6443/version": EOF',
+  'Unable to connect to the server: net/http: TLS handshake timeout',
+  'error: Get \\"http://10.0.0.1/prefix/apis/apps/v1\\": read: connection reset by peer',
+])('is an outage: %s', async (says) => {
+  const { kube, told, inner } = world(1000, 5000, says);
+  await kube.raw('/readyz');
+  inner.clock.advance(1000);
+  await kube.get('Pod', 'a');
+  expect(told).toHaveLength(2);
+});
+
+test.each([
+  'failed calling webhook: Post "https://webhook.cert-manager.svc:443/mutate?timeout=30s": dial tcp: connection refused',
+  'Get "https://registry.test/v2/": EOF',
+  'error: unexpected EOF',
+])('is none: %s', async (says) => {
+  const { kube, told, inner } = world(1000, 5000, says);
+  await kube.raw('/readyz');
+  inner.clock.advance(1000);
+  await expect(kube.get('Pod', 'a')).rejects.toBeInstanceOf(CommandFailed);
+  expect(told).toEqual([]);
+});

@@ -231,3 +231,14 @@ test('a followed line ends at a line feed alone, and is not endless', async () =
   await realFollow(ENVIRONMENT)({ binary: 'node', args: ['-e', script] }, (line) => lines.push(line));
   expect(lines.map((l) => (l.length > 99 ? l.length : l))).toEqual(['1 a\rb\u2028c', 65_536, '3', '4 without an end']);
 });
+
+test('a command that says more than 256 MB is ended', async () => {
+  const endless =
+    'const more = () => { while (process.stdout.write("x".repeat(1 << 20))); }; process.stdout.on("drain", more); more()';
+  await expect(run(node(endless))).rejects.toThrow('node -e says more than 256 MB, and was ended');
+});
+
+test('a word without an end is cut in an error', async () => {
+  const { stderr } = await failure(node('console.error("x".repeat(1e6)); process.exit(1)'));
+  expect(stderr.length).toBeLessThan(5000);
+});

@@ -1,4 +1,5 @@
 /** The runbook's own HTTPS: verified, whatever the shell says. */
+import { createServer as createPlain } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -24,4 +25,21 @@ test.each(['', '0'])('a CA that nobody knows is refused with NODE_TLS_REJECT_UNA
   await expect(realHttp()({ url: `https://localhost:${port}/` })).rejects.toMatchObject({
     code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   });
+});
+
+test('a body without an end is not read beyond 32 MB', async () => {
+  const endless = createPlain((_, answer) => {
+    const more = (): void => {
+      while (answer.write('x'.repeat(65_536)));
+    };
+    answer.on('drain', more);
+    more();
+  });
+  await new Promise<void>((listening) => endless.listen(0, '127.0.0.1', listening));
+  const { port } = endless.address() as AddressInfo;
+  await expect(realHttp()({ url: `http://127.0.0.1:${port}/` })).rejects.toThrow(
+    `127.0.0.1:${port} answers with more than 32 MB`,
+  );
+  endless.closeAllConnections();
+  endless.close();
 });

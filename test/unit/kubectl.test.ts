@@ -1,8 +1,9 @@
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { withReadCache } from '../../lib/context.ts';
 import { Kubectl, secretObject, secretValue } from '../../lib/clients/kubectl.ts';
 import { Helm } from '../../lib/clients/helm.ts';
-import { secretOf } from '../../lib/clients/helm-record.ts';
+import { decode, secretOf } from '../../lib/clients/helm-record.ts';
 import { revealedJson, Secret } from '../../lib/base/secret.ts';
 import type { KubeObject } from '../../lib/base/kubernetes.ts';
 import { FakeCluster } from './fake-cluster.ts';
@@ -204,4 +205,13 @@ test("a revision of Helm's history that is no number becomes no argument", async
     },
   ];
   await expect(new Helm(fakeOutside({ rows }).run, AT).history('k')).rejects.toThrow('expected number');
+});
+
+test("a record of Helm's that unpacks into gigabytes is refused, at once", () => {
+  const bomb = gzipSync(Buffer.alloc(256 * 1024 * 1024)).toString('base64');
+  const record = {
+    ...object('Secret', 'sh.helm.release.v1.k.v1'),
+    data: { release: Buffer.from(bomb).toString('base64') },
+  };
+  expect(() => decode(record)).toThrow("Helm's record sh.helm.release.v1.k.v1 cannot be read");
 });

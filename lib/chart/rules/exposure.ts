@@ -87,7 +87,7 @@ function commandLines(workload: Workload): Finding[] {
 /** A program's argument, not the test of a shell. */
 function expands(text: string, name: string): boolean {
   const word = new RegExp(`\\$(${name}\\b|\\{${name}\\}|\\(${name}\\))`);
-  return text.split('\n').some((line) => word.test(line.replace(/\[ [^\]]*\]/g, '')));
+  return text.split('\n').some((line) => word.test(line.replace(/\[ [^[\]]*\]/g, '')));
 }
 
 function duplicateEnv(workload: Workload): Finding[] {

@@ -160,7 +160,7 @@ function modeFindings(spec: ReleaseSpec, executor: Workload, objects: Release['o
   );
   const maps = objects.filter((o) => o.kind === 'ConfigMap' && mounted.includes(o.metadata.name));
   const texts = maps.flatMap((o) => Object.keys(o['data'] ?? {}).map((key) => contentOf(o, key) ?? ''));
-  const modes = texts.flatMap((t) => /^\s*(?:mode|securityMode):\s*["']?(\w+)/m.exec(t)?.[1] ?? []);
+  const modes = texts.flatMap((t) => /^[ \t]*(?:mode|securityMode):[ \t]*["']?(\w+)/m.exec(t)?.[1] ?? []);
   if (modes.includes(spec.securityMode)) return [];
   const shown = modes.length === 0 ? 'no mode at all' : `mode ${modes.join(', ')}`;
   return [

@@ -97,7 +97,7 @@ export async function chainSuspects(ctx: Context, chain: Chain): Promise<Suspect
     if (said) add(order, `Order ${order.metadata.name}: ${said}`, Infinity);
   }
   const ready = condition(request, 'Ready');
-  if (request && ready?.status === 'False' && /issuer.*(not found|not have a Ready)/is.test(ready.message ?? ''))
+  if (request && ready?.status === 'False' && /issuer.{0,300}(not found|not have a Ready)/is.test(ready.message ?? ''))
     add(
       request,
       `CertificateRequest ${request.metadata.name}: ${saying(ready)}`,

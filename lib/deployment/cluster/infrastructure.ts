@@ -41,7 +41,7 @@ export function inGoogleCloud({ project }: Pick<Settings, 'project'>): string {
 /** The text of a file in values/, with ${NAME} filled in. @throws Error on a name that is not given */
 function valuesText(file: string, fill: Readonly<Record<string, string>>): string {
   return readFileSync(join(import.meta.dirname, '..', '..', '..', 'values', file), 'utf8').replace(
-    /^(?!\s*#).*\$\{\w+\}.*$/gm,
+    /^(?![ \t]*#).*\$\{\w+\}.*$/gm,
     (line) =>
       line.replace(/\$\{(\w+)\}/g, (_, name: string) => {
         const value = fill[name];

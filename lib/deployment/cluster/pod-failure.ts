@@ -138,7 +138,7 @@ function placeSuspects(
   );
   const message = untargeted?.message ?? '';
   // A node that starts, a volume that is being made, nodes that an autoscaler adds: these pass.
-  const passes = /unbound immediate PersistentVolumeClaims|untolerated taint.*not-ready/.test(message);
+  const passes = /unbound immediate PersistentVolumeClaims|untolerated taint.{0,200}not-ready/.test(message);
   const scaling = own.some((e) => e.reason === 'TriggeredScaleUp');
   if (untargeted && !passes && !scaling)
     found.push({
