@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from './failure.ts';
 import { wayOut, withoutSecrets } from './refusal.ts';
+import { RUN_VARIABLE } from './owner.ts';
 import { commandLine } from './tag.ts';
 import { bounded } from './say.ts';
 import { scrub, Secret } from './secret.ts';
@@ -23,6 +24,8 @@ export interface Command {
   input?: string | Secret;
   /** Beside the settings' child environment. */
   env?: Readonly<Record<string, string | Secret>>;
+  /** It runs code that is not ours: of the environment it gets only what names no account and holds no credential. */
+  foreign?: true;
   cwd?: string;
   timeoutMs?: number;
   /** Where a secret may stand: stdout is not repeated in an error, and with `both` stderr only where it can hold none. */
@@ -138,6 +141,16 @@ export function inTerminal(binary: string, args: readonly string[]): number | un
   return error ? undefined : (status ?? 1);
 }
 
+/** What foreign code may know: where programs, temporary files and public CAs are, and the way out. */
+const HARMLESS = new RegExp(
+  `^(PATH|LANG|TMPDIR|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|${RUN_VARIABLE})$`,
+  'i',
+);
+
+function harmless(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => HARMLESS.test(name)));
+}
+
 /**
  * The real Run: children get only the listed environment.
  * @param environment PATH, HOME and what docs/architecture.md rule 9 lists (lib/settings/settings.ts childEnvironment)
@@ -145,7 +158,7 @@ export function inTerminal(binary: string, args: readonly string[]): number | un
 export function realRun(environment: Readonly<Record<string, string>>): Run {
   return async (command) => {
     // Without SHLVL bash takes itself for a remote login and reads ~/.bashrc, at 100 ms a command.
-    const env: Record<string, string> = { SHLVL: '1', ...environment };
+    const env: Record<string, string> = { SHLVL: '1', ...(command.foreign ? harmless(environment) : environment) };
     for (const [name, value] of Object.entries(command.env ?? {}))
       env[name] = value instanceof Secret ? value.reveal() : value;
     const input = command.input instanceof Secret ? command.input.reveal() : command.input;

@@ -94,7 +94,9 @@ async function checkout({ run, settings }: Context): Promise<Problem[]> {
       {
         about: 'KUBENTLY_REPO',
         message: `"${repo}" is no git checkout: ${firstLine(error)}`,
-        remedy: 'clone it with git',
+        remedy: explain(error).includes('dubious ownership')
+          ? `it is another user's; whoever owns it decides what git runs. Where you trust that user: git config --global --add safe.directory ${repo}`
+          : 'clone it with git',
       },
     ];
   }

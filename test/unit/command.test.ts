@@ -242,3 +242,29 @@ test('a word without an end is cut in an error', async () => {
   const { stderr } = await failure(node('console.error("x".repeat(1e6)); process.exit(1)'));
   expect(stderr.length).toBeLessThan(5000);
 });
+
+test('foreign code gets nothing of ours: no home, no account, no credential', async () => {
+  const ours = {
+    ...ENVIRONMENT,
+    LANG: 'C',
+    USER: 'ann',
+    KUBECONFIG: '/k',
+    DOCKER_HOST: 'unix:///d',
+    DOCKER_CONFIG: '/d',
+    CLOUDSDK_AUTH_ACCESS_TOKEN: 'ya29.unit',
+    CLOUDSDK_CONFIG: '/c',
+    GOOGLE_APPLICATION_CREDENTIALS: '/g',
+  };
+  const show = node('process.stdout.write(JSON.stringify(process.env))', {
+    foreign: true,
+    env: { HOME: '/tmp/empty' },
+  });
+  const { stdout } = await realRun(ours)(show);
+  const seen = JSON.parse(stdout) as Record<string, string>;
+  expect(
+    Object.keys(seen)
+      .filter((name) => !/^(SHLVL|PWD|_|OLDPWD)$/.test(name))
+      .sort(),
+  ).toEqual(['HOME', 'LANG', 'PATH']);
+  expect(seen['HOME']).toBe('/tmp/empty');
+});

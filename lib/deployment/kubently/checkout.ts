@@ -32,9 +32,21 @@ export function cliPath(repo: string): string {
   return join(repo, 'kubently-cli', 'nodejs');
 }
 
+/** What a checkout's own configuration would have git run. */
+const NOTHING_OF_ITS_OWN = {
+  GIT_CONFIG_COUNT: '2',
+  GIT_CONFIG_KEY_0: 'core.fsmonitor',
+  GIT_CONFIG_VALUE_0: 'false',
+  GIT_CONFIG_KEY_1: 'core.hooksPath',
+  GIT_CONFIG_VALUE_1: '/dev/null',
+};
+
 /** git's command tag in a checkout, for reads. */
 function git(run: Run, repo: string): Tag<Promise<string>> {
-  return commandTag(async (args) => (await run({ binary: 'git', args: ['-C', repo, ...args], mutates: false })).stdout);
+  return commandTag(
+    async (args) =>
+      (await run({ binary: 'git', args: ['-C', repo, ...args], env: NOTHING_OF_ITS_OWN, mutates: false })).stdout,
+  );
 }
 
 /** The commit at HEAD. @throws CommandFailed where it is no git checkout */

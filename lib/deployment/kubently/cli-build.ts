@@ -1,5 +1,5 @@
 /** Kubently's CLI, built in a cached copy by commit: the checkout and the machine stay as they are (plan step 4.2). */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import type { Secret } from '../../base/secret.ts';
 
 const ENTRY = join('dist', 'index.js');
 
-/** Path of the built CLI's entry. */
+/** Path of the built CLI's entry. Its dependencies install no scripts of theirs, and its build sees neither the operator's home nor a credential. */
 export async function builtCli({ run, settings, note }: Context): Promise<string> {
   const { full } = await headCommit(run, settings.repo);
   const folder = join(settings.childEnvironment['HOME'] ?? homedir(), '.cache', 'kubently-runbook', 'cli', full);
@@ -18,20 +18,22 @@ export async function builtCli({ run, settings, note }: Context): Promise<string
   note('builds the CLI');
   await mkdir(join(folder, '..'), { recursive: true });
   const fresh = await mkdtemp(`${folder}.`);
+  const home = await mkdtemp(join(tmpdir(), 'kubently-runbook-npm-'));
+  const foreign = {
+    cwd: fresh,
+    env: { HOME: home, ...mirror(settings.childEnvironment) },
+    foreign: true,
+    mutates: true,
+  } as const;
   try {
     await cp(cliPath(settings.repo), fresh, {
       recursive: true,
       filter: (path) => !/\/(node_modules|dist)$/.test(path),
     });
     const install = existsSync(join(fresh, 'package-lock.json')) ? 'ci' : 'install';
-    await run({
-      binary: 'npm',
-      args: [install, '--no-audit', '--no-fund'],
-      cwd: fresh,
-      mutates: true,
-      timeoutMs: 300_000,
-    });
-    await run({ binary: 'npm', args: ['run', 'build'], cwd: fresh, mutates: true, timeoutMs: 120_000 });
+    const args = [install, '--ignore-scripts', '--no-audit', '--no-fund'];
+    await run({ ...foreign, binary: 'npm', args, timeoutMs: 300_000 });
+    await run({ ...foreign, binary: 'npm', args: ['run', 'build'], timeoutMs: 120_000 });
     if (!existsSync(join(fresh, ENTRY)))
       throw new Failure({
         what: `the CLI's build made no ${ENTRY}`,
@@ -41,8 +43,23 @@ export async function builtCli({ run, settings, note }: Context): Promise<string
   } catch (error) {
     await rm(fresh, { recursive: true, force: true });
     throw error;
+  } finally {
+    await rm(home, { recursive: true, force: true });
   }
   return join(folder, ENTRY);
+}
+
+/** The registry of the operator's .npmrc and the CA that it needs, without what signs in to it. */
+function mirror(environment: Readonly<Record<string, string>>): Record<string, string> {
+  const file = join(environment['HOME'] ?? homedir(), '.npmrc');
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const named = /^registry ?= ?(https?:\/\/\S{1,300})$/m.exec(text)?.[1];
+  const url = named === undefined ? null : URL.parse(named);
+  const ca = /^cafile ?= ?(\S{1,300})$/m.exec(text)?.[1];
+  return {
+    ...(url && url.username === '' ? { npm_config_registry: url.href } : {}),
+    ...(ca === undefined ? {} : { npm_config_cafile: ca }),
+  };
 }
 
 /** What the CLI prints when asked a question; its status is 0 whatever happened (docs/kubently-contract.md 5), so the text must be judged. */
@@ -69,6 +86,7 @@ export async function askCli(
       args: [entry, 'debug', ...(clusterId ? [clusterId] : [])],
       input: `${question}\nexit\n`,
       env,
+      foreign: true,
       mutates: false,
       timeoutMs: 120_000,
     });
