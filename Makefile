@@ -88,8 +88,8 @@ rotate: tools ## new secrets for old, proven: WHAT=api-key|executor:ID|redis|dns
 backup: tools ## Redis state, encrypted with age: OUT=file
 	@$(NODE) $(OPS)/backup.ts $(call flag,OUT,out)
 
-restore: tools ## Redis state from a backup: BACKUP=file; asks unless YES=1
-	@$(NODE) $(OPS)/restore.ts $(call flag,BACKUP,backup) $(call flag,YES,yes)
+restore: tools ## Redis state from a backup: BACKUP=file; asks unless YES=1; UNSIGNED=1 takes one whose maker is not proven
+	@$(NODE) $(OPS)/restore.ts $(call flag,BACKUP,backup) $(call flag,YES,yes) $(call flag,UNSIGNED,unsigned)
 
 logs: tools ## follows the logs of all clusters: WHAT=api|executor|remote:ID|ingress|cert-manager TAIL=100 FOLLOW=0
 	@$(NODE) $(OPS)/logs.ts $(call flag,WHAT,what) $(call flag,TAIL,tail) $(if $(filter FOLLOW,$(GIVEN)),$(if $(filter 0,$(FOLLOW)),--no-follow))

@@ -9,7 +9,8 @@ import { runOperation } from '../operation.ts';
 import { dumpRedis } from '../../lib/operations/backup/redis-dump.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import { RUNBOOK_FOLDER } from '../../lib/base/paths.ts';
+import { ROOT, RUNBOOK_FOLDER } from '../../lib/base/paths.ts';
+import { ownCommit } from '../../lib/runner/own-commit.ts';
 
 /** Writes a backup, by default under .runbook. @returns the exit status @throws BadInput without a recipient */
 export async function backup({ ctx, out, journal }: Session, file: string | undefined): Promise<number> {
@@ -23,7 +24,11 @@ export async function backup({ ctx, out, journal }: Session, file: string | unde
   const keys = await dumpRedis(ctx);
   if (keys.length === 0)
     throw new Failure({ what: 'Redis holds no key at all: there is nothing to save', next: 'make status' });
-  await writeBackup(path, { format: 1, host: settings.host, release: settings.release, takenAt, keys }, settings);
+  await writeBackup(
+    path,
+    { by: ownCommit(ROOT), host: settings.host, release: settings.release, takenAt, keys },
+    settings,
+  );
   const readers = `${recipients.length} recipient${recipients.length === 1 ? '' : 's'}`;
   journal({ event: 'backup', state: 'done', reason: `${keys.length} keys in ${path}` });
   out.line(`${keys.length} keys of Redis, encrypted for ${readers}: ${path}`);

@@ -1,9 +1,9 @@
-/** Tells what a backup would replace, asks, puts its keys back into Redis and proves that they are there. BACKUP=file YES=1 */
+/** Tells what a backup would replace, asks, puts its keys back into Redis and proves that they are there. BACKUP=file YES=1 UNSIGNED=1 */
 import { Command } from 'commander';
 import type { Context } from '../../lib/context.ts';
 import type { Secret } from '../../lib/base/secret.ts';
 import { clusterIds, ensureRegistered } from '../../lib/deployment/kubently/api.ts';
-import { readBackup, type Backup } from '../../lib/operations/backup/backup-file.ts';
+import { readBackup, type SavedBackup } from '../../lib/operations/backup/backup-file.ts';
 import { aliveAt, restorePreview } from '../../lib/operations/backup/preview.ts';
 import { tokenOf } from '../../lib/deployment/kubently/secrets.ts';
 import { confirm } from '../../lib/runner/confirm.ts';
@@ -22,9 +22,14 @@ import { tokenName } from '../../lib/settings/tokens-file.ts';
  * rotated since keeps its new one. @returns the exit status
  * @throws BadInput for the file, Declined, Failure where a key is missing
  */
-export async function restore(session: Session, file: string | undefined, yes: string | undefined): Promise<number> {
+export async function restore(
+  session: Session,
+  file: string | undefined,
+  yes: string | undefined,
+  unsigned: string | undefined,
+): Promise<number> {
   const { ctx, out } = session;
-  const saved = await readBackup(file, ctx.settings);
+  const saved = await readBackup(file, ctx.settings, unsigned === '1');
   const held = await dumpRedis(ctx);
   restorePreview(saved, { now: ctx.clock.now(), held, tokens: tokensInUse(ctx) }).forEach((text) => out.line(text));
   await confirm(`\nRestore into Redis of ${ctx.settings.host}?`, yes);
@@ -36,7 +41,7 @@ function tokensInUse(ctx: Context): Map<string, Secret> {
   return new Map(clusterIds(ctx).map((id) => [id, tokenOf(tokens, tokenName(id))]));
 }
 
-async function restoreSaved({ ctx, out, journal }: Session, saved: Backup): Promise<number> {
+async function restoreSaved({ ctx, out, journal }: Session, saved: SavedBackup): Promise<number> {
   const alive = aliveAt(saved.keys, ctx.clock.now());
   await restoreRedis(ctx, alive);
   const still = aliveAt(alive, ctx.clock.now() + 1000);
@@ -61,10 +66,11 @@ const args = ownArguments(import.meta);
 if (args) {
   const program = new Command('restore')
     .option('--backup <file>', 'the file that make backup wrote')
+    .option('--unsigned <1>', 'take a backup although its signature does not prove who made it')
     .option('--yes <1>', 'do not ask');
   const work = (session: Session): Promise<number> => {
-    const { backup, yes } = program.opts<{ backup?: string; yes?: string }>();
-    return restore(session, backup, yes);
+    const { backup, yes, unsigned } = program.opts<{ backup?: string; yes?: string; unsigned?: string }>();
+    return restore(session, backup, yes, unsigned);
   };
   void runOperation(program, args, false, work);
 }

@@ -1,10 +1,11 @@
 /** make backup and make restore: what is refused, and that what comes back is byte for byte what was saved. */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { createHmac } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { expect, test } from 'vitest';
 import { readBackup, recipientsOf, writeBackup, type Backup } from '../../lib/operations/backup/backup-file.ts';
-import { BadInput } from '../../lib/base/failure.ts';
+import { BadInput, explain } from '../../lib/base/failure.ts';
 import { dumpRedis, restoreRedis } from '../../lib/operations/backup/redis-dump.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import type { Settings } from '../../lib/settings/settings.ts';
@@ -13,19 +14,26 @@ import { FakeCluster } from './fake-cluster.ts';
 import { contextOf, fakeOutside, inputOf, settings, temporaryFolder } from './outside.ts';
 import type { KubeObject } from '../../lib/base/kubernetes.ts';
 
+const base64 = (text: string): string => Buffer.from(text, 'latin1').toString('base64');
 const hex = (text: string): string => Buffer.from(text, 'latin1').toString('hex');
 
 async function pair(): Promise<{ given: Settings; file: string; backup: Backup }> {
   const folder = temporaryFolder();
   const identityFile = join(folder, 'identity.txt');
   const identity = await generateX25519Identity();
-  writeFileSync(identityFile, `# a comment\n${identity}\n`);
+  writeFileSync(identityFile, `# a comment\n${identity}\n`, { mode: 0o600 });
   const given = settings({ backup: { recipients: [await identityToRecipient(identity)], identityFile } });
   const keys = [
-    { key: 'a2V5', payload: 'AP/+', expiresAt: 5 },
-    { key: 'azI=', payload: 'AA==' },
+    { key: base64('executor:token:gke'), payload: 'AP/+', expiresAt: 5 },
+    { key: base64('session:1'), payload: 'AA==' },
   ];
-  const backup: Backup = { format: 1, host: given.host, release: given.release, takenAt: '2026-01-01T00:00:00Z', keys };
+  const backup: Backup = {
+    by: 'c0ffee0',
+    host: given.host,
+    release: given.release,
+    takenAt: '2026-01-01T00:00:00Z',
+    keys,
+  };
   return { given, file: join(folder, 'sub', 'redis.age'), backup };
 }
 
@@ -35,7 +43,7 @@ test('a backup comes back as it was, and lies encrypted for its owner only', asy
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readFileSync(file, 'latin1')).not.toContain(given.host);
   expect(existsSync(`${file}.new`)).toBe(false);
-  expect(await readBackup(file, given)).toEqual(backup);
+  expect(await readBackup(file, given, false)).toEqual({ ...backup, signed: true, leftOut: [] });
 });
 
 test('refused: no recipient, no identity, no file, another identity, another deployment', async () => {
@@ -44,11 +52,94 @@ test('refused: no recipient, no identity, no file, another identity, another dep
   expect(() => recipientsOf(settings())).toThrow(BadInput);
   await expect(writeBackup(`${file}.2`, backup, settings())).rejects.toThrow(BadInput);
   expect(existsSync(`${file}.2`)).toBe(false);
-  await expect(readBackup(file, settings())).rejects.toThrow('BACKUP_IDENTITY');
-  await expect(readBackup(undefined, given)).rejects.toThrow('BACKUP: is not given');
-  await expect(readBackup(`${file}.none`, given)).rejects.toThrow(BadInput);
-  await expect(readBackup(file, (await pair()).given)).rejects.toThrow('cannot be decrypted');
-  await expect(readBackup(file, { ...given, host: 'other-api.kubently.io' })).rejects.toThrow('is of kubently at');
+  await expect(readBackup(file, settings(), false)).rejects.toThrow('BACKUP_IDENTITY');
+  await expect(readBackup(undefined, given, false)).rejects.toThrow('BACKUP: is not given');
+  await expect(readBackup(`${file}.none`, given, false)).rejects.toThrow(BadInput);
+  await expect(readBackup(file, (await pair()).given, false)).rejects.toThrow('cannot be decrypted');
+  await expect(readBackup(file, { ...given, host: 'other-api.kubently.io' }, false)).rejects.toThrow(
+    'is of kubently at',
+  );
+});
+
+/** A file that anybody can make who knows the public key. */
+async function forged(given: Settings, file: string, content: unknown): Promise<void> {
+  const encrypter = new Encrypter();
+  for (const recipient of given.backup.recipients) encrypter.addRecipient(recipient);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, await encrypter.encrypt(typeof content === 'string' ? content : JSON.stringify(content)));
+}
+
+test('forged by one who knows the public key: refused, with a signature of another key, of none, and without', async () => {
+  const { given, file, backup } = await pair();
+  await writeBackup(`${file}.real`, backup, given);
+  const body = JSON.stringify(backup);
+  const by = (key: string): string => createHmac('sha256', key).update(body).digest('base64');
+  for (const signature of [by('guessed'), by(''), '', 'AAAA']) {
+    await forged(given, file, { format: 2, signature, body });
+    await expect(readBackup(file, given, false)).rejects.toThrow('was not signed with the BACKUP_KEY');
+  }
+  await forged(given, file, { format: 1, ...backup });
+  await expect(readBackup(file, given, false)).rejects.toThrow('is of old and not signed');
+  expect(await readBackup(file, given, true)).toEqual({ ...backup, signed: false, leftOut: [] });
+});
+
+test('a backup of another deployment with the same recipient is refused, UNSIGNED=1 or not', async () => {
+  const [mine, theirs] = [await pair(), await pair()];
+  const other = { ...theirs.given, host: 'other.kubently.io', backup: mine.given.backup };
+  await writeBackup(theirs.file, { ...theirs.backup, host: other.host }, other);
+  await writeBackup(mine.file, mine.backup, mine.given);
+  await expect(readBackup(theirs.file, mine.given, false)).rejects.toThrow('was not signed with');
+  await expect(readBackup(theirs.file, mine.given, true)).rejects.toThrow('is of kubently at other.kubently.io');
+});
+
+test('after TOKENS_FILE was lost, it says so and what takes it all the same', async () => {
+  const { given, file, backup } = await pair();
+  await writeBackup(file, backup, given);
+  rmSync(given.tokensFile);
+  const error: unknown = await readBackup(file, given, false).catch((e: unknown) => e);
+  expect(explain(error)).toMatch(/has no BACKUP_KEY[^]*UNSIGNED=1/);
+  expect((await readBackup(file, given, true)).signed).toBe(false);
+});
+
+test.each([0.2, 0.5, 0.9, 0.999])('cut at %f of its length: refused', async (part) => {
+  const { given, file, backup } = await pair();
+  await writeBackup(file, backup, given);
+  const whole = readFileSync(file);
+  writeFileSync(file, whole.subarray(0, Math.floor(whole.length * part)));
+  await expect(readBackup(file, given, true)).rejects.toThrow('cannot be decrypted');
+});
+
+test('a changed byte, what is no backup, and one of 300 MB: refused before anything of it is used', async () => {
+  const { given, file, backup } = await pair();
+  await writeBackup(file, backup, given);
+  const bytes = readFileSync(file);
+  bytes[bytes.length - 30] = (bytes.at(-30) ?? 0) ^ 1;
+  writeFileSync(file, bytes);
+  await expect(readBackup(file, given, true)).rejects.toThrow('cannot be decrypted');
+  for (const content of [
+    'no JSON',
+    '[]',
+    '{"format":3}',
+    { format: 1, ...backup, takenAt: '\x1b[2J' },
+    { format: 1, ...backup, keys: [{ key: '$(x)', payload: '' }] },
+  ]) {
+    await forged(given, file, content);
+    await expect(readBackup(file, given, true)).rejects.toThrow('holds no backup of this runbook');
+  }
+  truncateSync(file, 300 * 1024 * 1024);
+  await expect(readBackup(file, given, true)).rejects.toThrow('it has 300 MB, and no backup has more than 256');
+});
+
+test('names that Kubently does not use are not put back', async () => {
+  const { given, file, backup } = await pair();
+  const keys = ['executor:token:gke', 'evil', 'xexecutor:token:gke', 'lua:script', '\x1b[2J'].map((name) => ({
+    key: base64(name),
+    payload: 'AA==',
+  }));
+  await writeBackup(file, { ...backup, keys }, given);
+  const read = await readBackup(file, given, false);
+  expect(read.keys).toEqual(keys.slice(0, 1));
+  expect(read.leftOut).toEqual(keys.slice(1));
 });
 
 async function redis(answer: string) {

@@ -42,6 +42,7 @@ const FLAGS: [target: string, variable: string, flag: string][] = [
   ['backup', 'OUT', 'out'],
   ['restore', 'BACKUP', 'backup'],
   ['restore', 'YES', 'yes'],
+  ['restore', 'UNSIGNED', 'unsigned'],
   ['logs', 'WHAT', 'what'],
   ['logs', 'TAIL', 'tail'],
   ['report', 'OUT', 'out'],

@@ -12,7 +12,14 @@ const key = (name: string, payload: string, expiresAt?: number): DumpedKey => ({
   ...(expiresAt === undefined ? {} : { expiresAt }),
 });
 
-const head = { format: 1, host: 'test-api.kubently.io', release: 'kubently', takenAt: '2026-01-01T00:00:00Z' } as const;
+const head = {
+  by: 'c0ffee0',
+  signed: true,
+  leftOut: [],
+  host: 'test-api.kubently.io',
+  release: 'kubently',
+  takenAt: '2026-01-01T00:00:00Z',
+};
 const tokens = new Map([
   ['gke', new Secret('preview-token-gke')],
   ['kind-remote', new Secret('preview-token-new')],
@@ -35,6 +42,7 @@ test('age, origin, keys, what is replaced, comes back, stays; a token that was r
   expect(lines).toEqual([
     'backup     taken 2026-01-01T00:00:00Z, 3 days ago',
     'of         release kubently at test-api.kubently.io',
+    'made by    the runbook at c0ffee0, signed by this deployment',
     'holds      4 keys, 1 of them expired since: they stay away',
     'replaced   1 key (executor:token 1): what Redis holds under these names goes',
     'comes back 1 key (session 1): Redis does not hold them',
@@ -48,7 +56,7 @@ test('an empty Redis: everything comes back, and a rotation is seen all the same
   const keys = [key('executor:token:kind-remote', '\0\x11preview-token-old')];
   const lines = restorePreview({ ...head, keys }, { now: now - 86_400_000 * 3 + 60_000, held: [], tokens });
   expect(lines[0]).toMatch(/, 1 minute ago$/);
-  expect(lines.slice(3)).toEqual([
+  expect(lines.slice(4)).toEqual([
     'replaced   none',
     'comes back 1 key (executor:token 1): Redis does not hold them',
     'unchanged  none',

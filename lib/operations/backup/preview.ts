@@ -1,7 +1,7 @@
 /** What a restore would do to what Redis holds now, told before it asks. */
 import { count } from '../../base/failure.ts';
 import type { Secret } from '../../base/secret.ts';
-import type { Backup } from './backup-file.ts';
+import type { SavedBackup } from './backup-file.ts';
 import type { DumpedKey } from './redis-dump.ts';
 
 /** What stands against the backup. */
@@ -13,7 +13,7 @@ export interface Present {
 }
 
 /** The lines: age, origin, keys; what is replaced, comes back, is newer than the backup and stays. */
-export function restorePreview(backup: Backup, { now, held, tokens }: Present): string[] {
+export function restorePreview(backup: SavedBackup, { now, held, tokens }: Present): string[] {
   const alive = aliveAt(backup.keys, now);
   const holds = new Map(held.map((k) => [k.key, k.payload]));
   const saved = new Set(alive.map((k) => k.key));
@@ -28,11 +28,15 @@ export function restorePreview(backup: Backup, { now, held, tokens }: Present): 
   return [
     `backup     taken ${backup.takenAt}, ${ageOf(now - Date.parse(backup.takenAt))} ago`,
     `of         release ${backup.release} at ${backup.host}`,
+    `made by    ${backup.by === '' ? 'a runbook of old' : `the runbook at ${backup.by}`}, ${backup.signed ? 'signed by this deployment' : 'NOT SIGNED by this deployment: its tokens may be anybody’s'}`,
     `holds      ${count(backup.keys.length, 'key')}${expired > 0 ? `, ${expired} of them expired since: they stay away` : ''}`,
     `replaced   ${tally(replaced, 'what Redis holds under these names goes')}`,
     `comes back ${tally(missing, 'Redis does not hold them')}`,
     `unchanged  ${tally(alive.filter((k) => holds.get(k.key) === k.payload))}`,
     `newer      ${tally(newer, 'not in the backup: they stay')}`,
+    ...(backup.leftOut.length > 0
+      ? [`left out   ${tally(backup.leftOut, 'not among the names that Kubently uses')}`]
+      : []),
     ...rotated.map(([id]) => `newer      the token of ${id} was rotated since: the present one is registered again`),
   ];
 }
