@@ -6,7 +6,10 @@ const REDACTED = '[REDACTED]';
 /** Shorter texts would blank out ordinary words. */
 const SHORTEST_SCRUBBED = 8;
 
+/** Every form of every secret. */
 const known = new Set<string>();
+/** The same, longest first: a secret that begins as another would leave its end. */
+let longestFirst: readonly string[] = [];
 
 /** A boxed secret. Printing, JSON and templates give `[REDACTED]`; only reveal() gives the value. */
 export class Secret {
@@ -57,11 +60,31 @@ function rememberForms(value: string): void {
   for (const line of [value, ...value.split('\n')]) {
     const text = line.trim();
     if (text.length < SHORTEST_SCRUBBED) continue;
-    known.add(text);
-    known.add(encodeURIComponent(text));
-    known.add(JSON.stringify(text).slice(1, -1));
-    for (const form of base64Forms(text)) known.add(form);
+    for (const form of formsOf(text)) if (form.length >= SHORTEST_SCRUBBED) known.add(form);
   }
+}
+
+/** The text as it may stand in an answer, a page or a log. */
+function formsOf(text: string): string[] {
+  const hex = Buffer.from(text).toString('hex');
+  const url = encodeURIComponent(text);
+  const base64 = base64Forms(text);
+  const html = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  return [
+    text,
+    url,
+    url.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+    new URLSearchParams({ '': text }).toString().slice(1),
+    url.replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`),
+    JSON.stringify(text).slice(1, -1),
+    html,
+    html.replaceAll("'", '&#39;'),
+    html.replaceAll("'", '&#x27;'),
+    hex,
+    hex.toUpperCase(),
+    ...base64,
+    ...base64.map((form) => form.replaceAll('+', '-').replaceAll('/', '_')),
+  ];
 }
 
 /** The base64 text of a value wherever it lies in a longer one: its start may fall on any of three bytes. */
@@ -74,10 +97,11 @@ function base64Forms(value: string): string[] {
   });
 }
 
-/** The text with every known secret (plain, URL-encoded, JSON-escaped, base64) replaced by `[REDACTED]`. */
+/** The text with every known secret (plain; as URL, JSON, HTML; hex, base64, base64url) replaced by `[REDACTED]`. */
 export function scrub(text: string): string {
   let clean = text;
-  for (const form of known) if (clean.includes(form)) clean = clean.replaceAll(form, REDACTED);
+  if (longestFirst.length !== known.size) longestFirst = [...known].sort((a, b) => b.length - a.length);
+  for (const form of longestFirst) if (clean.includes(form)) clean = clean.replaceAll(form, REDACTED);
   return clean;
 }
 

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { BadInput, type Problem } from '../base/failure.ts';
 import { ROOT } from '../base/paths.ts';
 import { openToOthers } from '../base/private-file.ts';
+import { Secret } from '../base/secret.ts';
 
 /** Where every deployment's tokens lay before each had a file of its own. */
 const OLD_TOKENS_FILE = '.kubently-tokens.env';
@@ -82,4 +83,15 @@ export function tokensFileProblem(file: string, host: string): string | undefine
   if (other !== undefined && other !== host)
     return `holds the tokens of ${other}: name another file, or none; was that deployment renamed, delete the line "${MARK}${other}" in it`;
   return privacyProblem(file);
+}
+
+/** Boxes what the children's environment holds in confidence, so that it is scrubbed: Google's token, proxies' passwords. */
+export function boxCredentials(environment: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(environment)) {
+    if (name === 'CLOUDSDK_AUTH_ACCESS_TOKEN') new Secret(value);
+    const password = /_proxy$/i.test(name) ? URL.parse(value)?.password : undefined;
+    if (!password) continue;
+    new Secret(password);
+    new Secret(decodeURIComponent(password));
+  }
 }

@@ -8,7 +8,7 @@ import { optionalSecret, type Secret } from '../base/secret.ts';
 import { INHERITED, PASSED_ON, ROWS, valuesShape } from './settings-table.ts';
 import { expandHome, isFile } from './setting-types.ts';
 import type { Remote, Target } from '../base/target.ts';
-import { defaultTokensFile, settingsFileProblem, tokensFileProblem } from './secret-files.ts';
+import { boxCredentials, defaultTokensFile, settingsFileProblem, tokensFileProblem } from './secret-files.ts';
 import { RUNBOOK_FOLDER } from '../base/paths.ts';
 
 export type Issuer = 'staging' | 'production';
@@ -220,6 +220,7 @@ function childEnvironment(env: NodeJS.ProcessEnv, fromFile: Record<string, strin
     if (PASSED_ON.test(key)) child[key] = text.split(':').map(expandHome).join(':');
   for (const [key, text] of Object.entries(env))
     if (text !== undefined && (PASSED_ON.test(key) || INHERITED.test(key))) child[key] = text;
+  boxCredentials(child);
   return { ...child, PATH: `${tools}:${child['PATH'] ?? ''}` };
 }
 

@@ -9,6 +9,9 @@ import { runProgram } from '../program.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 
+/** A rotation writes its new token well before a pod knows it. */
+const TOKENS_AGAIN_MS = 1000;
+
 export interface LogFlags {
   what?: string;
   tail: number;
@@ -18,8 +21,10 @@ export interface LogFlags {
 /** Prints the logs; while it follows, only a signal ends it. @throws BadInput on a log that there is not */
 export async function logs({ ctx, out }: Session, { what, tail, follow }: LogFlags): Promise<number> {
   const streams = logStreams(ctx.settings, what);
-  // Boxes every token, so that the screen blanks out one that a pod logs.
+  // Boxes every token, so that the screen blanks out one that a pod logs; a rotation adds some meanwhile.
   ctx.tokens();
+  const again = setInterval(ctx.tokens, TOKENS_AGAIN_MS);
+  again.unref();
   const { cyan, green, magenta, yellow, blue, red } = out.chalk;
   const colours = [cyan, green, magenta, yellow, blue, red];
   const show = ({ stream, pod, text }: LogLine): void => {
