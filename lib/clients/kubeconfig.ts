@@ -1,5 +1,5 @@
 /** How a context of the kubeconfig is reached without kubectl: read by the official client, whose exec plugins give tokens. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 // Its KubeConfig loads the whole generated client, at 330 ms of CPU; these two parts take 5.
@@ -59,6 +59,21 @@ export function accessOf({ folder, read }: Kubeconfig, context: string, environm
     tls: createSecureContext({ ca, cert, key: pem(user.keyData, user.keyFile) }),
     token: user.exec ? pluginToken(user, cluster, ca, environment) : () => Promise.resolve(fixed),
   };
+}
+
+/** How the context goes without verified TLS, in words; undefined where it does not, or no kubeconfig has it: kubectl tells that. */
+export function untrusted(environment: Environment, context: string): string | undefined {
+  const files = (environment['KUBECONFIG'] ?? join(environment['HOME'] ?? '', '.kube', 'config')).split(':');
+  const read = files
+    .filter((file) => existsSync(file))
+    .map((file) => parse(readFileSync(file, 'utf8')) as Kubeconfig['read'] | null);
+  // Of several files the first that has a name counts.
+  const named = read.flatMap((r) => newContexts(r?.contexts ?? [])).find((c) => c.name === context);
+  const cluster = read.flatMap((r) => newClusters(r?.clusters ?? [])).find((c) => c.name === named?.cluster);
+  if (cluster?.skipTLSVerify)
+    return 'its kubeconfig says insecure-skip-tls-verify: whoever stands between could read every Secret';
+  if (cluster && !/^https:/i.test(cluster.server)) return `it is reached without TLS (${cluster.server})`;
+  return undefined;
 }
 
 /** Asks the user's exec plugin, as GKE's; what it answers is kept until it expires. */

@@ -99,7 +99,7 @@ async function acquire(
     const now = new Date(clock.now()).toISOString();
     return { ...mine, step: '', since: now, renewed: now, transitions };
   };
-  let seen = { version: '', at: 0 };
+  let seen = { beat: '', at: 0 };
   let toldAt = -Infinity;
   let free = true;
   for (;;) {
@@ -111,17 +111,19 @@ async function acquire(
     // The answer to our own create was lost on its way.
     if (other.id === mine.id) return { held: other };
     const now = clock.now();
-    if (seen.version !== other.version) seen = { version: other.version, at: now };
+    const beat = `${other.id} ${other.renewed}`;
+    if (seen.beat !== beat) seen = { beat, at: now };
     const life = lifeOf(other.owner);
-    // Of another machine only a heartbeat seen to stand still is proof: its clock may be wrong.
-    if (life === 'dead' || (life === 'elsewhere' && now - seen.at > LEASE_MS)) {
+    // But for a process that is gone from here only a heartbeat seen to stand still is proof: clocks may be wrong, and a
+    // living process of that number may have nothing to do with it. Whoever loses the lock so stops by itself.
+    if (life === 'dead' || now - seen.at > LEASE_MS) {
       const taken = await lease.replace(other, claim(other.transitions + 1));
       if (!taken) continue;
       journal({ event: 'lock', state: 'taken over', reason: `its owner is dead: ${words(other)}` });
       out.line(`the lock was taken over: its owner is dead (${words(other)})`);
       return { held: taken, dead: other };
     }
-    const silent = life === 'elsewhere' && now - Date.parse(other.renewed) > LEASE_MS;
+    const silent = !(Math.abs(now - Date.parse(other.renewed)) <= LEASE_MS);
     const until = Math.max(started + waitMs, silent ? seen.at + LEASE_MS + POLL_MS : 0);
     if (now >= until) {
       journal({ event: 'lock', state: 'refused', reason: words(other) });

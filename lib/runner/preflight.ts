@@ -3,6 +3,7 @@ import { ownCertificateProblems } from '../deployment/certificates/own-certifica
 import { changedPaths, missingFiles } from '../deployment/kubently/checkout.ts';
 import type { Context } from '../context.ts';
 import { explain, firstLine, type Problem } from '../base/failure.ts';
+import { untrusted } from '../clients/kubeconfig.ts';
 import { toolProblems } from './tool-versions.ts';
 
 /**
@@ -54,6 +55,15 @@ function clusters(ctx: Context): Promise<Problem[]>[] {
   ];
   return named.map(async ([about, context]) => {
     try {
+      const open = untrusted(ctx.settings.childEnvironment, context);
+      if (open !== undefined)
+        return [
+          {
+            about,
+            message: `context "${context}" is not used: ${open}`,
+            remedy: `kubectl config set-cluster NAME --server=https://… --certificate-authority=FILE --embed-certs --insecure-skip-tls-verify=false`,
+          },
+        ];
       await ctx.kube({ context, namespace: 'default' }).raw('/readyz');
       return [];
     } catch (error) {

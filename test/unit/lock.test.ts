@@ -132,10 +132,41 @@ test('a dead process of this machine: taken over at once, and journalled', async
   expect(journal[0]?.reason).toContain('phase2, at step 2.6');
 });
 
-test('a living process of this machine keeps its lock, however old its heartbeat', async () => {
-  const { lock, heldBy } = world();
-  heldBy({ ...thisOwner(), run: 'other' }, 10 * LEASE_MS);
+test('a living process of this machine keeps its lock while its heartbeat goes on', async () => {
+  const { session, lock, heldBy } = world();
+  heldBy({ ...thisOwner(), run: 'other' });
   await expect(lock(() => Promise.resolve())).rejects.toThrow(Locked);
+  const sleep = session.ctx.clock.sleep.bind(session.ctx.clock);
+  session.ctx.clock.sleep = async (ms) => {
+    await sleep(ms);
+    heldBy({ ...thisOwner(), run: 'other' });
+  };
+  await expect(lock(() => Promise.resolve(), { waitMs: 3 * LEASE_MS })).rejects.toThrow(Locked);
+});
+
+test.each<[string, Owner, number]>([
+  ['a process that lives here and has stopped its heartbeat', { ...thisOwner(), run: 'other' }, 10 * LEASE_MS],
+  ['pid 1 of another boot', { ...ELSEWHERE, pid: 1, place: 'another boot/pid:[1]' }, 10 * LEASE_MS],
+  ['a heartbeat of the year to come', ELSEWHERE, -365 * 86_400_000],
+  ['a heartbeat of next week, by a process that lives here', { ...thisOwner(), run: 'other' }, -7 * 86_400_000],
+])('forged or dead, it cannot be held for ever: %s', async (_, owner, agoMs) => {
+  const { outside, lock, heldBy } = world();
+  heldBy(owner, agoMs);
+  expect(await lock(() => Promise.resolve(1))).toBe(1);
+  expect(outside.sleeps.reduce((a, b) => a + b)).toBeLessThan(LEASE_MS + 5000);
+});
+
+test('only the heartbeat counts: another change of the Lease keeps nobody in it', async () => {
+  const { session, lock, heldBy, leases } = world();
+  heldBy(ELSEWHERE, 5 * LEASE_MS);
+  const held = leases.leases.get(NAME);
+  const sleep = session.ctx.clock.sleep.bind(session.ctx.clock);
+  session.ctx.clock.sleep = async (ms) => {
+    await sleep(ms);
+    // A new resourceVersion, the same renewTime.
+    if (held) leases.put(structuredClone(held));
+  };
+  expect(await lock(() => Promise.resolve(1))).toBe(1);
 });
 
 test('elsewhere: an old heartbeat is no proof (clocks differ); one seen to stand still for a minute is', async () => {

@@ -136,3 +136,23 @@ test('a run asks each tool once for each file of it and each day, Docker every t
   utimesSync(join(given.folder, 'tools.json'), yesterday, yesterday);
   expect(await again('as kept')).toBe(tools.join(' '));
 });
+
+test.each([
+  ['insecure-skip-tls-verify: true', 'https://10.0.0.1:6443', 'its kubeconfig says insecure-skip-tls-verify'],
+  ['tls-server-name: x', 'http://10.0.0.1:8080', 'it is reached without TLS (http://10.0.0.1:8080)'],
+])('a context with %s at %s is refused, and nothing is sent there', async (line, server, says) => {
+  const home = given.childEnvironment['HOME'] ?? '';
+  mkdirSync(join(home, '.kube'));
+  const cluster = (name: string, text: string): string => `- name: ${name}\n  cluster:\n    ${text}\n`;
+  writeFileSync(
+    join(home, '.kube', 'config'),
+    `clusters:\n${cluster('bad', `server: ${server}\n    ${line}`)}${cluster('good', 'server: https://10.0.0.2')}` +
+      'contexts:\n- name: gke-context\n  context: { cluster: bad, user: u }\n- name: kind-context\n  context: { cluster: good, user: u }\n',
+  );
+  answers['kubectl get --raw /readyz --context gke-context --namespace default'] = () => {
+    throw new Error('it was asked');
+  };
+  const problems = await found();
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain(`GKE_CONTEXT: context "gke-context" is not used: ${says}`);
+});
