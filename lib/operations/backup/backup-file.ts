@@ -9,7 +9,7 @@ import { resolve } from 'node:path';
 import { Decrypter, Encrypter } from 'age-encryption';
 import { z } from 'zod';
 import { BadInput } from '../../base/failure.ts';
-import { changeTokens, generateToken, readTokens } from '../../deployment/kubently/tokens.ts';
+import { changeTokens, generateToken, readTokens } from '../../settings/tokens-file.ts';
 import { writePrivately } from '../../base/private-file.ts';
 import type { Secret } from '../../base/secret.ts';
 import type { DumpedKey } from './redis-dump.ts';
