@@ -9,10 +9,10 @@ NODE := node_modules/.bin/node
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $(v))),$(v)))
 $(foreach v,$(GIVEN),$(eval override export $(v) := $$(value $(v))))
 quoted = '$(subst ','\'',$(1))'
-flag = $(if $(filter $(1),$(GIVEN)),--$(2) $(call quoted,$($(1))))
+flag = $(if $(filter $(1),$(GIVEN)),$(call quoted,--$(2)=$($(1))))
 OPS := --disable-warning=DEP0190 scripts/ops
 CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait)
-JSON_FLAG = $(if $(filter JSON,$(GIVEN)),--json)
+JSON_FLAG = $(if $(filter JSON,$(GIVEN)),$(if $(filter-out 0,$(JSON)),--json))
 # Node keeps what it made of each file, by the file's content: half of the start-up.
 export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
 ifdef ENV_FILE

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { fileFault } from '../base/input-file.ts';
 import type { Remote } from '../base/target.ts';
 import { privacyProblem } from './secret-files.ts';
 import { trustFileProblem } from './trust-file.ts';
@@ -42,18 +43,18 @@ export const path = z
   })
   .transform((text) => resolve(expandHome(text)));
 export const isFile = (f: string): boolean => statSync(f, { throwIfNoEntry: false })?.isFile() === true;
-export const certificates = path
-  .refine(isFile, { error: 'names a file that does not exist', abort: true })
-  .refine((f) => readFileSync(f, 'utf8').includes('-----BEGIN CERTIFICATE-----'), {
-    error: 'names a file without a PEM certificate',
-    abort: true,
-  });
-export const secretFile = path
-  .refine(isFile, { error: 'names a file that does not exist', abort: true })
-  .superRefine((f, ctx) => {
-    const problem = privacyProblem(f);
-    if (problem !== undefined) ctx.addIssue({ code: 'custom', message: problem });
-  });
+const readable = path.refine((f) => fileFault(f) === undefined, {
+  error: ({ input }) => fileFault(String(input)) ?? 'changed meanwhile',
+  abort: true,
+});
+export const certificates = readable.refine((f) => readFileSync(f, 'utf8').includes('-----BEGIN CERTIFICATE-----'), {
+  error: 'names a file without a PEM certificate',
+  abort: true,
+});
+export const secretFile = readable.superRefine((f, ctx) => {
+  const problem = privacyProblem(f);
+  if (problem !== undefined) ctx.addIssue({ code: 'custom', message: problem });
+});
 export const word = (what: string) => z.string().regex(/^\S+$/, `must be ${what}, one word`);
 export const key = z.string().regex(/^\S*$/, 'holds a blank or a line break: look at its quotes');
 export const oneOf = <const T extends [string, ...string[]]>(options: T) =>

@@ -164,7 +164,7 @@ const kubentlySettings = {
   GOOGLE_API_KEY: secret(key, 'LLM key'),
   OPENAI_API_KEY: secret(key, 'LLM key'),
   TOKENS_FILE: optional(
-    orUnset(path.refine((f) => !existsSync(f) || isFile(f), 'names a folder, not a file')),
+    orUnset(path.refine((f) => !existsSync(f) || isFile(f), 'names a folder or a device, not a file')),
     'Where the generated tokens lie (0600, can be sourced); empty: ~/.kubently-tokens-API_HOST.env',
   ),
 };

@@ -49,6 +49,14 @@ async function wrapped(): Promise<string[]> {
   return [`--add-runtime=lowered=${folder}/runc`, '--default-runtime=lowered'];
 }
 
+/** The docker daemon that runs, put into this process's environment (DOCKER_HOST); undefined where none answers. */
+export async function findDocker(): Promise<{ host: string; ours: boolean } | undefined> {
+  // However it was started: another cache or clone must not restart it under running clusters.
+  if (pidOf(NAME) !== undefined && (await answers(HOST))) return use(HOST);
+  const host = await machines();
+  return host === undefined ? undefined : use(host);
+}
+
 /**
  * Makes sure that a docker daemon answers and puts it into this process's environment (DOCKER_HOST): the sandbox's
  * own if that runs, else the one of DOCKER_HOST or of /var/run/docker.sock, else one started here (Debian's, installed
@@ -57,10 +65,8 @@ async function wrapped(): Promise<string[]> {
 export async function ensureDocker(): Promise<{ host: string; ours: boolean }> {
   // Asked for each time, so that the cache keeps it as long as the daemon may need it.
   const runtime = await wrapped();
-  // However it was started: another cache or clone must not restart it under running clusters.
-  if (pidOf(NAME) !== undefined && (await answers(HOST))) return use(HOST);
-  const before = await machines();
-  if (before !== undefined) return use(before);
+  const before = await findDocker();
+  if (before !== undefined) return before;
   if (!(await succeeds('dockerd', ['--version']))) {
     await ensurePackages(['docker.io', 'containerd', 'runc', 'iptables']);
     // Under systemd the package starts its daemon.

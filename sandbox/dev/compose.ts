@@ -11,9 +11,9 @@ export interface DevImages {
 }
 
 /** Runs `docker compose ARGS` on the development project. @throws with its words */
-export async function compose(args: string[], images: DevImages = { api: 'none', executor: 'none' }): Promise<string> {
+export async function compose(args: string[], images: DevImages): Promise<string> {
   const env = {
-    DEV_PORT: String(PORT),
+    DEV_PORT: PORT,
     DEV_FOLDER: FOLDER,
     DEV_API_IMAGE: images.api,
     DEV_EXECUTOR_IMAGE: images.executor,

@@ -4,13 +4,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
-import { ensureDocker } from '../build/docker.ts';
+import { ensureDocker, findDocker } from '../build/docker.ts';
 import { part, say } from '../progress.ts';
-import { until } from '../run.ts';
+import { run, until } from '../run.ts';
 import { ensureCertificates } from './certificates.ts';
 import { compose } from './compose.ts';
-import { CLUSTER, FOLDER, PORT } from './folder.ts';
+import { CLUSTER, FOLDER, PORT, PROJECT } from './folder.ts';
 import { ensureImages } from './images.ts';
+import { portProblem } from './port.ts';
 
 const URL_HERE = `https://localhost:${PORT}`;
 
@@ -54,6 +55,18 @@ async function connect(key: string, token: string): Promise<void> {
     const answer = await ask('GET', `/admin/agents/${CLUSTER}/status`, key).catch(() => ({ status: 0, body: '' }));
     return answer.status === 200 && (JSON.parse(answer.body) as { connected: boolean }).connected;
   });
+}
+
+/** Whether an earlier run of this program has the port. */
+async function runsAlready(): Promise<boolean> {
+  if ((await findDocker()) === undefined) return false;
+  return (await run('docker', ['ps', '--quiet', '--filter', `label=com.docker.compose.project=${PROJECT}`])) !== '';
+}
+
+const problem = await portProblem(PORT, runsAlready);
+if (problem !== undefined) {
+  console.error(`make dev: nothing was changed: ${problem}`);
+  process.exit(2);
 }
 
 try {

@@ -54,7 +54,14 @@ test('refused: no recipient, no identity, no file, another identity, another dep
   expect(existsSync(`${file}.2`)).toBe(false);
   await expect(readBackup(file, settings(), false)).rejects.toThrow('BACKUP_IDENTITY');
   await expect(readBackup(undefined, given, false)).rejects.toThrow('BACKUP: is not given');
-  await expect(readBackup(`${file}.none`, given, false)).rejects.toThrow(BadInput);
+  const folder = temporaryFolder();
+  for (const [path, message] of [
+    ['', 'BACKUP: is empty'],
+    [`${file}.none`, `BACKUP: ${file}.none does not exist`],
+    [folder, `BACKUP: ${folder} is a folder`],
+    ['/dev/zero', 'BACKUP: /dev/zero is no plain file'],
+  ] as const)
+    await expect(readBackup(path, given, false), path).rejects.toMatchObject({ name: 'BadInput', message });
   await expect(readBackup(file, (await pair()).given, false)).rejects.toThrow('cannot be decrypted');
   await expect(readBackup(file, { ...given, host: 'other-api.kubently.io' }, false)).rejects.toThrow(
     'is of kubently at',

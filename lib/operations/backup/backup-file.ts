@@ -5,10 +5,10 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { Decrypter, Encrypter } from 'age-encryption';
 import { z } from 'zod';
 import { BadInput } from '../../base/failure.ts';
+import { inputFile } from '../../base/input-file.ts';
 import { changeTokens, generateToken, readTokens } from '../../settings/tokens-file.ts';
 import { writePrivately } from '../../base/private-file.ts';
 import type { Secret } from '../../base/secret.ts';
@@ -85,16 +85,16 @@ export async function readBackup(
   const { identityFile } = settings.backup;
   if (!identityFile)
     throw bad('BACKUP_IDENTITY', 'is not set: a backup cannot be read without', 'name the file with AGE-SECRET-KEY-…');
-  const path = file === undefined ? '' : resolve(file);
+  const path = inputFile('BACKUP', file, 'name the file that make backup wrote: make restore BACKUP=file');
+  const identity = inputFile('BACKUP_IDENTITY', identityFile, 'name the file with AGE-SECRET-KEY-…');
   const encrypted = await readBounded(path).catch((error: unknown) => {
-    const message = file === undefined ? 'is not given' : `${path} cannot be read (${String(error)})`;
-    throw bad('BACKUP', message, 'make restore BACKUP=file');
+    throw bad('BACKUP', `${path} cannot be read (${String(error)})`, 'make restore BACKUP=file');
   });
   const decrypter = new Decrypter();
-  const identities = readFileSync(identityFile, 'utf8').match(/^AGE-SECRET-KEY-\S+$/gm) ?? [];
+  const identities = readFileSync(identity, 'utf8').match(/^AGE-SECRET-KEY-\S+$/gm) ?? [];
   if (identities.length === 0)
     throw bad('BACKUP_IDENTITY', `${identityFile} holds no AGE-SECRET-KEY-… line`, 'age-keygen makes one');
-  for (const identity of identities) decrypter.addIdentity(identity);
+  for (const key of identities) decrypter.addIdentity(key);
   const text = await decrypter.decrypt(encrypted, 'text').catch((error: unknown) => {
     const message = `${path} cannot be decrypted (${error instanceof Error ? error.message : String(error)})`;
     throw bad(
