@@ -5,14 +5,17 @@
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (docs/architecture.md rule 9), word for word: neither
-# make nor a shell acts on what it holds.
+# make nor a shell acts on what it holds. All of it goes to every command: what has no meaning there is refused, not
+# ignored.
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $(v))),$(v)))
 $(foreach v,$(GIVEN),$(eval override export $(v) := $$(value $(v))))
 quoted = '$(subst ','\'',$(1))'
-flag = $(if $(filter $(1),$(GIVEN)),$(call quoted,--$(2)=$($(1))))
-OPS := --disable-warning=DEP0190 scripts/ops
-CHOICE = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait)
-JSON_FLAG = $(if $(filter JSON,$(GIVEN)),$(if $(filter-out 0,$(JSON)),--json))
+given = $(filter $(1),$(GIVEN))
+flag = $(if $(call given,$(1)),$(call quoted,--$(2)=$($(1))))
+FLAGS = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait) \
+  $(call flag,LAST,last) $(call flag,OUT,out) $(call flag,TO,to) $(call flag,YES,yes) $(call flag,KEEP,keep) \
+  $(call flag,WHAT,what) $(call flag,TAIL,tail) $(call flag,BACKUP,backup) $(call flag,UNSIGNED,unsigned) \
+  $(if $(call given,JSON),$(if $(filter-out 0,$(JSON)),--json)) $(if $(call given,FOLLOW),$(if $(filter 0,$(FOLLOW)),--no-follow))
 # Node keeps what it made of each file, by the file's content: half of the start-up.
 export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
 ifdef ENV_FILE
@@ -35,67 +38,67 @@ tools: install ## the pinned helm and kubectl, into .tools/bin
 	@$(NODE) scripts/ops/tools.ts
 
 deploy: tools ## all four phases
-	@./runbook deploy $(CHOICE)
+	@./runbook deploy $(FLAGS)
 
 phase1: tools ## GKE infrastructure: address, DNS, cert-manager, ingress, issuers
-	@./runbook phase1 $(CHOICE)
+	@./runbook phase1 $(FLAGS)
 
 phase2: tools ## the release in GKE, with its certificate
-	@./runbook phase2 $(CHOICE)
+	@./runbook phase2 $(FLAGS)
 
 phase3: tools ## the executors in the remote clusters
-	@./runbook phase3 $(CHOICE)
+	@./runbook phase3 $(FLAGS)
 
 phase4: tools ## tests of the whole
-	@./runbook phase4 $(CHOICE)
+	@./runbook phase4 $(FLAGS)
 
 status: tools ## every step's check at once, certificate, connections, versions: JSON=1 for programs
-	@./runbook status $(JSON_FLAG)
+	@./runbook status $(FLAGS)
 
 plan: tools ## what a deploy would do, nothing changed: JSON=1 for programs
-	@./runbook deploy --plan $(CHOICE) $(JSON_FLAG)
+	@./runbook plan $(FLAGS)
 
 verify: tools ## the 13 success criteria, each with its evidence
-	@./runbook verify
+	@./runbook verify $(FLAGS)
 
 doctor: tools ## the preflight alone
-	@./runbook doctor
+	@./runbook doctor $(FLAGS)
 
 history: install ## the runs so far, from the journal: LAST=20, JSON=1 for programs
-	@$(NODE) scripts/ops/history.ts $(call flag,LAST,last) $(JSON_FLAG)
+	@./runbook history $(FLAGS)
 
 tmux: tools ## the run, the live status and the logs in a tmux session, or back to it
-	@$(NODE) scripts/ops/tmux.ts
+	@./runbook tmux $(FLAGS)
 
 lint-chart: tools ## whether the checkout's chart gives complete releases
-	@$(NODE) scripts/ops/lint-chart.ts
+	@./runbook lint-chart $(FLAGS)
 
 render: tools ## both releases as files, without a cluster: OUT=folder
-	@$(NODE) scripts/ops/render.ts $(call flag,OUT,out)
+	@./runbook render $(FLAGS)
 
 runbook-doc: tools ## the deployment as a document to go on with by hand: OUT=file
-	@$(NODE) $(OPS)/runbook-doc.ts $(call flag,OUT,out)
+	@./runbook document $(FLAGS)
 
 rollback: tools ## the release back to its previous revision, or TO=N; asks unless YES=1
-	@$(NODE) $(OPS)/rollback.ts $(call flag,TO,to) $(call flag,YES,yes)
+	@./runbook rollback $(FLAGS)
 
 remove: tools ## the deployment away, on both sides; asks unless YES=1; KEEP=dns,ip,certs,data
-	@$(NODE) $(OPS)/remove.ts $(call flag,KEEP,keep) $(call flag,YES,yes)
+	@./runbook remove $(FLAGS)
 
 rotate: tools ## new secrets for old, proven: WHAT=api-key|executor:ID|redis|dns-key|all
-	@$(NODE) $(OPS)/rotate.ts $(call flag,WHAT,what)
+	@./runbook rotate $(FLAGS)
 
 backup: tools ## Redis state, encrypted with age: OUT=file
-	@$(NODE) $(OPS)/backup.ts $(call flag,OUT,out)
+	@./runbook backup $(FLAGS)
 
 restore: tools ## Redis state from a backup: BACKUP=file; asks unless YES=1; UNSIGNED=1 takes one whose maker is not proven
-	@$(NODE) $(OPS)/restore.ts $(call flag,BACKUP,backup) $(call flag,YES,yes) $(call flag,UNSIGNED,unsigned)
+	@./runbook restore $(FLAGS)
 
 logs: tools ## follows the logs of all clusters: WHAT=api|executor|remote:ID|ingress|cert-manager TAIL=100 FOLLOW=0
-	@$(NODE) $(OPS)/logs.ts $(call flag,WHAT,what) $(call flag,TAIL,tail) $(if $(filter FOLLOW,$(GIVEN)),$(if $(filter 0,$(FOLLOW)),--no-follow))
+	@./runbook logs $(FLAGS)
 
 report: tools ## a page to hand over: criteria, what is deployed, timeline: OUT=file
-	@$(NODE) $(OPS)/report.ts $(call flag,OUT,out)
+	@./runbook report $(FLAGS)
 
 sandbox: tools ## the rehearsal world up
 	@$(NODE) sandbox/up.ts

@@ -35,12 +35,12 @@ function partsOf(name: string | undefined): readonly Part[] {
   return [part];
 }
 
-await runProgram(program, process.argv.slice(2), async () => {
+program.action(async () => {
   const { part, sizes, report } = program.opts<{ part?: string; sizes: string; report?: true }>();
   try {
     for (const p of report ? [] : partsOf(part)) await measure(p, sizes.split(',').map(Number));
   } finally {
     await writeReport();
   }
-  return 0;
 });
+await runProgram(program, process.argv.slice(2));

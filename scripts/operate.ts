@@ -1,8 +1,9 @@
 /** What the program can be asked for: run steps, look at them, prove the criteria, preflight. Each gives an exit status. */
 import { relative } from 'node:path';
 import { STEPS } from './steps.ts';
-import { proveAll, verdict, type Criterion, type Outcome } from '../lib/runner/criterion.ts';
-import { BadInput, explain } from '../lib/base/failure.ts';
+import { proveAll, reasonOf, verdict, type Criterion, type Outcome } from '../lib/runner/criterion.ts';
+import { BadInput } from '../lib/base/failure.ts';
+import { printJson } from '../lib/base/json-document.ts';
 import { waitOf, withLock } from '../lib/runner/lock.ts';
 import { askGateway } from '../lib/runner/llm-gateway.ts';
 import { look } from '../lib/runner/look.ts';
@@ -23,20 +24,22 @@ type Flags = Selection & { plan?: true; json?: true; wait?: string };
 export async function operate(what: string, flags: Flags): Promise<number> {
   const looking = flags.plan === true || what === 'status' || what === 'doctor';
   const json = flags.json === true;
-  if (json && what !== 'status' && flags.plan !== true)
+  if (json && !looking && what !== 'verify')
     throw new BadInput([
-      { about: '--json', message: `does not go with ${what}`, remedy: 'it goes with status and --plan' },
+      { about: '--json', message: `does not go with ${what}`, remedy: 'it goes with --plan: what a run would do' },
     ]);
   const waitMs = waitOf(flags.wait);
   const session = openSession(looking, json ? process.stderr : process.stdout);
   const choice = choiceOf(flags);
   const catalogue = STEPS;
-  // Looked at again and again (make tmux), it would hide the runs.
-  if (what === 'status')
-    return look({ ...session, journal: () => undefined }, { kind: 'status', steps: STEPS, catalogue, json });
+  if (what === 'status') {
+    const steps = select(STEPS, 'deploy', flags);
+    // Looked at again and again (make tmux), it would hide the runs.
+    return look({ ...session, journal: () => undefined }, { kind: 'status', steps, catalogue, json });
+  }
   return journalled(session.journal, `${flags.plan ? 'plan ' : ''}${what}${choice}`, async () => {
-    if (what === 'doctor') return doctor(session);
-    if (what === 'verify') return verify(session, flags.only);
+    if (what === 'doctor') return doctor(session, json);
+    if (what === 'verify') return verify(session, flags.only, json);
     const steps = select(STEPS, what, flags);
     return flags.plan
       ? look(session, { kind: 'plan', steps, catalogue, json })
@@ -49,7 +52,7 @@ async function run(session: Session, what: string, chosen: readonly Step[], wait
   const started = Date.now();
   const problems = await preflight(ctx, 'as kept');
   if (problems.length > 0) throw new BadInput(problems);
-  warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
+  warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(`warning: ${w}`)));
   const rows = await withLock(session, { what, waitMs }, async (tell) => {
     const watcher = await watch(out);
     try {
@@ -90,33 +93,38 @@ function again(what: string, settings: Settings): string {
     : `make ${what}${suffix}`;
 }
 
-async function verify({ ctx, out, journal }: Session, only: string | undefined): Promise<number> {
+async function verify({ ctx, out, journal }: Session, only: string | undefined, json: boolean): Promise<number> {
   const { CRITERIA } = await import('./criteria/criteria.ts');
   const chosen = criteriaOf(CRITERIA, only);
-  const { chalk } = out;
-  const line = (o: Outcome): string => {
-    const head = `${String(o.criterion.number).padStart(2)} ${o.criterion.title}`;
-    switch (o.state) {
-      case 'proven':
-        return `${chalk.green('✓')} ${head}\n     ${chalk.gray(o.evidence)}`;
-      case 'unproven':
-        return `${chalk.yellow('?')} ${head}\n     ${o.reason}`;
-      case 'failed':
-        return `${chalk.red('✗')} ${head}\n     ${explain(o.error).replaceAll('\n', '\n     ')}`;
-    }
-  };
   const outcomes: Outcome[] = [];
   for (const ending of proveAll(chosen, ctx, journal)) {
     const outcome = await ending;
     outcomes.push(outcome);
-    out.line(line(outcome));
+    if (!json) out.line(outcomeLine(outcome, out));
   }
-  out.line(verdict(outcomes));
-  return outcomes.some((o) => o.state === 'failed')
+  const status = outcomes.some((o) => o.state === 'failed')
     ? STATUS.failed
     : outcomes.some((o) => o.state === 'unproven')
       ? STATUS.unproven
       : STATUS.done;
+  if (json) {
+    const criteria = outcomes.map((o) => ({ ...o.criterion, prove: undefined, state: o.state, reason: reasonOf(o) }));
+    printJson('verify', { status, verdict: verdict(outcomes), criteria });
+  } else out.line(verdict(outcomes));
+  return status;
+}
+
+function outcomeLine(o: Outcome, { chalk }: Session['out']): string {
+  const head = `${String(o.criterion.number).padStart(2)} ${o.criterion.title}`;
+  const reason = reasonOf(o).replaceAll('\n', '\n     ');
+  switch (o.state) {
+    case 'proven':
+      return `${chalk.green('✓')} ${head}\n     ${chalk.gray(reason)}`;
+    case 'unproven':
+      return `${chalk.yellow('?')} ${head}\n     ${reason}`;
+    case 'failed':
+      return `${chalk.red('✗')} ${head}\n     ${reason}`;
+  }
 }
 
 /** The criteria of ONLY=3,9; all of them without it. @throws BadInput on a number that is none of theirs */
@@ -131,13 +139,20 @@ function criteriaOf(all: readonly Criterion[], only: string | undefined): readon
   return all.filter((c) => wanted.includes(String(c.number)));
 }
 
-async function doctor({ ctx, out }: Session): Promise<number> {
+async function doctor({ ctx, out }: Session, json: boolean): Promise<number> {
   const [found, gateway] = await Promise.all([preflight(ctx, 'asked'), askGateway(ctx)]);
   const problems = [...found, ...(gateway?.state === 'problem' ? [gateway.problem] : [])];
+  const warned = [
+    ...warnings(ctx.settings),
+    ...(gateway?.state === 'unreachable' ? [`${gateway.reason}; the API's pods must reach it`] : []),
+  ];
+  if (json) {
+    const status = problems.length > 0 ? STATUS.badInput : STATUS.done;
+    printJson('doctor', { status, problems, warnings: warned });
+    return status;
+  }
   if (problems.length > 0) throw new BadInput(problems);
-  warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(w)));
-  if (gateway?.state === 'unreachable')
-    out.line(out.chalk.yellow(`warning: ${gateway.reason}; the API's pods must reach it`));
+  warned.forEach((w) => out.line(out.chalk.yellow(`warning: ${w}`)));
   out.line(
     `ready: tools, project ${ctx.settings.project}, zone ${ctx.settings.dnsZone}, ${1 + ctx.settings.remotes.length} clusters and the checkout are as they should be`,
   );
@@ -148,16 +163,14 @@ function warnings({ gkeExecutorApiUrl, llm, tls }: Settings): string[] {
   return [
     ...(gkeExecutorApiUrl.startsWith('http:')
       ? [
-          `warning: the GKE executor speaks plain http to ${gkeExecutorApiUrl} (GKE_EXECUTOR_API_URL): its token crosses the cluster network unencrypted`,
+          `the GKE executor speaks plain http to ${gkeExecutorApiUrl} (GKE_EXECUTOR_API_URL): its token crosses the cluster network unencrypted`,
         ]
       : []),
     ...(Object.keys(llm.keys).length === 0
-      ? ['warning: no LLM key is set: no agent can answer, so 4.2, 4.3 and criteria 10 and 11 stay unproven']
+      ? ['no LLM key is set: no agent can answer, so 4.2, 4.3 and criteria 10 and 11 stay unproven']
       : []),
     ...(tls.issuer === 'staging' && !tls.caFile
-      ? [
-          'warning: TLS_ISSUER=staging without TLS_CA_FILE: executors do not trust the staging certificate and will not connect',
-        ]
+      ? ['TLS_ISSUER=staging without TLS_CA_FILE: executors do not trust the staging certificate and will not connect']
       : []),
   ];
 }

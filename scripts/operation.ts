@@ -5,23 +5,20 @@ import { openJournal } from '../lib/runner/journal.ts';
 import { journalled } from '../lib/runner/recorded-run.ts';
 import { openSession, type Session } from '../lib/runner/session.ts';
 import { settingsFile } from '../lib/settings/settings.ts';
-import { runProgram } from './program.ts';
 
 /**
- * Runs an operation's command line. Refused settings, a declined question and a failure are journalled as well.
+ * Runs an operation. Refused settings, a declined question and a failure are journalled as well.
  * @param looking true when nothing may be changed
+ * @returns the work's exit status; throws what it throws
  */
 export function runOperation(
-  program: Command,
-  args: readonly string[],
+  command: Command,
   looking: boolean,
   work: (session: Session) => Promise<number>,
-): Promise<void> {
-  return runProgram(program, args, () => {
-    // The session's journal needs settings that can be read.
-    const journal = openJournal(settingsFile(process.env), complain);
-    return journalled(journal, commandOf(program), async () => work(openSession(looking)));
-  });
+): Promise<number> {
+  // The session's journal needs settings that can be read.
+  const journal = openJournal(settingsFile(process.env), complain);
+  return journalled(journal, commandOf(command), async () => work(openSession(looking)));
 }
 
 /** `rollback TO=2 YES=1`, as make is told. */

@@ -22,21 +22,27 @@ export function proveAll(criteria: readonly Criterion[], ctx: Context, journal: 
       (proof): Outcome => ({ criterion, ...proof }),
       (error: unknown): Outcome => ({ criterion, state: 'failed', error }),
     );
-    const reason =
-      outcome.state === 'proven'
-        ? outcome.evidence
-        : outcome.state === 'unproven'
-          ? outcome.reason
-          : explain(outcome.error);
     journal({
       event: 'criterion',
       step: String(criterion.number),
       state: outcome.state,
-      reason,
+      reason: reasonOf(outcome),
       durationMs: ctx.clock.now() - started,
     });
     return outcome;
   });
+}
+
+/** Its evidence, why it stays unproven, or how it failed. */
+export function reasonOf(outcome: Outcome): string {
+  switch (outcome.state) {
+    case 'proven':
+      return outcome.evidence;
+    case 'unproven':
+      return outcome.reason;
+    case 'failed':
+      return explain(outcome.error);
+  }
 }
 
 /** The last line of `make verify`. */

@@ -3,7 +3,8 @@ import { STEP } from '../base/plan-steps.ts';
 import { deployedFacts, type Fact } from '../deployment/kubently/deployed.ts';
 import { withReadCache, type Context } from '../context.ts';
 import { firstLine } from '../base/failure.ts';
-import { oneLine, say } from '../base/say.ts';
+import { oneLine } from '../base/say.ts';
+import { printJson } from '../base/json-document.ts';
 import { knownFit } from '../deployment/release/fitted.ts';
 import { gkeRelease, remoteRelease } from '../deployment/release/release.ts';
 import { mark, visitOnce, type Row } from './rows.ts';
@@ -38,14 +39,15 @@ export async function look(
   const [rows, extras, facts] = await Promise.all([
     lookAtSteps(steps, catalogue, seeing),
     kind === 'plan' ? extraLines(steps, seeing) : [],
-    kind === 'status' ? deployedFacts(cached) : [],
+    // They are about the whole deployment.
+    kind === 'status' && steps.length === catalogue.length ? deployedFacts(cached) : [],
   ]);
   for (const { id, state, reason } of rows) journal({ event: kind, step: id, state, reason });
   const status = statusOf(rows);
   const verdict = kind === 'plan' ? planVerdict(rows) : statusVerdict(rows);
   if (json) {
     const facts_ = kind === 'status' ? { deployed: facts } : { extras };
-    say(JSON.stringify({ kind, status, verdict, steps: rows, ...facts_ }, null, 2));
+    printJson(kind, { status, verdict, steps: rows, ...facts_ });
     return status;
   }
   const { chalk } = out;

@@ -30,6 +30,12 @@ export function select(steps: readonly Step[], what: string, { from, until, only
   const onlyIds = only?.split(',').map((id) => known(id.trim(), 'ONLY')?.id);
   const first = from === undefined ? undefined : known(from, 'FROM');
   const last = until === undefined ? undefined : known(until, 'UNTIL');
+  if (first && last && byId(first, last) > 0)
+    problems.push({
+      about: what,
+      message: `FROM ${first.id} comes after UNTIL ${last.id}`,
+      remedy: `the other way round: FROM=${last.id} UNTIL=${first.id}`,
+    });
   if (problems.length > 0) throw new BadInput(problems);
   const chosen = inScope.filter(
     (s) => (!onlyIds || onlyIds.includes(s.id)) && (!first || byId(s, first) >= 0) && (!last || byId(s, last) <= 0),

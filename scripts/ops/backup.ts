@@ -1,11 +1,9 @@
 /** Saves what Redis holds (executor tokens, sessions, audit), encrypted with age for BACKUP_RECIPIENT. OUT=file */
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
 import { recipientsOf, writeBackup } from '../../lib/operations/backup/backup-file.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { outFile } from '../../lib/base/out-path.ts';
-import { ownArguments } from '../entry.ts';
-import { runOperation } from '../operation.ts';
+import { runAlone } from '../entry.ts';
 import { dumpRedis } from '../../lib/operations/backup/redis-dump.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
@@ -36,8 +34,4 @@ export async function backup({ ctx, out, journal }: Session, file: string | unde
   return STATUS.done;
 }
 
-const args = ownArguments(import.meta);
-if (args) {
-  const program = new Command('backup').option('--out <file>', 'where to; a file under .runbook by default');
-  void runOperation(program, args, true, (session) => backup(session, program.opts<{ out?: string }>().out));
-}
+void runAlone(import.meta);

@@ -1,19 +1,12 @@
 /** The runs so far, newest last: when, who, what, result, duration, and what failed. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { BadInput } from '../../lib/base/failure.ts';
 import { runsOf, type RunRecord } from '../../lib/runner/history.ts';
-import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
+import { runAlone } from '../entry.ts';
 import { elapsed, screen, type Screen } from '../../lib/runner/show.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { RUNBOOK_FOLDER } from '../../lib/base/paths.ts';
-
-const program = new Command('history')
-  .description('The runs so far, from .runbook/journal.jsonl. It is history for people; nothing is decided by it.')
-  .option('--last <n>', 'how many runs', '20')
-  .option('--json', 'one JSON array');
 
 /** Prints the last runs of a journal. @throws BadInput on a count that is none */
 export function history(last: string, json: boolean, out: Screen, folder = RUNBOOK_FOLDER): number {
@@ -34,9 +27,9 @@ function lines({ time, user, host, commit, what, result, durationMs, reason, fai
   return [head.trimEnd(), ...below.map((text) => `    ${text}`)];
 }
 
-const args = ownArguments(import.meta);
-if (args)
-  void runProgram(program, args, () => {
-    const { last, json } = program.opts<{ last: string; json?: true }>();
-    return Promise.resolve(history(last, json === true, screen()));
-  });
+/** `history` as it is typed. @throws BadInput on a count that is none */
+export function showHistory(last: string, json: boolean): number {
+  return history(last, json, screen());
+}
+
+void runAlone(import.meta);

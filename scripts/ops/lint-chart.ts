@@ -1,17 +1,11 @@
 /** Proves the chart of KUBENTLY_REPO complete for every release, without a cluster. `--json` for CI. */
-import { Command } from 'commander';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { BadInput, explain } from '../../lib/base/failure.ts';
 import { say } from '../../lib/base/say.ts';
 import { ChartRefused } from '../../lib/chart/finding.ts';
 import { fitAll } from '../../lib/deployment/release/fit-all.ts';
 import { hasErrors, report } from '../../lib/operations/chart-report.ts';
-import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
-
-const program = new Command('lint-chart')
-  .description('Proves the chart of KUBENTLY_REPO complete for every release. Needs no cluster and no credentials.')
-  .option('--json', 'one JSON document');
+import { runAlone } from '../entry.ts';
 
 /** Prints every finding and the verdict. @returns the exit status */
 export async function lintChart(json: boolean): Promise<number> {
@@ -37,5 +31,4 @@ export async function lintChart(json: boolean): Promise<number> {
   }
 }
 
-const args = ownArguments(import.meta);
-if (args) void runProgram(program, args, () => lintChart(program.opts<{ json?: true }>().json === true));
+void runAlone(import.meta);

@@ -1,11 +1,10 @@
-/** Follows the logs of both clusters. `--what api|executor|remote:ID|ingress|cert-manager`, `--tail 100`, `--no-follow` for CI. */
-import { Command, InvalidArgumentError } from 'commander';
+/** Follows the logs of all clusters, or shows their last lines: make logs WHAT=… TAIL=100 FOLLOW=0 */
 import { endChildren } from '../../lib/base/command.ts';
-import { explain } from '../../lib/base/failure.ts';
+import { BadInput, explain } from '../../lib/base/failure.ts';
 import { complain } from '../../lib/base/say.ts';
 import { followStream, inOrder, lastLines, logStreams, type LogLine } from '../../lib/operations/log-streams.ts';
-import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
+import { runAlone } from '../entry.ts';
+import { endSilentlyOnSignals } from '../signals.ts';
 import { openSession, type Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 
@@ -47,22 +46,20 @@ export async function logs({ ctx, out }: Session, { what, tail, follow }: LogFla
   return failed.length > 0 ? STATUS.failed : STATUS.done;
 }
 
-const args = ownArguments(import.meta);
-if (args) {
-  const program = new Command('logs')
-    .description('Follows the logs of the deployment in all clusters.')
-    .option('--what <log>', 'api, executor, remote:ID, ingress or cert-manager; all of them without it')
-    .option('--tail <lines>', 'lines of each pod to begin with', wholeNumber, 100)
-    .option('--no-follow', 'end after these lines, in order of time');
+/** `logs` as it is typed. @throws BadInput on a log that there is not, or lines that are no count */
+export function showLogs({ what, tail, follow }: Omit<LogFlags, 'tail'> & { tail: string }): Promise<number> {
+  if (!/^\d+$/.test(tail))
+    throw new BadInput([
+      { about: 'TAIL', message: `"${tail}" is not a count of lines`, remedy: 'for example TAIL=100' },
+    ]);
   // `make logs | head` closes the pipe.
   process.stdout.on('error', () => {
     endChildren('SIGTERM');
     process.exit(STATUS.done);
   });
-  void runProgram(program, args, () => logs(openSession(true), program.opts<LogFlags>()));
+  const session = openSession(true);
+  endSilentlyOnSignals();
+  return logs(session, { ...(what === undefined ? {} : { what }), tail: Number(tail), follow });
 }
 
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('must be a whole number');
-  return Number(text);
-}
+void runAlone(import.meta);

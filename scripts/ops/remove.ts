@@ -1,11 +1,9 @@
 /** Takes the whole deployment away, in the reverse order of the plan, and says what is left and why: make remove KEEP=… YES=1 */
-import { Command } from 'commander';
 import { confirm } from '../../lib/runner/confirm.ts';
 import { BadInput, explain } from '../../lib/base/failure.ts';
 import { inventory, itemLines, leftLines, type Item } from '../../lib/operations/removal/inventory.ts';
 import { withLock } from '../../lib/runner/lock.ts';
-import { ownArguments } from '../entry.ts';
-import { runOperation } from '../operation.ts';
+import { runAlone } from '../entry.ts';
 import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import type { Row } from '../../lib/runner/rows.ts';
 import type { Session } from '../../lib/runner/session.ts';
@@ -15,13 +13,6 @@ import { retainedBy } from '../../lib/deployment/ownership/retained.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { STEPS } from '../steps.ts';
 import { KEEPABLE, type Keep, type Removal } from '../../lib/step.ts';
-
-const program = new Command('remove')
-  .description(
-    'Removes the deployment from both sides: releases, Secrets, namespaces, certificates, DNS, address, service account.',
-  )
-  .option('--keep <parts>', `what stays, separated by commas: ${KEEPABLE.join(', ')}`)
-  .option('--yes <1>', 'do not ask');
 
 /** Removes what the deployment has, less what is kept. @returns 0 when only kept things are left, 1 when something could not be removed */
 export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: string | undefined): Promise<number> {
@@ -90,9 +81,4 @@ export function keepOf(text: string | undefined): ReadonlySet<Keep> {
   return new Set(words.filter(known));
 }
 
-const args = ownArguments(import.meta);
-if (args)
-  void runOperation(program, args, false, (session) => {
-    const { keep, yes } = program.opts<{ keep?: string; yes?: string }>();
-    return remove(session, keepOf(keep), yes);
-  });
+void runAlone(import.meta);

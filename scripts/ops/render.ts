@@ -1,7 +1,6 @@
 /** Writes what each release would be: values, manifests, and the Secrets that the runbook creates (names and keys only). `--out DIR` */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { stringify } from 'yaml';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import { BadInput } from '../../lib/base/failure.ts';
@@ -10,12 +9,7 @@ import { fitAll } from '../../lib/deployment/release/fit-all.ts';
 import { YAML_1_1 } from '../../lib/deployment/release/fitted.ts';
 import { hasErrors, report } from '../../lib/operations/chart-report.ts';
 import { outFolder } from '../../lib/base/out-path.ts';
-import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
-
-const program = new Command('render')
-  .description('Writes the values and manifests of each release into a folder. Needs no cluster and no credentials.')
-  .option('--out <folder>', 'where to');
+import { runAlone } from '../entry.ts';
 
 /** Writes the files and prints their paths. @returns the exit status @throws BadInput without a folder */
 export async function render(out: string | undefined): Promise<number> {
@@ -41,5 +35,4 @@ export async function render(out: string | undefined): Promise<number> {
   return STATUS.failed;
 }
 
-const args = ownArguments(import.meta);
-if (args) void runProgram(program, args, () => render(program.opts<{ out?: string }>().out));
+void runAlone(import.meta);

@@ -1,9 +1,7 @@
 /** Writes a page to hand over: criteria with evidence, what is deployed, changes, the last run, chart findings. `--out FILE`, `--json` */
 import { writeFileSync } from 'node:fs';
-import { Command } from 'commander';
 import { outFile } from '../../lib/base/out-path.ts';
-import { ownArguments } from '../entry.ts';
-import { runOperation } from '../operation.ts';
+import { runAlone } from '../entry.ts';
 import { gatherReport } from '../../lib/operations/report/gather.ts';
 import { keepReport, reportsFolder } from '../../lib/operations/report/kept-reports.ts';
 import { page } from '../../lib/operations/report/page.ts';
@@ -35,11 +33,4 @@ export async function report(session: Session, flags: ReportFlags): Promise<numb
   return states.includes('failed') ? STATUS.failed : states.includes('unproven') ? STATUS.unproven : STATUS.done;
 }
 
-const args = ownArguments(import.meta);
-if (args) {
-  const program = new Command('report')
-    .description('Writes a report of the deployment: one HTML file that needs nothing else.')
-    .option('--out <file>', 'where to; without it among the kept reports in .runbook')
-    .option('--json', 'print the report as JSON instead');
-  void runOperation(program, args, false, (session) => report(session, program.opts<ReportFlags>()));
-}
+void runAlone(import.meta);

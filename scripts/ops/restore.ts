@@ -1,5 +1,4 @@
 /** Tells what a backup would replace, asks, puts its keys back into Redis and proves that they are there. BACKUP=file YES=1 UNSIGNED=1 */
-import { Command } from 'commander';
 import type { Context } from '../../lib/context.ts';
 import type { Secret } from '../../lib/base/secret.ts';
 import { clusterIds, ensureRegistered } from '../../lib/deployment/kubently/api.ts';
@@ -9,8 +8,7 @@ import { tokenOf } from '../../lib/deployment/kubently/secrets.ts';
 import { confirm } from '../../lib/runner/confirm.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { withLock } from '../../lib/runner/lock.ts';
-import { ownArguments } from '../entry.ts';
-import { runOperation } from '../operation.ts';
+import { runAlone } from '../entry.ts';
 import { registered } from '../../lib/deployment/kubently/redis.ts';
 import { dumpRedis, present, restoreRedis } from '../../lib/operations/backup/redis-dump.ts';
 import type { Session } from '../../lib/runner/session.ts';
@@ -62,15 +60,4 @@ async function restoreSaved({ ctx, out, journal }: Session, saved: SavedBackup):
   return STATUS.done;
 }
 
-const args = ownArguments(import.meta);
-if (args) {
-  const program = new Command('restore')
-    .option('--backup <file>', 'the file that make backup wrote')
-    .option('--unsigned <1>', 'take a backup although its signature does not prove who made it')
-    .option('--yes <1>', 'do not ask');
-  const work = (session: Session): Promise<number> => {
-    const { backup, yes, unsigned } = program.opts<{ backup?: string; yes?: string; unsigned?: string }>();
-    return restore(session, backup, yes, unsigned);
-  };
-  void runOperation(program, args, false, work);
-}
+void runAlone(import.meta);

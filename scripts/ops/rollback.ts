@@ -1,13 +1,11 @@
 /** Takes the releases back to their previous revision, or to TO, saves the evidence first and proves the outcome: make rollback */
 import { relative } from 'node:path';
-import { Command } from 'commander';
 import { liveCertificate } from '../../lib/deployment/certificates/certificate.ts';
 import { confirm } from '../../lib/runner/confirm.ts';
 import { saveEvidence } from '../../lib/operations/evidence.ts';
 import { ISSUER_NAMES } from '../../lib/deployment/cluster/infrastructure.ts';
 import { withLock } from '../../lib/runner/lock.ts';
-import { ownArguments } from '../entry.ts';
-import { runOperation } from '../operation.ts';
+import { runAlone } from '../entry.ts';
 import { gkeRelease, remoteRelease } from '../../lib/deployment/release/release.ts';
 import {
   NOT_UNDONE,
@@ -24,13 +22,9 @@ import { elapsed } from '../../lib/runner/show.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 import type { TargetedRelease } from '../../lib/deployment/release/targeted-release.ts';
 
-const program = new Command('rollback')
-  .description('Rolls the release in GKE back, and the remote ones to the same version.')
-  .option('--to <revision>', 'the revision of the release in GKE; else the previous one that worked')
-  .option('--yes <1>', 'do not ask');
-
 /** Rolls back, waits and proves. @throws Failure when it does not come up, BadInput where there is nothing to roll back to */
-export async function rollback(session: Session, to: number | undefined, yes: string | undefined): Promise<number> {
+export async function rollback(session: Session, to: string | undefined, yes: string | undefined): Promise<number> {
+  const wanted = revisionOf(to);
   const { ctx, out, journal } = session;
   const { chalk, line } = out;
   const known = async (targeted: TargetedRelease): Promise<{ targeted: TargetedRelease; past: Past[] }> => ({
@@ -47,7 +41,7 @@ export async function rollback(session: Session, to: number | undefined, yes: st
     revisions.forEach((r) => line(`  ${row(r)}`));
   }
   line(`TLS issuer in use: ${certificate.issuer ? ISSUER_NAMES[certificate.issuer] : 'none'}\n`);
-  const moves = planMoves(gke, remotes, to);
+  const moves = planMoves(gke, remotes, wanted);
   moves.forEach((m) => line(moveLine(m)));
   line(chalk.bold('\nnot undone by this:'));
   NOT_UNDONE.forEach((text) => line(`  ${text}`));
@@ -91,9 +85,4 @@ function moveLine({ targeted, from, to, reason }: Move): string {
     : `${clusterId}: stays at revision ${from.revision}: ${reason}`;
 }
 
-const args = ownArguments(import.meta);
-if (args)
-  void runOperation(program, args, false, (session) => {
-    const { to, yes } = program.opts<{ to?: string; yes?: string }>();
-    return rollback(session, revisionOf(to), yes);
-  });
+void runAlone(import.meta);

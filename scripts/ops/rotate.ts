@@ -1,9 +1,7 @@
 /** Replaces secrets by new ones, proves that the new ones work and the old ones are refused. WHAT=api-key|executor:ID|redis|dns-key|all */
-import { Command } from 'commander';
 import type { Clock } from '../../lib/base/clock.ts';
 import { withLock } from '../../lib/runner/lock.ts';
-import { ownArguments } from '../entry.ts';
-import { runOperation } from '../operation.ts';
+import { runAlone } from '../entry.ts';
 import { beginAll, rotate, subjectsOf, type Subject } from '../../lib/operations/rotation/rotation.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
@@ -45,8 +43,4 @@ function heartbeat(clock: Clock, tell: (text: string) => void): (text: string) =
   };
 }
 
-const args = ownArguments(import.meta);
-if (args) {
-  const program = new Command('rotate').option('--what <what>', 'api-key, executor:ID, redis, dns-key or all');
-  void runOperation(program, args, false, (session) => rotateWhat(session, program.opts<{ what?: string }>().what));
-}
+void runAlone(import.meta);

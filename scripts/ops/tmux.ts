@@ -1,21 +1,15 @@
 /** A tmux session of the deployment: the run, the live status and the logs. The run outlives the connection. */
-import { Command } from 'commander';
 import { inTerminal, outputNow } from '../../lib/base/command.ts';
 import { BadInput, Failure } from '../../lib/base/failure.ts';
 import { say } from '../../lib/base/say.ts';
 import { leaseName } from '../../lib/runner/lock.ts';
-import { ownArguments } from '../entry.ts';
-import { runProgram } from '../program.ts';
+import { runAlone } from '../entry.ts';
 import { loadSettings, type Settings } from '../../lib/settings/settings.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
 
 const STATUS_EVERY_S = 15;
 /** Before there is a pod, and after all have gone. */
 const LOGS_AGAIN_S = 5;
-
-const program = new Command('tmux').description(
-  'Opens the deployment’s tmux session, or attaches to it again. Its server: TMUX_TMPDIR, as tmux has it.',
-);
 
 /** Opens or attaches; without a terminal it only opens. @throws BadInput where tmux is not installed */
 export function tmux(settings: Settings): number {
@@ -52,5 +46,9 @@ function open(session: string, settings: Settings): void {
   say(['select-pane', '-t', run]);
 }
 
-const args = ownArguments(import.meta);
-if (args) void runProgram(program, args, () => Promise.resolve(tmux(loadSettings())));
+/** `tmux` as it is typed. @throws BadInput with every problem of the settings, or where tmux is not installed */
+export function openTmux(): number {
+  return tmux(loadSettings());
+}
+
+void runAlone(import.meta);

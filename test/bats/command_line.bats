@@ -168,9 +168,9 @@ END
 
 @test "FROM in the shell's environment chooses nothing" {
   good_settings
-  FROM=9.9 ONLY=9.9 run ./runbook phase9
+  FROM=9.9 ONLY=9.9 run ./runbook 8.8
   assert_failure 2
-  assert_line '  phase9: unknown step'
+  assert_line '  8.8: unknown step'
   refute_output --partial '  9.9: '
 }
 
@@ -218,6 +218,32 @@ END
     run grep -c "'./$(basename "$file")'" scripts/steps.ts
     assert_output 1
   done
+}
+
+@test "what a make target has no use for is refused, not ignored" {
+  good_settings
+  for given in 'status FROM=2.3' 'verify UNTIL=2.3' 'rotate ONLY=2.3' 'backup BACKUP=x' 'history JSON=1 WHAT=api' 'restore JSON=1'; do
+    # shellcheck disable=SC2086 # words
+    run -2 make --no-print-directory $given
+    assert_line --partial "error: unknown option '--"
+  done
+  refute_called
+}
+
+@test "make logs WHAT= swallows nothing" {
+  good_settings
+  run -2 make --no-print-directory logs WHAT= TAIL=3
+  assert_line '  WHAT: "" is no log'
+  refute_called
+}
+
+@test "the completion of bash completes commands and flags, from any folder" {
+  ./runbook completion bash >"$BATS_TEST_TMPDIR/completion"
+  # What bash-completion would give.
+  run bash -c '. "$1"; _get_comp_words_by_ref() { words=(./runbook roll) cword=1 cur=roll; }; cd /; __runbook_complete; printf "%s\n" "${COMPREPLY[@]}"' - "$BATS_TEST_TMPDIR/completion"
+  assert_success
+  assert_output --partial rollback
+  refute_output --partial deploy
 }
 
 @test "make help lists the targets" {

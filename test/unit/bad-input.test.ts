@@ -138,7 +138,7 @@ const FLAGS: Row[] = [
   [{ flags: { until: '2' } }, 'UNTIL', 'unknown step "2"'],
   [{ flags: { only: '2.3,,2.5' } }, 'ONLY', 'unknown step ""'],
   [{ flags: { only: '2.3;2.5' } }, 'ONLY', 'unknown step "2.3;2.5"'],
-  [{ flags: { from: '3.1', until: '2.1' } }, 'deploy', 'FROM, UNTIL and ONLY leave no step'],
+  [{ flags: { from: '3.1', until: '2.1' } }, 'deploy', 'FROM 3.1 comes after UNTIL 2.1'],
   [{ what: 'phase1', flags: { only: '2.3' } }, 'phase1', 'FROM, UNTIL and ONLY leave no step'],
 ];
 

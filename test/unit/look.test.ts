@@ -176,6 +176,7 @@ test('--json is one document: state, reason, lines, after; the status in it', as
   const steps = [change('1.0', says(differs('a → b', ['a → b']))), change('1.1', breaks, ['1.0'])];
   const { status } = await show(steps, { json: true });
   expect(JSON.parse(shown)).toEqual({
+    schemaVersion: 1,
     kind: 'plan',
     status: 3,
     verdict: 'plan: 1 differs, 1 unknown; nothing was changed',

@@ -171,6 +171,34 @@ test.each<[string, (() => Promise<Proof>)[], number, string]>([
   expect(lines.at(-1)).toBe(last);
 });
 
+test('status --only looks at these steps alone', async () => {
+  world.steps.push(change('1.0', absent('none')), change('1.1', done('there')));
+  expect(await operate('status', { only: '1.1' })).toBe(0);
+  expect(lines.join('\n')).not.toContain('1.0');
+});
+
+test('verify, doctor and status as JSON: one document on standard output, no line beside it', async () => {
+  let text = '';
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((t) => Boolean((text += String(t))));
+  const document = async (what: string): Promise<[number, unknown]> => {
+    text = '';
+    const status = await operate(what, { json: true });
+    return [status, JSON.parse(text)];
+  };
+  world.steps.push(change('1.0', absent('none')));
+  world.criteria.push({ number: 1, title: 'C1', prove: () => Promise.reject(new Failure({ what: 'open' })) });
+  const verified = await document('verify');
+  const looked = await document('status');
+  world.problems = [{ about: 'docker', message: 'm', remedy: 'r' }];
+  const refused = await document('doctor');
+  write.mockRestore();
+  const criteria = [{ number: 1, title: 'C1', state: 'failed', reason: 'open' }];
+  expect(verified).toEqual([1, expect.objectContaining({ schemaVersion: 1, kind: 'verify', status: 1, criteria })]);
+  expect(looked).toEqual([3, expect.objectContaining({ schemaVersion: 1, kind: 'status', status: 3 })]);
+  expect(refused).toEqual([2, expect.objectContaining({ kind: 'doctor', status: 2, problems: world.problems })]);
+  expect(lines).toEqual([]);
+});
+
 test('doctor: ready, with what deserves a warning', async () => {
   const given = settings({
     gkeExecutorApiUrl: 'http://kubently-api:8080',

@@ -31,7 +31,8 @@ test.each<[string, Selection, string]>([
   ['deploy', { from: '2' }, 'FROM: unknown step "2"'],
   ['deploy', { only: '1.0,x' }, 'ONLY: unknown step "x"'],
   ['phase1', { only: '2.3' }, 'phase1: FROM, UNTIL and ONLY leave no step'],
-  ['deploy', { from: '3.1', until: '1.1' }, 'deploy: FROM, UNTIL and ONLY leave no step'],
+  ['deploy', { from: '3.1', until: '1.1' }, 'FROM 3.1 comes after UNTIL 1.1'],
+  ['phase1', { from: '2.5', until: '2.3' }, 'FROM 2.5 comes after UNTIL 2.3'],
 ])('refused: %s %j', (what, flags, message) => {
   expect(() => ids(what, flags)).toThrow(BadInput);
   expect(() => ids(what, flags)).toThrow(message);
