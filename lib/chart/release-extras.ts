@@ -1,9 +1,12 @@
 /** What values cannot do and the runbook does around the chart, with the names that the render shows. */
+import type { IIngressSpec } from 'kubernetes-models/networking.k8s.io/v1/IngressSpec';
+import type { IServiceSpec } from 'kubernetes-models/v1/ServiceSpec';
 import { references } from './pod-references.ts';
 import { CA_CONFIG_MAP, CA_FOLDER, LLM_CA_CONFIG_MAP, LLM_CA_FOLDER, type ReleaseSpec } from './release-spec.ts';
 import type { Release } from './rules/rule.ts';
 import type { WantedSecret } from './rules/secrets.ts';
-import { envOf, type Labels, type Workload } from './workloads.ts';
+import { envOf, selects, serviceSelector, type Labels, type Workload } from './workloads.ts';
+import type { KubeObject } from '../base/kubernetes.ts';
 
 /** How long an ingress controller may need to learn that a pod goes. */
 const DRAIN_S = 5;
@@ -70,7 +73,7 @@ export function extrasOf(release: Release, secrets: readonly WantedSecret[]): Re
   ];
 }
 
-function gkeSide({ spec, roles: { api, redis, executor } }: Release): ReleaseExtra[] {
+function gkeSide({ spec, objects, roles: { api, redis, executor } }: Release): ReleaseExtra[] {
   if (spec.side !== 'gke') return [];
   const { namespace, release } = spec;
   const extras: ReleaseExtra[] = [
@@ -93,16 +96,18 @@ function gkeSide({ spec, roles: { api, redis, executor } }: Release): ReleaseExt
         folder: LLM_CA_FOLDER,
       }),
     );
-  // With one replica a budget would only block the drain of its node.
-  if (api && api.replicas > 1)
+  // With one replica a budget would only block the drain of its node; the chart's own budget is the API's only one.
+  if (api && api.replicas > 1 && !hasBudget(objects, api)) {
+    const name = freeName('PodDisruptionBudget', `${release}-api`, objects);
     extras.push({
       kind: 'pod-disruption-budget',
       namespace,
-      name: `${release}-api`,
+      name,
       selector: api.selector,
       minAvailable: 1,
-      says: `PodDisruptionBudget ${release}-api: at least 1 pod of ${api.name}`,
+      says: `PodDisruptionBudget ${name}: at least 1 pod of ${api.name}`,
     });
+  }
   if (api && redis)
     extras.push({
       kind: 'network-policy',
@@ -111,7 +116,7 @@ function gkeSide({ spec, roles: { api, redis, executor } }: Release): ReleaseExt
       redis: redis.selector,
       port: redisPort(api),
       api: api.selector,
-      apiPort: httpPort(api),
+      apiPort: httpPort(api, objects),
       ...(executor ? { executor: executor.selector } : {}),
       says: `NetworkPolicies: ${namespace} takes no connection but those of ${api.name} to ${redis.name}, and of ingress and executor to ${api.name}`,
     });
@@ -174,9 +179,43 @@ function redisPort(api: Workload): number {
   return Number(envOf(api.containers, 'REDIS_PORT')?.value ?? '6379');
 }
 
-function httpPort({ containers }: Workload): number {
-  const ports = containers.flatMap((c) => c.ports ?? []);
-  return (ports.find((p) => p.name === 'http') ?? ports[0])?.containerPort ?? 8080;
+/** Where the API listens: what the Ingress leads to through its Service, else the port named http, else the first. */
+function httpPort(api: Workload, objects: readonly KubeObject[]): number {
+  const ports = api.containers.flatMap((c) => c.ports ?? []);
+  const target = ingressTarget(api, objects);
+  if (typeof target === 'number') return target;
+  return (ports.find((p) => p.name === (target ?? 'http')) ?? ports[0])?.containerPort ?? 8080;
+}
+
+/** The targetPort of the Service by which an Ingress reaches the API. */
+function ingressTarget(api: Workload, objects: readonly KubeObject[]): number | string | undefined {
+  const backends = objects
+    .filter((o) => o.kind === 'Ingress')
+    .flatMap((o) => (o['spec'] as IIngressSpec).rules ?? [])
+    .flatMap((rule) => rule.http?.paths ?? [])
+    .flatMap(({ backend }) => backend.service ?? []);
+  for (const { name, port } of backends) {
+    const service = objects.find((o) => o.kind === 'Service' && o.metadata.name === name);
+    if (!service || !selects(serviceSelector(service), api.labels)) continue;
+    const { ports = [] } = service['spec'] as IServiceSpec;
+    const sent = ports.find((p) => (port?.number === undefined ? p.name === port?.name : p.port === port.number));
+    if (sent) return sent.targetPort ?? sent.port;
+  }
+  return undefined;
+}
+
+/** A budget that the chart itself renders for the API's pods. */
+function hasBudget(objects: readonly KubeObject[], api: Workload): boolean {
+  return objects.some(
+    (o) =>
+      o.kind === 'PodDisruptionBudget' &&
+      selects((o['spec'] as { selector?: { matchLabels?: Labels } }).selector?.matchLabels ?? {}, api.labels),
+  );
+}
+
+/** The name, or another one where the chart renders an object of the kind by it: nothing may have two owners. */
+function freeName(kind: string, name: string, objects: readonly KubeObject[]): string {
+  return objects.some((o) => o.kind === kind && o.metadata.name === name) ? `${name}-runbook` : name;
 }
 
 function registration(spec: ReleaseSpec, secrets: readonly WantedSecret[]): ReleaseExtra[] {

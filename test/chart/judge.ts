@@ -12,6 +12,7 @@ export function verdict(fit: Fit, spec: ReleaseSpec): string[] {
     ...unmade(objects, pods, fit),
     ...(spec.side === 'gke' ? [...unselected(objects, pods), ...policiesMiss(objects, pods, fit)] : []),
     ...patchesLost(objects, fit),
+    ...ownedTwice(objects, fit),
   ];
 }
 
@@ -98,6 +99,18 @@ function unselected(objects: readonly unknown[], pods: readonly Pod[]): string[]
     .filter((o) => at(o, 'kind') === 'Service' && at(o, 'spec', 'selector') !== undefined)
     .filter((o) => !pods.some((p) => selected(at(o, 'spec', 'selector'), p.labels)))
     .map((o) => `${idOf(o)} selects no pod`);
+}
+
+/** The API has one budget, and none is both rendered and made beside the release. */
+function ownedTwice(objects: readonly unknown[], fit: Fit): string[] {
+  const budgets = fit.extras.flatMap((e) => (e.kind === 'pod-disruption-budget' ? [e] : []));
+  return budgets.flatMap(({ name, selector }) => [
+    ...(objects.some((o) => idOf(o) === `PodDisruptionBudget/${name}`) ? [`${name} has two owners`] : []),
+    ...objects
+      .filter((o) => at(o, 'kind') === 'PodDisruptionBudget')
+      .filter((o) => selected(at(o, 'spec', 'selector', 'matchLabels'), selector))
+      .map((o) => `${idOf(o)} and ${name} hold the same pods`),
+  ]);
 }
 
 /** kustomize drops a patch of what is not there, and says nothing. */

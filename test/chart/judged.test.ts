@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { fitRelease } from '../../lib/chart/fit.ts';
 import { verdict } from './judge.ts';
+import { AROUND } from './mutations/around.ts';
 import { SECRETS } from './mutations/secrets.ts';
 import type { Mutation } from './mutations/mutation.ts';
 import { gke, mutated, remote, render } from './releases.ts';
@@ -9,7 +10,10 @@ import { gke, mutated, remote, render } from './releases.ts';
 /** Told of every chart as it is. */
 const USUAL = ['hpa-stray', 'image-moving', 'secret-on-command-line', 'render-unsteady', 'hpa-without-target'];
 
-describe.each<[string, readonly Mutation[]]>([['Secrets', SECRETS]])('%s', (_, mutations) => {
+describe.each<[string, readonly Mutation[]]>([
+  ['Secrets', SECRETS],
+  ['around', AROUND],
+])('%s', (_, mutations) => {
   test.each(mutations.map((m) => [m.name, m] as const))('%s', async (_, mutation) => {
     const { changes, side = 'gke', refused, told = [] } = mutation;
     const spec = side === 'gke' ? gke : remote;

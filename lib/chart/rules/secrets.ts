@@ -121,7 +121,7 @@ function unknown({ kind, name, key, pull, workload, where }: Reference, secret: 
       ...common,
       grade: 'warning',
       message: `pulls with ${what}, which nobody makes: the pull is then anonymous`,
-      remedy: 'nothing where the images are public, as step 2.2 checks; else leave imagePullSecrets out of the values',
+      remedy: 'nothing, since the images must be public; or leave imagePullSecrets out of the values',
     };
   const instead = secret ? `; the runbook creates ${secret.keys.join(', ')} there` : '';
   return {
