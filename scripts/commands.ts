@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Argument, Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { ROOT } from '../lib/base/paths.ts';
-import { commandLine } from '../lib/base/tag.ts';
+import { shellWord } from '../lib/base/shell-word.ts';
 import { ownCommit } from '../lib/runner/own-commit.ts';
 import { KEEPABLE } from '../lib/step.ts';
 
@@ -162,7 +162,7 @@ function files(program: Command): void {
   );
   const shell = new Argument('<shell>', 'bash, zsh or fish').choices(['bash', 'zsh', 'fish']);
   ends(completion.addArgument(shell), async (_, __, name) => {
-    (await import('@bomb.sh/tab')).default.setup('runbook', commandLine(join(ROOT, 'runbook'), []), name);
+    (await import('@bomb.sh/tab')).default.setup('runbook', shellWord(join(ROOT, 'runbook')), name);
     return 0;
   });
 }

@@ -1,22 +1,24 @@
 /** What the program can be asked for: run steps, look at them, prove the criteria, preflight. Each gives an exit status. */
-import { relative } from 'node:path';
 import { STEPS } from './steps.ts';
 import { proveAll, reasonOf, verdict, type Criterion, type Outcome } from '../lib/runner/criterion.ts';
 import { BadInput } from '../lib/base/failure.ts';
 import { printJson } from '../lib/base/json-document.ts';
+import { withSettingsFile } from '../lib/base/next-command.ts';
 import { waitOf, withLock } from '../lib/runner/lock.ts';
 import { askGateway } from '../lib/runner/llm-gateway.ts';
 import { look } from '../lib/runner/look.ts';
 import { preflight } from '../lib/runner/preflight.ts';
 import { STATUS } from '../lib/base/exit-status.ts';
-import { isEnded } from '../lib/runner/rows.ts';
+import { isEnded, type Row, type State } from '../lib/runner/rows.ts';
 import { runSteps } from '../lib/runner/run.ts';
 import { select, type Selection } from '../lib/runner/select.ts';
 import { openSession, type Session } from '../lib/runner/session.ts';
 import type { Settings } from '../lib/settings/settings.ts';
 import { summarise, watch } from '../lib/runner/show.ts';
-import type { Step } from '../lib/step.ts';
+import { byId, type Step, type StepId } from '../lib/step.ts';
 import { journalled } from '../lib/runner/recorded-run.ts';
+
+const UNFINISHED: ReadonlySet<State> = new Set(['failed', 'blocked', 'stopped']);
 
 type Flags = Selection & { plan?: true; json?: true; wait?: string };
 
@@ -66,12 +68,12 @@ async function run(session: Session, what: string, chosen: readonly Step[], wait
       watcher.stop();
     }
   });
-  const unfinished = rows.some((r) => r.state === 'failed' || r.state === 'blocked' || r.state === 'stopped');
+  const unfinished = rows.some((r) => UNFINISHED.has(r.state));
   summarise(
     out,
     rows,
     Date.now() - started,
-    unfinished ? `${again(what, ctx.settings)} (resumes where this ended)` : `make verify${envSuffix(ctx.settings)}`,
+    withSettingsFile(unfinished ? `${again(what, rows)} (resumes where this ended)` : 'make verify', ctx.settings.file),
   );
   if (stop.reason) throw stop.reason;
   if (unfinished) return STATUS.failed;
@@ -85,12 +87,27 @@ function choiceOf({ from, until, only }: Selection): string {
     .join('');
 }
 
-/** The command that goes on: `make phase2 FROM=2.3 ENV_FILE=…`, or `./runbook 2.3` for a step alone. */
-function again(what: string, settings: Settings): string {
-  const suffix = envSuffix(settings);
-  return /^\d/.test(what)
-    ? `${suffix.trimStart()} ./runbook ${what.split(' ')[0] ?? ''}`.trimStart()
-    : `make ${what}${suffix}`;
+/** The command that goes on: the same again, or up to these steps where what blocks them lies outside the choice. */
+function again(what: string, rows: readonly Row[]): string {
+  const chosen = new Map(rows.map((r) => [r.id, r]));
+  const stepOf = (id: StepId): Step | undefined => STEPS.find((s) => s.id === id);
+  const needsOf = (id: StepId): readonly StepId[] => [
+    ...(stepOf(id)?.needs ?? []),
+    ...(stepOf(id)?.needsToVerify ?? []),
+  ];
+  const blockedOutside = rows.some(
+    (r) => r.state === 'blocked' && !needsOf(r.id).some((id) => UNFINISHED.has(chosen.get(id)?.state ?? 'done')),
+  );
+  if (!blockedOutside) return /^\d/.test(what) ? `./runbook ${what.split(' ')[0] ?? ''}` : `make ${what}`;
+  const wanted = new Set<StepId>();
+  const want = (id: StepId): void => {
+    if (wanted.has(id)) return;
+    wanted.add(id);
+    needsOf(id).forEach(want);
+  };
+  rows.forEach((r) => want(r.id));
+  const last = [...STEPS].sort(byId).findLast((s) => wanted.has(s.id));
+  return `make deploy UNTIL=${last?.id ?? ''}`;
 }
 
 async function verify({ ctx, out, journal }: Session, only: string | undefined, json: boolean): Promise<number> {
@@ -173,10 +190,4 @@ function warnings({ gkeExecutorApiUrl, llm, tls }: Settings): string[] {
       ? ['TLS_ISSUER=staging without TLS_CA_FILE: executors do not trust the staging certificate and will not connect']
       : []),
   ];
-}
-
-/** ` ENV_FILE=…` where the settings are not those of .env. */
-function envSuffix({ file }: Settings): string {
-  const name = relative(process.cwd(), file);
-  return name === '.env' ? '' : ` ENV_FILE=${name.startsWith('..') ? file : name}`;
 }

@@ -1,4 +1,5 @@
 /** Errors for the operator: one line first, then what was wanted, what was found and what to do next. */
+import { withSettingsFile } from './next-command.ts';
 
 export interface FailureParts {
   /** One line: what did not come true. */
@@ -51,7 +52,7 @@ export class BadInput extends Error {
 /** The text for a terminal: one line, then an indented line for each part that is known. */
 export function explain(error: unknown): string {
   if (error instanceof BadInput) {
-    const lines = error.problems.map((p) => `  ${p.about}: ${p.message}\n      ${p.remedy}`);
+    const lines = error.problems.map((p) => `  ${p.about}: ${p.message}\n      ${withSettingsFile(p.remedy)}`);
     return [`${count(error.problems.length, 'problem')} found; nothing was changed:`, ...lines].join('\n');
   }
   if (!(error instanceof Failure)) return error instanceof Error ? error.message : String(error);
@@ -64,7 +65,7 @@ export function explain(error: unknown): string {
     ...row('found', found),
     ...row('command', command),
     ...(detail ? [detail.trimEnd().replace(/^/gm, '    ')] : []),
-    ...row('next', next),
+    ...row('next', next && withSettingsFile(next)),
   ].join('\n');
 }
 

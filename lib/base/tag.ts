@@ -4,6 +4,7 @@
  */
 import { Failure } from './failure.ts';
 import { scrub, Secret } from './secret.ts';
+import { shellWord } from './shell-word.ts';
 
 /** What may stand in a command: one word or a part of it, or several words. A Secret is none of these. */
 export type Word = string | number | readonly string[];
@@ -42,23 +43,7 @@ export function words(strings: TemplateStringsArray, values: readonly Word[]): s
  * @returns the line
  */
 export function commandLine(binary: string, args: readonly string[]): string {
-  return [binary, ...args].map((word) => quoted(scrub(word))).join(' ');
-}
-
-/** A word as bash reads it back. */
-export function quoted(word: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  if (!/\p{Cc}/u.test(word)) return `'${word.replaceAll("'", `'\\''`)}'`;
-  // Only bash's form keeps a newline on the line, and a tab or escape sequence away from the terminal.
-  return `$'${word.replace(/[\\'!]|\p{Cc}/gu, escaped)}'`;
-}
-
-function escaped(char: string): string {
-  if (char === '\\' || char === "'") return `\\${char}`;
-  if (char === '\n') return '\\n';
-  if (char === '\t') return '\\t';
-  const code = char.charCodeAt(0).toString(16);
-  return char > '\x7f' ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
+  return [binary, ...args].map((word) => shellWord(scrub(word))).join(' ');
 }
 
 /** Reads a template piece by piece. The text is raw, so that the plan's backslashes mean what they mean in bash. */

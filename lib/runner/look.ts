@@ -3,6 +3,7 @@ import { STEP } from '../base/plan-steps.ts';
 import { deployedFacts, type Fact } from '../deployment/kubently/deployed.ts';
 import { withReadCache, type Context } from '../context.ts';
 import { firstLine } from '../base/failure.ts';
+import { withSettingsFile } from '../base/next-command.ts';
 import { oneLine } from '../base/say.ts';
 import { printJson } from '../base/json-document.ts';
 import { knownFit } from '../deployment/release/fitted.ts';
@@ -59,7 +60,8 @@ export async function look(
     const lines = all.length > 1 || all[0] !== reason ? all : [];
     for (const line of lines.slice(0, SHOWN_LINES)) out.line(chalk.gray(`        ${line}`));
     if (lines.length > SHOWN_LINES) out.line(chalk.gray(`        and ${lines.length - SHOWN_LINES} more (--json)`));
-    if (row.next !== undefined) out.line(`        a run would stop here; next: ${row.next}`);
+    if (row.next !== undefined)
+      out.line(`        a run would stop here; next: ${withSettingsFile(row.next, ctx.settings.file)}`);
     for (const { says } of extras.filter((a) => a.step === row.id))
       out.line(chalk.gray(`        beside the chart: ${says}`));
   }

@@ -2,6 +2,8 @@
 import { join, resolve } from 'node:path';
 import { recipientsOf, writeBackup } from '../../lib/operations/backup/backup-file.ts';
 import { Failure } from '../../lib/base/failure.ts';
+import { withSettingsFile } from '../../lib/base/next-command.ts';
+import { shellWord } from '../../lib/base/shell-word.ts';
 import { outFile } from '../../lib/base/out-path.ts';
 import { runAlone } from '../entry.ts';
 import { dumpRedis } from '../../lib/operations/backup/redis-dump.ts';
@@ -30,7 +32,7 @@ export async function backup({ ctx, out, journal }: Session, file: string | unde
   const readers = `${recipients.length} recipient${recipients.length === 1 ? '' : 's'}`;
   journal({ event: 'backup', state: 'done', reason: `${keys.length} keys in ${path}` });
   out.line(`${keys.length} keys of Redis, encrypted for ${readers}: ${path}`);
-  out.line(`next: make restore BACKUP=${path}`);
+  out.line(withSettingsFile(`next: make restore BACKUP=${shellWord(path)}`, settings.file));
   return STATUS.done;
 }
 

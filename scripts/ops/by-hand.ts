@@ -1,5 +1,5 @@
 /** What the document of a deployment says beside the recorded commands: proofs by hand, symptoms, whom an undo hurts. */
-import { quoted } from '../../lib/base/tag.ts';
+import { shellWord } from '../../lib/base/shell-word.ts';
 import type { Target } from '../../lib/base/target.ts';
 import { API_KEYS_SECRET, executorTokenSecret, REDIS_SECRET, TLS_SECRET } from '../../lib/chart/secret-names.ts';
 import {
@@ -22,11 +22,11 @@ import type { StepId } from '../../lib/step.ts';
 type ProofByHand = (settings: Settings, commit: string) => string[];
 
 /** grep reads to the end, so that what it reads from never fails for a closed pipe. */
-const says = (pattern: string): string => `grep -E ${quoted(pattern)} >/dev/null`;
-const text = (jsonpath: string): string => `--output jsonpath=${quoted(`{${jsonpath}}`)}`;
+const says = (pattern: string): string => `grep -E ${shellWord(pattern)} >/dev/null`;
+const text = (jsonpath: string): string => `--output jsonpath=${shellWord(`{${jsonpath}}`)}`;
 
 function kubectl({ context, namespace }: Target): string {
-  return `kubectl --context ${quoted(context)} --namespace ${quoted(namespace)}`;
+  return `kubectl --context ${shellWord(context)} --namespace ${shellWord(namespace)}`;
 }
 
 function inGke({ gke }: Settings, namespace: string): string {
@@ -34,13 +34,13 @@ function inGke({ gke }: Settings, namespace: string): string {
 }
 
 function address({ staticIpName, region, project }: Settings): string {
-  return `address=$(gcloud compute addresses describe ${quoted(staticIpName)} --region ${quoted(region)} --project ${quoted(project)} --format 'value(address)')`;
+  return `address=$(gcloud compute addresses describe ${shellWord(staticIpName)} --region ${shellWord(region)} --project ${shellWord(project)} --format 'value(address)')`;
 }
 
 /** curl of the API's public name; it fails on a status from 400 on. */
 function curl({ tls, host }: Settings, path: string, words = ''): string {
-  const ca = tls.caFile === undefined ? '' : ` --cacert ${quoted(tls.caFile)}`;
-  return `curl --silent --show-error --fail --max-time 120${ca}${words && ` ${words}`} ${quoted(`https://${host}${path}`)}`;
+  const ca = tls.caFile === undefined ? '' : ` --cacert ${shellWord(tls.caFile)}`;
+  return `curl --silent --show-error --fail --max-time 120${ca}${words && ` ${words}`} ${shellWord(`https://${host}${path}`)}`;
 }
 
 const KEY = `--header @<(printf 'x-api-key: %s' "$API_KEY")`;
@@ -51,7 +51,7 @@ function clusters(settings: Settings): { id: string; target: Target; release: st
 }
 
 function rolledOut(target: Target, release: string): string[] {
-  const all = `deployment,statefulset --selector ${quoted(`app.kubernetes.io/instance=${release}`)}`;
+  const all = `deployment,statefulset --selector ${shellWord(`app.kubernetes.io/instance=${release}`)}`;
   // rollout status of nothing ends with 0.
   return [
     `${kubectl(target)} get ${all} --output name | grep .`,
@@ -65,13 +65,13 @@ function holds(target: Target, secret: string, key: string, variable: string): s
 }
 
 function fits(settings: Settings, id: string, target: Target, release: string): string {
-  return `helm template ${quoted(release)} ${quoted(chartPath(settings.repo))} --namespace ${quoted(target.namespace)} --values ${quoted(`${settings.folder}/${id}.values.yaml`)} >/dev/null`;
+  return `helm template ${shellWord(release)} ${shellWord(chartPath(settings.repo))} --namespace ${shellWord(target.namespace)} --values ${shellWord(`${settings.folder}/${id}.values.yaml`)} >/dev/null`;
 }
 
 export const PROOFS: Readonly<Record<StepId, ProofByHand>> = {
   '1.0': (s) => [
     address(s),
-    `dig +short ${s.dnsServer === undefined ? '' : `@${s.dnsServer} `}${quoted(s.host)} | grep -xF "$address"`,
+    `dig +short ${s.dnsServer === undefined ? '' : `@${s.dnsServer} `}${shellWord(s.host)} | grep -xF "$address"`,
   ],
   '1.1': (s) => [
     ...['cert-manager', 'cert-manager-webhook', 'cert-manager-cainjector'].map(
@@ -80,7 +80,7 @@ export const PROOFS: Readonly<Record<StepId, ProofByHand>> = {
     `${inGke(s, CERT_MANAGER_NAMESPACE)} get deployment cert-manager ${text('.metadata.labels.app\\.kubernetes\\.io/version')} | ${says(`^${CERT_MANAGER_VERSION}$`)}`,
   ],
   '1.2': (s) => [
-    `gcloud projects get-iam-policy ${quoted(s.project)} --flatten bindings --filter ${quoted(`bindings.role=${DNS01_ROLE} AND bindings.members:${dns01Email(s)}`)} --format 'value(bindings.role)' | ${says(`^${DNS01_ROLE}$`)}`,
+    `gcloud projects get-iam-policy ${shellWord(s.project)} --flatten bindings --filter ${shellWord(`bindings.role=${DNS01_ROLE} AND bindings.members:${dns01Email(s)}`)} --format 'value(bindings.role)' | ${says(`^${DNS01_ROLE}$`)}`,
     ...(s.dns01Auth === 'key'
       ? [
           `${inGke(s, CERT_MANAGER_NAMESPACE)} get secret ${DNS01_SECRET.name} ${text('.data.key\\.json')} | base64 -d | ${says(dns01Email(s))}`,
@@ -88,7 +88,7 @@ export const PROOFS: Readonly<Record<StepId, ProofByHand>> = {
       : []),
   ],
   '1.3': (s) => [
-    `kubectl --context ${quoted(s.gke.context)} get ingressclass ${INGRESS_CLASS}`,
+    `kubectl --context ${shellWord(s.gke.context)} get ingressclass ${INGRESS_CLASS}`,
     ...(s.ingressController === 'existing'
       ? []
       : [
@@ -98,14 +98,14 @@ export const PROOFS: Readonly<Record<StepId, ProofByHand>> = {
         ]),
   ],
   '1.4': (s) => [
-    `kubectl --context ${quoted(s.gke.context)} wait --for condition=Ready ${Object.values(ISSUER_NAMES)
+    `kubectl --context ${shellWord(s.gke.context)} wait --for condition=Ready ${Object.values(ISSUER_NAMES)
       .map((name) => `clusterissuer/${name}`)
       .join(' ')} --timeout 60s`,
   ],
   '2.1': (s) =>
-    tokenNames(s).map((name) => `grep -E ${quoted(`^${name}=[^ ]{16,}$`)} ${quoted(s.tokensFile)} >/dev/null`),
+    tokenNames(s).map((name) => `grep -E ${shellWord(`^${name}=[^ ]{16,}$`)} ${shellWord(s.tokensFile)} >/dev/null`),
   '2.2': (s, commit) =>
-    IMAGES.map((image) => `docker pull --quiet ${quoted(`${s.images.registry}/${image}:${commit}`)}`),
+    IMAGES.map((image) => `docker pull --quiet ${shellWord(`${s.images.registry}/${image}:${commit}`)}`),
   '2.3': (s) => [
     holds(s.gke, REDIS_SECRET, 'password', 'REDIS_PASSWORD'),
     holds(s.gke, API_KEYS_SECRET, 'keys', 'API_KEY'),
@@ -114,13 +114,13 @@ export const PROOFS: Readonly<Record<StepId, ProofByHand>> = {
   '2.4': (s) => [fits(s, s.gkeClusterId, s.gke, s.release)],
   '2.5': (s) => [
     ...rolledOut(s.gke, s.release),
-    `service=$(${kubectl(s.gke)} get service --selector ${quoted(`app.kubernetes.io/instance=${s.release},app.kubernetes.io/component=api`)} ${text('.items[0].metadata.name')})`,
-    `kubectl --context ${quoted(s.gke.context)} get --raw "/api/v1/namespaces/${s.gke.namespace}/services/$service:http/proxy/health" | ${says('"healthy"')}`,
+    `service=$(${kubectl(s.gke)} get service --selector ${shellWord(`app.kubernetes.io/instance=${s.release},app.kubernetes.io/component=api`)} ${text('.items[0].metadata.name')})`,
+    `kubectl --context ${shellWord(s.gke.context)} get --raw "/api/v1/namespaces/${s.gke.namespace}/services/$service:http/proxy/health" | ${says('"healthy"')}`,
   ],
   '2.6': (s) => [
     ...(s.tls.own ? [] : [`${kubectl(s.gke)} wait --for condition=Ready certificate/${TLS_SECRET} --timeout 300s`]),
     `${curl(s, '/health')} | ${says('healthy')}`,
-    `curl --silent --show-error --head ${quoted(`http://${s.host}/health`)} | grep -i '^location: https://' >/dev/null`,
+    `curl --silent --show-error --head ${shellWord(`http://${s.host}/health`)} | grep -i '^location: https://' >/dev/null`,
   ],
   '2.7': (s) =>
     s.tls.own
@@ -139,7 +139,7 @@ export const PROOFS: Readonly<Record<StepId, ProofByHand>> = {
   '4.0': (s) =>
     clusters(s).map(
       ({ id }) =>
-        `printf %s "$REDIS_PASSWORD" | ${kubectl(s.gke)} exec --stdin "$(${kubectl(s.gke)} get pod --selector ${quoted(`app.kubernetes.io/instance=${s.release},app.kubernetes.io/component=redis`)} --output name)" -- sh -c ${quoted(`REDISCLI_AUTH=$(cat) redis-cli --no-auth-warning GET executor:token:${id}`)} | grep -xF -f <(printf '%s\\n' "$${tokenName(id)}") >/dev/null`,
+        `printf %s "$REDIS_PASSWORD" | ${kubectl(s.gke)} exec --stdin "$(${kubectl(s.gke)} get pod --selector ${shellWord(`app.kubernetes.io/instance=${s.release},app.kubernetes.io/component=redis`)} --output name)" -- sh -c ${shellWord(`REDISCLI_AUTH=$(cat) redis-cli --no-auth-warning GET executor:token:${id}`)} | grep -xF -f <(printf '%s\\n' "$${tokenName(id)}") >/dev/null`,
     ),
   '4.1': (s) => [
     `${curl(s, '/health')} | ${says('healthy')}`,
@@ -148,12 +148,12 @@ export const PROOFS: Readonly<Record<StepId, ProofByHand>> = {
   ],
   '4.2': (s) => [
     'cli=$(mktemp -d)',
-    `cp -R ${quoted(`${cliPath(s.repo)}/.`)} "$cli"`,
+    `cp -R ${shellWord(`${cliPath(s.repo)}/.`)} "$cli"`,
     '(cd "$cli" && npm ci --no-audit --no-fund && npm run build) >/dev/null',
     ...clusters(s).map(({ id, target: { context } }) => {
-      const trust = s.tls.caFile === undefined ? '' : `NODE_EXTRA_CA_CERTS=${quoted(s.tls.caFile)} `;
-      const pods = `kubectl --context ${quoted(context)} --namespace kube-system get pod --output name`;
-      return `printf '%s\\nexit\\n' 'What pods are running in kube-system namespace?' | HOME="$cli" KUBENTLY_API_URL=${quoted(`https://${s.host}`)} KUBENTLY_API_KEY="$API_KEY" ${trust}node "$cli/dist/index.js" debug ${quoted(id)} | grep -F -f <(${pods} | sed 's#^pod/##') >/dev/null`;
+      const trust = s.tls.caFile === undefined ? '' : `NODE_EXTRA_CA_CERTS=${shellWord(s.tls.caFile)} `;
+      const pods = `kubectl --context ${shellWord(context)} --namespace kube-system get pod --output name`;
+      return `printf '%s\\nexit\\n' 'What pods are running in kube-system namespace?' | HOME="$cli" KUBENTLY_API_URL=${shellWord(`https://${s.host}`)} KUBENTLY_API_KEY="$API_KEY" ${trust}node "$cli/dist/index.js" debug ${shellWord(id)} | grep -F -f <(${pods} | sed 's#^pod/##') >/dev/null`;
     }),
     'rm -rf "$cli"',
   ],
@@ -171,12 +171,12 @@ export const PROOFS: Readonly<Record<StepId, ProofByHand>> = {
         },
       },
     };
-    const asked = `answer=$(${curl(s, '/a2a/', `${KEY} --header 'content-type: application/json' --data ${quoted(JSON.stringify(body))}`)})`;
+    const asked = `answer=$(${curl(s, '/a2a/', `${KEY} --header 'content-type: application/json' --data ${shellWord(JSON.stringify(body))}`)})`;
     return [
       asked,
       ...clusters(s).map(
         ({ target: { context } }) =>
-          `printf %s "$answer" | grep -F -f <(kubectl --context ${quoted(context)} --namespace kube-system get pod --output name | sed 's#^pod/##') >/dev/null`,
+          `printf %s "$answer" | grep -F -f <(kubectl --context ${shellWord(context)} --namespace kube-system get pod --output name | sed 's#^pod/##') >/dev/null`,
       ),
     ];
   },

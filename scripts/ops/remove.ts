@@ -2,6 +2,7 @@
 import { confirm } from '../../lib/runner/confirm.ts';
 import { BadInput, explain } from '../../lib/base/failure.ts';
 import { inventory, itemLines, leftLines, type Item } from '../../lib/operations/removal/inventory.ts';
+import { withSettingsFile } from '../../lib/base/next-command.ts';
 import { withLock } from '../../lib/runner/lock.ts';
 import { runAlone } from '../entry.ts';
 import { undoSteps } from '../../lib/operations/removal/removal.ts';
@@ -56,7 +57,7 @@ export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: str
   const end = failed
     ? 'not everything could be removed; make remove goes on where this ended'
     : 'removed; nothing else is left';
-  out.line(`${end} (${elapsed(Date.now() - started)})`);
+  out.line(`${withSettingsFile(end, ctx.settings.file)} (${elapsed(Date.now() - started)})`);
   journal({ event: 'remove', state: failed ? 'failed' : 'done', durationMs: Date.now() - started });
   return failed ? STATUS.failed : STATUS.done;
 }

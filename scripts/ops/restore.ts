@@ -7,6 +7,7 @@ import { aliveAt, restorePreview } from '../../lib/operations/backup/preview.ts'
 import { tokenOf } from '../../lib/deployment/kubently/secrets.ts';
 import { confirm } from '../../lib/runner/confirm.ts';
 import { Failure } from '../../lib/base/failure.ts';
+import { withSettingsFile } from '../../lib/base/next-command.ts';
 import { withLock } from '../../lib/runner/lock.ts';
 import { runAlone } from '../entry.ts';
 import { registered } from '../../lib/deployment/kubently/redis.ts';
@@ -56,7 +57,7 @@ async function restoreSaved({ ctx, out, journal }: Session, saved: SavedBackup):
   const reason = `${alive.length} of ${saved.keys.length} keys of ${saved.takenAt} are in Redis (${saved.keys.length - alive.length} had expired); tokens: ${tally}`;
   journal({ event: 'restore', state: 'done', reason });
   out.line(reason);
-  out.line('next: make verify');
+  out.line(withSettingsFile('next: make verify', ctx.settings.file));
   return STATUS.done;
 }
 

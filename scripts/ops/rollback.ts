@@ -4,6 +4,7 @@ import { liveCertificate } from '../../lib/deployment/certificates/certificate.t
 import { confirm } from '../../lib/runner/confirm.ts';
 import { saveEvidence } from '../../lib/operations/evidence.ts';
 import { ISSUER_NAMES } from '../../lib/deployment/cluster/infrastructure.ts';
+import { withSettingsFile } from '../../lib/base/next-command.ts';
 import { withLock } from '../../lib/runner/lock.ts';
 import { runAlone } from '../entry.ts';
 import { gkeRelease, remoteRelease } from '../../lib/deployment/release/release.ts';
@@ -69,7 +70,9 @@ export async function rollback(session: Session, to: string | undefined, yes: st
   line(
     `rolled back in ${elapsed(Date.now() - started)}. make status now says that the releases are differs from the configuration: that is right.`,
   );
-  line('next: make deploy goes forward again to the checkout’s version');
+  line(
+    withSettingsFile('next: make verify; make deploy goes forward again to the checkout’s version', ctx.settings.file),
+  );
   return STATUS.done;
 }
 

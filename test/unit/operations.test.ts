@@ -109,6 +109,15 @@ test('deploy: a failure is status 1, what needs it is blocked, and the same comm
   expect(applied).toEqual([]);
 });
 
+test('blocked from outside the choice: a run that can succeed is named, not the same again', async () => {
+  world.steps.push(change('1.0', absent('none')), change('1.3', absent('none'), { needs: ['1.0'] }), proof('4.0'));
+  expect(await operate('phase1', { only: '1.3' })).toBe(1);
+  expect(lines.at(-1)).toMatch(/^next: make deploy UNTIL=1\.3 ENV_FILE=/);
+  expect(await operate('deploy', { until: '1.3' })).toBe(0);
+  expect(await operate('1.3', {})).toBe(1);
+  expect(lines.at(-1)).toMatch(/^next: make deploy UNTIL=1\.3 ENV_FILE=/);
+});
+
 test('a difference that needs a person stops, status 1, nothing applied', async () => {
   world.steps.push(change('1.0', conflict('another record', 'look whose it is')));
   expect(await operate('1.0', {})).toBe(1);
