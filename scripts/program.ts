@@ -37,7 +37,8 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
   stopOnSignals();
   outliveTerminal();
   tellTheUnexpected();
-  program.configureOutput({ outputError: (text, write) => write(printable(text)) });
+  for (const each of [program, ...program.commands])
+    each.configureOutput({ outputError: (text, write) => write(printable(text)) });
   try {
     await program.exitOverride().parseAsync(argv, { from: 'user' });
   } catch (error) {

@@ -55,9 +55,13 @@ const HELMS_YAML = {
     tags.filter((t) => typeof t === 'string' || (t.format !== 'TIME' && t.tag !== 'tag:yaml.org,2002:timestamp')),
 } as const;
 
+/** By which helm template tells the file. */
+const SOURCE = '# Source: ';
+
 function sourceOf(text: string, document: Document.Parsed, index: number): string {
-  const before = text.slice(0, document.range[1]);
-  return /.*^# Source: (\S+)/ms.exec(before)?.[1] ?? `document ${index + 1}`;
+  const before = text.slice(0, document.range[1]).split('\n');
+  const mark = before.findLast((line) => line.startsWith(SOURCE));
+  return mark === undefined ? `document ${index + 1}` : mark.slice(SOURCE.length).trim();
 }
 
 /** An alias without an anchor shows only here. */

@@ -57,7 +57,7 @@ test.each(FLAGS)('%s %s: what a shell or make would act upon arrives as it was g
     `\`touch ${PWNED}\` $(touch ${PWNED}) $HOME "it's" \\ *`,
   ];
   for (const value of values) {
-    expect(started(target, [`${variable}=${value}`])).toContain(`[--${flag}][${value}]`);
+    expect(started(target, [`${variable}=${value}`])).toContain(`[--${flag}=${value}]`);
     expect(existsSync(PWNED)).toBe(false);
   }
 });
@@ -85,8 +85,8 @@ test('a line feed in a value starts no second command', () => {
 });
 
 test('FOLLOW=0, JSON=1 and what is not given', () => {
-  expect(started('logs', ['FOLLOW=0'])).toContain('[scripts/ops/logs.ts][--no-follow]');
-  expect(started('logs', [], { FOLLOW: '0', TAIL: '9' })).toContain('[scripts/ops/logs.ts]{');
+  expect(started('logs', ['FOLLOW=0'])).toContain('[logs][--no-follow]');
+  expect(started('logs', [], { FOLLOW: '0', TAIL: '9' })).toContain('[logs]{');
   expect(started('status', ['JSON=1'])).toContain('[status][--json]');
   expect(started('history', [], { LAST: '9' })).not.toContain('--last');
 });

@@ -18,7 +18,11 @@ test('a refusal spells out what would steer the terminal', () => {
 });
 
 test("a wrong option is told in the same way, by the command line's own parser", () => {
-  expect(stderrOf(['scripts/program.ts', '--\x1b[2J'], {})).toBe("error: unknown option '--\\u001b[2J'\n");
+  expect(stderrOf(['scripts/program.ts', '--\x1b[2J'], {})).toContain("error: unknown option '--\\u001b[2J'\n");
+});
+
+test('a command’s wrong option too', () => {
+  expect(stderrOf(['scripts/program.ts', 'status', '--\x1b[2J'], {})).toContain("unknown option '--\\u001b[2J'");
 });
 
 test('an error that nobody caught is scrubbed of secrets too', () => {
@@ -29,9 +33,9 @@ test('an error that nobody caught is scrubbed of secrets too', () => {
      import { runProgram } from '${ROOT}/scripts/program.ts';
      import { Command } from '${ROOT}/node_modules/commander/index.js';
      const key = new Secret('unit-uncaught-secret-0001');
-     await runProgram(new Command(), [], () => new Promise(() => {
+     await runProgram(new Command().action(() => new Promise(() => {
        setTimeout(() => { throw new Error('with ' + key.reveal() + ' \\x1b[2J'); });
-     }));`,
+     })), []);`,
   );
   const said = stderrOf([file], {});
   expect(said).toContain('with [REDACTED] \\u001b[2J');
