@@ -1,4 +1,5 @@
 /** Plan step 1.3: an ingress controller serves class nginx at the static IP. */
+import { nameOf } from '../lib/base/kubernetes.ts';
 import { absent, checkOf, type ChangeStep, type Check } from '../lib/step.ts';
 import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { drift } from '../lib/clients/drift.ts';
@@ -6,7 +7,7 @@ import { Failure } from '../lib/base/failure.ts';
 import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects } from '../lib/deployment/cluster/infrastructure.ts';
 import { controllerObjects, existingController } from '../lib/deployment/cluster/ingress-controller.ts';
 import { waitForBalancer } from '../lib/deployment/cluster/load-balancer.ts';
-import { id, placeAt } from '../lib/deployment/ownership/ownership.ts';
+import { placeAt } from '../lib/deployment/ownership/ownership.ts';
 import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
 import { waitFor } from '../lib/base/wait.ts';
 import { runAlone } from './entry.ts';
@@ -75,7 +76,7 @@ export const step: ChangeStep = {
         named: Object.fromEntries(
           ingressObjects(settings, '')
             .filter((o) => o.metadata.namespace === undefined)
-            .map((o) => [id(o), ['ingress']]),
+            .map((o) => [nameOf(o), ['ingress']]),
         ),
       },
     ],

@@ -1,4 +1,4 @@
-/** Kubernetes objects and plain reads of them, as types. */
+/** Kubernetes objects and plain reads of them, as types; how an object is named. */
 import type { Target } from './target.ts';
 
 /** A Kubernetes object as the API gives it. */
@@ -17,6 +17,11 @@ export interface KubeObject {
     [key: string]: unknown;
   };
   [key: string]: unknown;
+}
+
+/** Kind/name. */
+export function nameOf({ kind, metadata }: Pick<KubeObject, 'kind' | 'metadata'>): string {
+  return `${kind}/${metadata.name}`;
 }
 
 /** A command of kubectl's as the read that it is. Names are written `Deployment.apps/api`. */

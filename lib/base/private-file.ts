@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { Failure } from './failure.ts';
 import { lifeOf, thisOwner } from './owner.ts';
+import { parsedJson } from './parsed-json.ts';
 import { oneLine } from './say.ts';
 
 const OTHERS = 0o077;
@@ -120,7 +121,7 @@ async function takeAwayIfDead(lock: string): Promise<void> {
 }
 
 async function isDead(lock: string, text: string): Promise<boolean> {
-  const owner = ownerShape.safeParse(jsonOf(text));
+  const owner = ownerShape.safeParse(parsedJson(text));
   const life = owner.success ? lifeOf(owner.data) : 'elsewhere';
   if (life !== 'elsewhere') return life === 'dead';
   const since = await stat(lock).catch(() => undefined);
@@ -133,14 +134,6 @@ async function textOf(path: string): Promise<string | undefined> {
   } catch (error) {
     if (isCode(error, 'ENOENT')) return undefined;
     throw error;
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
   }
 }
 

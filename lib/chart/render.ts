@@ -40,11 +40,6 @@ const UNREADABLE: Record<Unreadable['id'], string> = {
   'no-object': 'correct the template: Helm would hand this to the API server, which refuses it',
 };
 
-/** Kind/name, as findings name an object. */
-export function nameOf(object: KubeObject): string {
-  return `${object.kind}/${object.metadata.name}`;
-}
-
 /** What helm said when it refused, in one line. */
 export function refusal(error: string): string {
   const lines = error

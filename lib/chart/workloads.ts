@@ -2,8 +2,7 @@
 import type { IContainer } from 'kubernetes-models/v1/Container';
 import type { IEnvVar } from 'kubernetes-models/v1/EnvVar';
 import type { IPodTemplateSpec } from 'kubernetes-models/v1/PodTemplateSpec';
-import { nameOf } from './render.ts';
-import type { KubeObject } from '../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../base/kubernetes.ts';
 
 export type Labels = Record<string, string>;
 

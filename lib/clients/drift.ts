@@ -1,7 +1,7 @@
 /** What applying objects would change, field by field, by a server-side dry run: the server's own answer, with its defaults. */
 import { fieldDifferences, type Difference } from './field-differences.ts';
 import { FIELD_MANAGER, type Kubectl } from './kubectl.ts';
-import type { KubeObject } from '../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../base/kubernetes.ts';
 
 export interface Drift {
   /** Kind/name of what is not there. */
@@ -25,18 +25,14 @@ export async function drift(
   const merged = present.length === 0 ? [] : await kube.applyDryRun(present, manager);
   const changed = present.flatMap((wanted, i) => {
     const found = live[objects.indexOf(wanted)];
-    return fieldDifferences(name(wanted), merged[i], found, wanted.kind === 'Secret');
+    return fieldDifferences(nameOf(wanted), merged[i], found, wanted.kind === 'Secret');
   });
-  return { absent: absent.map(name), changed };
+  return { absent: absent.map(nameOf), changed };
 }
 
 /** True when applying the objects would change nothing. */
 export function isNone({ absent, changed }: Drift): boolean {
   return absent.length === 0 && changed.length === 0;
-}
-
-function name(o: KubeObject): string {
-  return `${o.kind}/${o.metadata.name}`;
 }
 
 /** `Deployment.apps`, `Secret`: the kind as kubectl takes it. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { getCACertificates } from 'node:tls';
 import { z } from 'zod';
+import { parsedJson } from '../base/parsed-json.ts';
 import type { Context } from '../context.ts';
 import { LLM_ENV } from '../chart/release-spec.ts';
 import { firstLine, type Problem } from '../base/failure.ts';
@@ -33,7 +34,7 @@ export async function askGateway({ http, settings }: Context): Promise<GatewayAn
     if (status === 401 || status === 403)
       return problem(variable, `${baseUrl} refuses the key (HTTP ${status})`, `set a key that ${baseUrl} takes`);
     if (status !== 200) return { state: 'unreachable', reason: `${url} answers HTTP ${status}` };
-    const listed = models.safeParse(parsed(body));
+    const listed = models.safeParse(parsedJson(body));
     if (!listed.success)
       return problem(
         'LLM_BASE_URL',
@@ -51,12 +52,4 @@ export async function askGateway({ http, settings }: Context): Promise<GatewayAn
 
 function trusting(caFile: string): Agent {
   return new Agent({ ca: [...getCACertificates('default'), readFileSync(caFile, 'utf8')] });
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body) as unknown;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,13 +1,8 @@
 /** Anthropic's Messages API, as far as clients with tools and streams use it. */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { Call, Conversation, Move, Result, Tool } from './conversation.ts';
-
-const property = z.looseObject({
-  type: z.string().optional(),
-  description: z.string().optional(),
-  enum: z.array(z.unknown()).optional(),
-});
+import type { Call, Conversation, Move, Result } from './conversation.ts';
+import { InputSchema, pieces, TextParts, toolOf, words } from './message-parts.ts';
 
 const textBlock = z.looseObject({ type: z.literal('text'), text: z.string() });
 const block = z.union([
@@ -21,7 +16,7 @@ const block = z.union([
   z.looseObject({
     type: z.literal('tool_result'),
     tool_use_id: z.string(),
-    content: z.union([z.string(), z.array(z.looseObject({ text: z.string().optional() }))]).optional(),
+    content: z.union([z.string(), TextParts]).optional(),
   }),
   z.looseObject({ type: z.string() }),
 ]);
@@ -30,7 +25,7 @@ export const MessagesRequest = z.looseObject({
   model: z.string(),
   max_tokens: z.number().int().positive(),
   stream: z.boolean().optional(),
-  system: z.union([z.string(), z.array(z.looseObject({ text: z.string().optional() }))]).optional(),
+  system: z.union([z.string(), TextParts]).optional(),
   messages: z
     .array(z.object({ role: z.enum(['user', 'assistant']), content: z.union([z.string(), z.array(block)]) }))
     .min(1),
@@ -39,20 +34,12 @@ export const MessagesRequest = z.looseObject({
       z.looseObject({
         name: z.string(),
         description: z.string().optional(),
-        input_schema: z
-          .looseObject({
-            properties: z.record(z.string(), property).optional(),
-            required: z.array(z.string()).optional(),
-          })
-          .optional(),
+        input_schema: InputSchema.optional(),
       }),
     )
     .optional(),
 });
 export type MessagesRequest = z.infer<typeof MessagesRequest>;
-
-const words = (content: string | readonly { text?: string | undefined }[] | undefined): string =>
-  typeof content === 'string' ? content : (content ?? []).map((c) => c.text ?? '').join('\n');
 
 /** The conversation that the request tells. Pure. */
 export function conversationOf({ system, messages, tools = [] }: MessagesRequest): Conversation {
@@ -80,12 +67,7 @@ export function conversationOf({ system, messages, tools = [] }: MessagesRequest
   return {
     instructions: [words(system), ...texts].join('\n'),
     question: question && 'text' in question ? String(question.text) : '',
-    tools: tools.map(({ name, description = '', input_schema: schema }): Tool => ({
-      name,
-      description,
-      properties: schema?.properties ?? {},
-      required: schema?.required ?? [],
-    })),
+    tools: tools.map((t) => toolOf(t.name, t.description, t.input_schema)),
     results,
   };
 }
@@ -140,11 +122,6 @@ export function events(message: Message): [string, object][] {
     ['message_delta', { delta: { stop_reason, stop_sequence }, usage: { output_tokens: usage.output_tokens } }],
     ['message_stop', {}],
   ];
-}
-
-/** The text in pieces, as a model's words come. */
-export function pieces(text: string): string[] {
-  return text.match(/[^]{1,40}/gu) ?? [''];
 }
 
 export function errorBody(type: string, message: string): object {

@@ -1,4 +1,5 @@
 /** What a language model would do next in the rehearsal: by a rule, for one question, with whatever tools it is offered. */
+import { parsedJson } from '../../lib/base/parsed-json.ts';
 
 /** A tool as it is offered: JSON Schema of its input. */
 export interface Tool {
@@ -147,7 +148,7 @@ function least({ type, enum: choices }: Property): unknown {
 
 /** The clusters that a tool's answer lists: strings of JSON arrays, or ids of their objects, or the words of its lines. */
 function identifiers(text: string): string[] {
-  const json = parsed(text);
+  const json = parsedJson(text);
   if (json !== undefined) return stringsOf(json);
   return text
     .split('\n')
@@ -175,7 +176,7 @@ function said(cluster: string, namespace: string, text: string): string {
 
 /** kubectl's words in a tool's answer, which may be JSON around them. */
 function outputOf(text: string): string {
-  const json = parsed(text);
+  const json = parsedJson(text);
   if (typeof json === 'string') return json;
   if (typeof json !== 'object' || json === null) return text;
   const map = json as Record<string, unknown>;
@@ -183,12 +184,4 @@ function outputOf(text: string): string {
     .map((key) => map[key])
     .find((v) => typeof v === 'string' && v !== '');
   return typeof own === 'string' ? own : text;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }

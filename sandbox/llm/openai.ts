@@ -1,16 +1,10 @@
 /** OpenAI's Chat Completions API, as far as clients with tools and streams use it. */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { pieces } from './anthropic.ts';
-import type { Conversation, Move, Result, Tool } from './conversation.ts';
+import type { Conversation, Move, Result } from './conversation.ts';
+import { InputSchema, pieces, TextParts, toolOf, words } from './message-parts.ts';
 
-const content = z.union([z.string(), z.array(z.looseObject({ text: z.string().optional() })), z.null()]).optional();
-const property = z.looseObject({
-  type: z.string().optional(),
-  description: z.string().optional(),
-  enum: z.array(z.unknown()).optional(),
-});
-
+const content = z.union([z.string(), TextParts, z.null()]).optional();
 export const ChatRequest = z.looseObject({
   model: z.string(),
   stream: z.boolean().optional(),
@@ -32,21 +26,13 @@ export const ChatRequest = z.looseObject({
         function: z.looseObject({
           name: z.string(),
           description: z.string().optional(),
-          parameters: z
-            .looseObject({
-              properties: z.record(z.string(), property).optional(),
-              required: z.array(z.string()).optional(),
-            })
-            .optional(),
+          parameters: InputSchema.optional(),
         }),
       }),
     )
     .optional(),
 });
 export type ChatRequest = z.infer<typeof ChatRequest>;
-
-const words = (value: z.infer<typeof content>): string =>
-  typeof value === 'string' ? value : (value ?? []).map((c) => c.text ?? '').join('\n');
 
 /** The conversation that the request tells. Pure. */
 export function conversationOf({ messages, tools = [] }: ChatRequest): Conversation {
@@ -68,12 +54,7 @@ export function conversationOf({ messages, tools = [] }: ChatRequest): Conversat
       .map((m) => words(m.content))
       .join('\n'),
     question: words(messages[asked]?.content),
-    tools: tools.map(({ function: { name, description = '', parameters } }): Tool => ({
-      name,
-      description,
-      properties: parameters?.properties ?? {},
-      required: parameters?.required ?? [],
-    })),
+    tools: tools.map((t) => toolOf(t.function.name, t.function.description, t.function.parameters)),
     results,
   };
 }

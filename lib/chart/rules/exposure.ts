@@ -2,12 +2,11 @@
 import type { IContainer } from 'kubernetes-models/v1/Container';
 import type { Finding } from '../finding.ts';
 import { LLM_ENV } from '../release-spec.ts';
-import { nameOf } from '../render.ts';
 import { isRetired } from '../retired-models.ts';
 import { envOf, everyContainer, type Workload } from '../workloads.ts';
 import { contentOf } from './secrets.ts';
 import type { Release, Rule } from './rule.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 
 /** Forms that only secrets have. */
 const SECRET_FORM =

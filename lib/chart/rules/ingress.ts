@@ -3,9 +3,8 @@ import type { IIngressSpec } from 'kubernetes-models/networking.k8s.io/v1/Ingres
 import { HONOURED_BY_TRAEFIK, NGINX_PREFIX } from '../ingress-annotations.ts';
 import type { Finding } from '../finding.ts';
 import type { GkeReleaseSpec } from '../release-spec.ts';
-import { nameOf } from '../render.ts';
 import type { Release, Rule } from './rule.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 
 /** Annotations by which cert-manager's ingress-shim would make a Certificate of its own. */
 export const ISSUER_ANNOTATION = /^(cert-manager\.io\/(cluster-)?issuer(-kind|-group)?|kubernetes\.io\/tls-acme)$/;

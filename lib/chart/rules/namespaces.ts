@@ -1,6 +1,6 @@
 /** Everything goes to the release's namespace, where its Secrets and policies are made. */
+import { nameOf } from '../../base/kubernetes.ts';
 import type { Finding } from '../finding.ts';
-import { nameOf } from '../render.ts';
 import type { Rule } from './rule.ts';
 
 /** A finding for each other namespace that the templates write. */

@@ -1,7 +1,6 @@
 /** Every object is valid for the API: the OpenAPI schemas of Kubernetes as the npm package kubernetes-models compiles them. */
 import type { Finding } from '../finding.ts';
-import { nameOf } from '../render.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 
 interface SchemaError {
   instancePath: string;

@@ -2,10 +2,9 @@
 import type { Finding } from '../finding.ts';
 import { references, type Reference } from '../pod-references.ts';
 import { CA_CONFIG_MAP, LLM_ENV, secretPurposeOf, secretRef, type ReleaseSpec } from '../release-spec.ts';
-import { nameOf } from '../render.ts';
 import { LLM_SECRET } from '../secret-names.ts';
 import type { Release } from './rule.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 
 /** A Secret that the runbook creates before the release. */
 export interface WantedSecret {

@@ -1,9 +1,8 @@
 /** Names and selectors inside the release hold together: each one finds what it points to. */
 import type { Finding } from '../finding.ts';
-import { nameOf } from '../render.ts';
 import { selects, serviceSelector, type Labels, type Workload } from '../workloads.ts';
 import type { Release, Rule } from './rule.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 
 const broken = (id: string, object: string, message: string, path?: string): Finding => ({
   grade: 'error',

@@ -3,7 +3,7 @@ import { FIELD_MANAGER } from '../../clients/kubectl.ts';
 import type { Context } from '../../context.ts';
 import { byId, type Part, type Removal, type Step, type StepId } from '../../step.ts';
 import type { Target } from '../../base/target.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 
 /** A namespace in which the deployment has objects: what all its steps own there, as one. */
 export interface Place {
@@ -108,19 +108,14 @@ export async function owned(
     foreign: candidates.filter((o) => !isOurs(o, place)),
     beside: [
       ...outside.filter((o) => isBeside(o, place)),
-      ...also.flat().filter((o) => isHelms(o, place) || place.named.has(id(o))),
+      ...also.flat().filter((o) => isHelms(o, place) || place.named.has(nameOf(o))),
     ],
   };
 }
 
-/** Kind/name. */
-export function id({ kind, metadata }: KubeObject): string {
-  return `${kind}/${metadata.name}`;
-}
-
 function isOurs(o: KubeObject, place: Place): boolean {
   const { labels = {} } = o.metadata;
-  if (RUNBOOKS.has(labels[MANAGED_BY] ?? '') || isHelms(o, place) || place.named.has(id(o))) return true;
+  if (RUNBOOKS.has(labels[MANAGED_BY] ?? '') || isHelms(o, place) || place.named.has(nameOf(o))) return true;
   if (o['type'] === 'helm.sh/release.v1') return place.releases.includes(labels['name'] ?? '');
   return o.kind === 'PersistentVolumeClaim' && place.releases.includes(labels['app.kubernetes.io/instance'] ?? '');
 }
@@ -144,7 +139,7 @@ function isBeside(o: KubeObject, place: Place): boolean {
   const by = o.metadata.labels?.[MANAGED_BY];
   if (o.kind === 'Namespace') return place.probes && by === `${FIELD_MANAGER}-probe`;
   // By its label and its name: another deployment in the cluster has the label too.
-  return by === FIELD_MANAGER && place.named.has(id(o));
+  return by === FIELD_MANAGER && place.named.has(nameOf(o));
 }
 
 /** Made by a controller for another object, or by the cluster for every namespace. */
@@ -153,7 +148,7 @@ function isDerived(o: KubeObject): boolean {
   return (
     (owners?.length ?? 0) > 0 ||
     o.kind === 'Endpoints' ||
-    OF_THE_CLUSTER.has(id(o)) ||
+    OF_THE_CLUSTER.has(nameOf(o)) ||
     o['type'] === 'kubernetes.io/service-account-token'
   );
 }

@@ -1,10 +1,10 @@
 /** Takes the deployment's own out of a namespace, and the namespace with it where the runbook made it and nothing else is in it. */
 import type { Context } from '../../context.ts';
 import { fullKind } from '../../clients/drift.ts';
-import { id, isOurNamespace, owned, type Owned, type Place } from './ownership.ts';
+import { isOurNamespace, owned, type Owned, type Place } from './ownership.ts';
 import { keptBecause } from './retained.ts';
 import { waitFor } from '../../base/wait.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 import type { Retained } from '../../step.ts';
 
 const NAMESPACE_TIMEOUT_MS = 300_000;
@@ -19,10 +19,10 @@ export function namespaceKept(
   const [other] = foreign;
   if (other) {
     const more = foreign.length > 1 ? ` and ${foreign.length - 1} more` : '';
-    return `it holds ${id(other)}${more}, which the runbook did not make`;
+    return `it holds ${nameOf(other)}${more}, which the runbook did not make`;
   }
   const kept = inside.find((o) => keptBecause(o, place, retained));
-  return kept && `it holds ${id(kept)}`;
+  return kept && `it holds ${nameOf(kept)}`;
 }
 
 /** Deletes what is the deployment's own in and beside the namespace, less what is retained. Tolerant of what is gone. */

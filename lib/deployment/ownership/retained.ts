@@ -8,8 +8,8 @@ import {
   ISSUER_NAMES,
 } from '../cluster/infrastructure.ts';
 import type { Keep, Part, Retained } from '../../step.ts';
-import { id, isOurNamespace, type Place } from './ownership.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import { isOurNamespace, type Place } from './ownership.ts';
+import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 import { TLS_SECRET } from '../../chart/secret-names.ts';
 
 const OUR_ISSUERS: readonly string[] = Object.values(ISSUER_NAMES);
@@ -100,7 +100,7 @@ async function retainAddress(
 export function keptBecause(o: KubeObject, { named, part }: Place, retained: Retained): string | undefined {
   if (o.kind === 'PersistentVolumeClaim' || o.kind === 'PersistentVolume')
     return retained.get('data') ?? (isRetained(o) ? "its storage class's reclaim policy is Retain" : undefined);
-  const parts = named.get(id(o))?.parts ?? (part ? [part] : []);
+  const parts = named.get(nameOf(o))?.parts ?? (part ? [part] : []);
   return parts.map((p) => retained.get(p)).find((reason) => reason !== undefined);
 }
 

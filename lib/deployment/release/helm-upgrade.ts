@@ -1,7 +1,7 @@
 /** What Helm's upgrade of a release would change, asked of the API server as Helm's own apply. */
 import { isDeepStrictEqual } from 'node:util';
 import { CommandFailed } from '../../base/command.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 import { drift } from '../../clients/drift.ts';
 import { differenceLines } from '../../clients/field-differences.ts';
 import type { Kubectl } from '../../clients/kubectl.ts';
@@ -19,17 +19,17 @@ export async function upgradeLines(
   manifest: readonly KubeObject[],
 ): Promise<string[] | { refused: string }> {
   const sorted = (objects: readonly KubeObject[]): KubeObject[] =>
-    [...objects].sort((a, b) => objectName(a).localeCompare(objectName(b)));
+    [...objects].sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
   if (isDeepStrictEqual(sorted(meant), sorted(manifest))) return [];
-  const names = new Set(meant.map(objectName));
-  const removed = manifest.filter((o) => !names.has(objectName(o))).map((o) => `${objectName(o)}: removed`);
+  const names = new Set(meant.map(nameOf));
+  const removed = manifest.filter((o) => !names.has(nameOf(o))).map((o) => `${nameOf(o)}: removed`);
   try {
     const { absent, changed } = await drift(
       kube,
       meant.map((o) => asHelmApplies(o, spec.release, target.namespace)),
       HELM_MANAGER,
     );
-    const scaled = new Set(meant.filter((o) => isScaled(meant, o)).map(objectName));
+    const scaled = new Set(meant.filter((o) => isScaled(meant, o)).map(nameOf));
     const own = changed.filter((d) => !(d.path === 'spec.replicas' && scaled.has(d.object)));
     return [...differenceLines(own), ...absent.map((o) => `${o}: nothing → created`), ...removed];
   } catch (error) {
@@ -62,10 +62,6 @@ function asHelmApplies(object: KubeObject, release: string, namespace: string): 
   };
 }
 
-function objectName({ kind, metadata }: KubeObject): string {
-  return `${kind}/${metadata.name}`;
-}
-
 /** The object as it is compared: where an autoscaler counts, its replicas are not the release's. */
 export function withoutReplicas(manifest: readonly KubeObject[], object: KubeObject): KubeObject {
   if (!isScaled(manifest, object)) return object;
@@ -93,5 +89,5 @@ export async function statefulFirst(
   const { changed } = await drift(kube, sets, HELM_MANAGER);
   const replaced = new Set(changed.filter((d) => /^spec\.template\b/.test(d.path)).map((d) => d.object));
   if (replaced.size === 0) return [];
-  return [...objects.filter((o) => o.kind !== 'StatefulSet'), ...sets.filter((o) => replaced.has(objectName(o)))];
+  return [...objects.filter((o) => o.kind !== 'StatefulSet'), ...sets.filter((o) => replaced.has(nameOf(o)))];
 }

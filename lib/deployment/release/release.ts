@@ -1,7 +1,6 @@
 /** A release fitted to the chart at hand, its drift, and what the runbook does around it (docs/architecture.md rule 7). */
 import { STEP } from '../../base/plan-steps.ts';
 import { createHash } from 'node:crypto';
-
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -80,7 +79,7 @@ export async function checkRelease(ctx: Context, targeted: TargetedRelease): Pro
   const meant = rendered.ok ? rendered.objects : [];
   const kube = ctx.kube(target);
   const upgrade = rendered.ok ? await upgradeLines(kube, targeted, meant, manifest) : [];
-  if (typeof upgrade === 'object' && 'refused' in upgrade)
+  if ('refused' in upgrade)
     return conflict(
       `the API server refuses the upgrade: ${upgrade.refused}`,
       'give the chart back the field that is named, or delete that object and run again',
@@ -107,7 +106,7 @@ type RenderedObjects = { ok: true; objects: KubeObject[] } | { ok: false };
  * The objects that this chart gives with the fitted values and the patches around it. They follow from their inputs
  * alone, so an earlier outcome of the same inputs is taken in place of another helm and kubectl kustomize.
  */
-export async function renderedObjects(ctx: Context, targeted: TargetedRelease, kept: Fitted): Promise<RenderedObjects> {
+async function renderedObjects(ctx: Context, targeted: TargetedRelease, kept: Fitted): Promise<RenderedObjects> {
   const { spec } = targeted;
   const postRender = await keepKustomization(ctx, targeted, kept);
   const key = createHash('sha256')

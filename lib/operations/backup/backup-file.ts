@@ -9,6 +9,7 @@ import { Decrypter, Encrypter } from 'age-encryption';
 import { z } from 'zod';
 import { BadInput } from '../../base/failure.ts';
 import { inputFile } from '../../base/input-file.ts';
+import { parsedJson } from '../../base/parsed-json.ts';
 import { changeTokens, generateToken, readTokens } from '../../settings/tokens-file.ts';
 import { writePrivately } from '../../base/private-file.ts';
 import type { Secret } from '../../base/secret.ts';
@@ -103,7 +104,7 @@ export async function readBackup(
       `it may be cut or changed; else the identity in ${identityFile} must be one of its recipients`,
     );
   });
-  const found = jsonOf(text);
+  const found = parsedJson(text);
   const signedOne = envelope.safeParse(found);
   const doubt = signedOne.success ? doubtAbout(signedOne.data, settings) : 'is of old and not signed';
   if (doubt !== undefined && !unsigned)
@@ -112,7 +113,7 @@ export async function readBackup(
       `${path} ${doubt}: whoever knows BACKUP_RECIPIENT can have made it`,
       'make another one; or, where you know where it has been: UNSIGNED=1',
     );
-  const read = signedOne.success ? shape.safeParse(jsonOf(signedOne.data.body)) : ofOld.safeParse(found);
+  const read = signedOne.success ? shape.safeParse(parsedJson(signedOne.data.body)) : ofOld.safeParse(found);
   if (!read.success) throw bad('BACKUP', `${path} holds no backup of this runbook`, 'make restore BACKUP=file');
   const { by, host, release, takenAt } = read.data;
   if (host !== settings.host || release !== settings.release)
@@ -142,14 +143,6 @@ function signatureOf(body: string, key: Secret | undefined): Buffer | undefined 
   if (!key) return undefined;
   const derived = hkdfSync('sha256', key.reveal(), '', 'kubently-runbook backup', 32);
   return createHmac('sha256', Buffer.from(derived)).update(body).digest();
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 function bad(about: string, message: string, remedy: string): BadInput {

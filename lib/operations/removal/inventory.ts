@@ -2,10 +2,10 @@
 import type { Context } from '../../context.ts';
 import { firstLine } from '../../base/failure.ts';
 import { namespaceKept } from '../../deployment/ownership/remove-objects.ts';
-import { id, isOurNamespace, owned, placesOf, type Place } from '../../deployment/ownership/ownership.ts';
+import { isOurNamespace, owned, placesOf, type Place } from '../../deployment/ownership/ownership.ts';
 import { keptBecause } from '../../deployment/ownership/retained.ts';
 import type { OwnedItem, Removal, Step, StepId } from '../../step.ts';
-import type { KubeObject } from '../../base/kubernetes.ts';
+import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 
 export interface Item {
   /** The step whose undo removes it. */
@@ -67,7 +67,7 @@ async function inPlace(
   const item = (o: KubeObject): Item => {
     const isRelease = o['type'] === 'helm.sh/release.v1';
     return {
-      step: place.named.get(id(o))?.step ?? place.step,
+      step: place.named.get(nameOf(o))?.step ?? place.step,
       where: whereIs(ctx, place),
       kind: isRelease ? 'Helm release' : o.kind,
       name: isRelease ? (o.metadata.labels?.['name'] ?? '') : o.metadata.name,

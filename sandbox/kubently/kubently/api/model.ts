@@ -25,27 +25,25 @@ export type Model = {
   caFile: string | undefined;
 };
 
+/** Where the environment of each provider's client names URL, key and model, and the model without that. */
+const ENVIRONMENT = {
+  'anthropic-claude': {
+    url: 'ANTHROPIC_BASE_URL',
+    key: 'ANTHROPIC_API_KEY',
+    name: 'ANTHROPIC_MODEL_NAME',
+    model: 'claude-sonnet-4-6',
+  },
+  openai: { url: 'OPENAI_BASE_URL', key: 'OPENAI_API_KEY', name: 'OPENAI_MODEL_NAME', model: 'gpt-5' },
+} as const;
+
 /** The model that the environment names; undefined where no base URL is set for its provider. */
 export function modelOf(environment: NodeJS.ProcessEnv): Model | undefined {
-  const caFile = environment['SSL_CERT_FILE'];
-  const { LLM_PROVIDER: provider, ANTHROPIC_BASE_URL: anthropic, OPENAI_BASE_URL: openai } = environment;
-  if (provider === 'anthropic-claude' && anthropic)
-    return {
-      provider,
-      url: anthropic,
-      key: environment['ANTHROPIC_API_KEY'] ?? '',
-      name: environment['ANTHROPIC_MODEL_NAME'] ?? 'claude-sonnet-4-6',
-      caFile,
-    };
-  if (provider === 'openai' && openai)
-    return {
-      provider,
-      url: openai,
-      key: environment['OPENAI_API_KEY'] ?? '',
-      name: environment['OPENAI_MODEL_NAME'] ?? 'gpt-5',
-      caFile,
-    };
-  return undefined;
+  const { LLM_PROVIDER: provider, SSL_CERT_FILE: caFile } = environment;
+  if (provider !== 'anthropic-claude' && provider !== 'openai') return undefined;
+  const names = ENVIRONMENT[provider];
+  const url = environment[names.url];
+  if (!url) return undefined;
+  return { provider, url, key: environment[names.key] ?? '', name: environment[names.name] ?? names.model, caFile };
 }
 
 /** Asks until the model calls no more tools. @throws Error in the provider's words */
