@@ -101,7 +101,7 @@ refused() {
 # bats test_tags=short
 @test "an order that leaves nothing" {
   change ACME_EMAIL operator@rehearsal.test
-  refused deploy 'FROM, UNTIL and ONLY leave no step' ./runbook deploy --from 3.1 --until 2.1
+  refused deploy 'FROM 3.1 comes after UNTIL 2.1' ./runbook deploy --from 3.1 --until 2.1
 }
 
 # bats test_tags=short
