@@ -6,6 +6,7 @@ import { drift } from '../lib/clients/drift.ts';
 import { Failure } from '../lib/base/failure.ts';
 import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects } from '../lib/deployment/cluster/infrastructure.ts';
 import { controllerObjects, existingController } from '../lib/deployment/cluster/ingress-controller.ts';
+import { redirectsToHttps } from '../lib/deployment/certificates/edge.ts';
 import { waitForBalancer } from '../lib/deployment/cluster/load-balancer.ts';
 import { placeAt } from '../lib/deployment/ownership/ownership.ts';
 import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
@@ -52,8 +53,8 @@ export const step: ChangeStep = {
             .http({ url: `http://${address}/`, timeoutMs: 3000 })
             .catch((error: unknown) => String(error));
           if (typeof answer === 'string') return { state: 'pending', reason: answer };
-          const { status, headers } = answer;
-          const redirected = status >= 301 && status <= 308 && String(headers['location']).startsWith('https://');
+          const { status } = answer;
+          const redirected = redirectsToHttps(answer);
           // A controller that the runbook did not set up may answer as it likes; criterion 4 looks at the host itself.
           return redirected || ctx.settings.ingressController === 'existing'
             ? {

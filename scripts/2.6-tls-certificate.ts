@@ -9,6 +9,7 @@ import {
   wantedIssuer,
 } from '../lib/deployment/certificates/certificate.ts';
 import { saying, condition } from '../lib/clients/conditions.ts';
+import { redirectsToHttps } from '../lib/deployment/certificates/edge.ts';
 import { noChallenges } from '../lib/deployment/certificates/challenges.ts';
 import { drift } from '../lib/clients/drift.ts';
 import { differenceLines } from '../lib/clients/field-differences.ts';
@@ -46,11 +47,7 @@ export const step: ChangeStep = {
   async verify(ctx) {
     const evidence = await servedAsIssued(ctx);
     const redirect = await ctx.http({ url: `http://${ctx.settings.host}/health` });
-    if (
-      redirect.status < 300 ||
-      redirect.status > 399 ||
-      !String(redirect.headers['location']).startsWith('https://')
-    ) {
+    if (!redirectsToHttps(redirect)) {
       throw new Failure({
         what: 'plain http is not redirected to https',
         found: `HTTP ${redirect.status}`,

@@ -2,7 +2,7 @@
 import { checkOf, unknownBefore, type ChangeStep } from '../lib/step.ts';
 import { drift } from '../lib/clients/drift.ts';
 import { Failure } from '../lib/base/failure.ts';
-import { apiCallers, policyFacts } from '../lib/deployment/cluster/network-policies.ts';
+import { apiCallers, policyExtra } from '../lib/deployment/cluster/network-policies.ts';
 import type { KubeObject } from '../lib/base/kubernetes.ts';
 import { yaml } from '../lib/base/yaml-tag.ts';
 import type { Fitted } from '../lib/chart/fit.ts';
@@ -37,10 +37,10 @@ export const step: ChangeStep = {
   },
 
   async verify(ctx) {
-    const facts = policyFacts(await fitted(ctx, await gkeRelease(ctx)));
+    const extra = policyExtra(await fitted(ctx, await gkeRelease(ctx)));
     const kube = ctx.kube(ctx.settings.gke);
     const selected = await Promise.all(
-      [facts.redis, facts.api].map(async (labels) => {
+      [extra.redis, extra.api].map(async (labels) => {
         const selector = Object.entries(labels).map(([k, v]) => `${k}=${v}`);
         return (await kube.list('Pod', selector.join(','))).map((p) => p.metadata.name);
       }),
@@ -71,8 +71,8 @@ export function policyNames(release: string): [redis: string, api: string, rest:
  */
 async function policyObjects(ctx: Context, fit: Fitted): Promise<KubeObject[]> {
   const { namespace } = ctx.settings.gke;
-  const facts = policyFacts(fit);
-  const callers = await apiCallers(ctx, facts);
+  const extra = policyExtra(fit);
+  const callers = await apiCallers(ctx, extra);
   const [redis, api, rest] = policyNames(ctx.settings.release);
   return [
     yaml`
@@ -80,20 +80,20 @@ async function policyObjects(ctx: Context, fit: Fitted): Promise<KubeObject[]> {
       kind: NetworkPolicy
       metadata: { name: ${redis}, namespace: ${namespace}, labels: ${OURS} }
       spec:
-        podSelector: { matchLabels: ${facts.redis} }
+        podSelector: { matchLabels: ${extra.redis} }
         policyTypes: [Ingress, Egress]
         ingress:
-          - from: [{ podSelector: { matchLabels: ${facts.api} } }]
-            ports: [{ protocol: TCP, port: ${facts.port} }]`,
+          - from: [{ podSelector: { matchLabels: ${extra.api} } }]
+            ports: [{ protocol: TCP, port: ${extra.port} }]`,
     yaml`
       apiVersion: networking.k8s.io/v1
       kind: NetworkPolicy
       metadata: { name: ${api}, namespace: ${namespace}, labels: ${OURS} }
       spec:
-        podSelector: { matchLabels: ${facts.api} }
+        podSelector: { matchLabels: ${extra.api} }
         policyTypes: [Ingress]
         ingress:
-          - ${{ ...(callers ? { from: callers } : {}), ports: [{ protocol: 'TCP', port: facts.apiPort }] }}`,
+          - ${{ ...(callers ? { from: callers } : {}), ports: [{ protocol: 'TCP', port: extra.apiPort }] }}`,
     yaml`
       apiVersion: networking.k8s.io/v1
       kind: NetworkPolicy

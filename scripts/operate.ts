@@ -16,7 +16,7 @@ import { openSession, type Session } from '../lib/runner/session.ts';
 import type { Settings } from '../lib/settings/settings.ts';
 import { summarise, watch } from '../lib/runner/show.ts';
 import { byId, type Step, type StepId } from '../lib/step.ts';
-import { journalled } from '../lib/runner/recorded-run.ts';
+import { recordedRun } from '../lib/runner/recorded-run.ts';
 
 const UNFINISHED: ReadonlySet<State> = new Set(['failed', 'blocked', 'stopped']);
 
@@ -39,7 +39,7 @@ export async function operate(what: string, flags: Flags): Promise<number> {
     // Looked at again and again (make tmux), it would hide the runs.
     return look({ ...session, journal: () => undefined }, { kind: 'status', steps, catalogue, json });
   }
-  return journalled(session.journal, `${flags.plan ? 'plan ' : ''}${what}${choice}`, async () => {
+  return recordedRun(session.journal, `${flags.plan ? 'plan ' : ''}${what}${choice}`, async () => {
     if (what === 'doctor') return doctor(session, json);
     if (what === 'verify') return verify(session, flags.only, json);
     const steps = select(STEPS, what, flags);

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { complain } from '../lib/base/say.ts';
 import { openJournal } from '../lib/runner/journal.ts';
-import { journalled } from '../lib/runner/recorded-run.ts';
+import { recordedRun } from '../lib/runner/recorded-run.ts';
 import { openSession, type Session } from '../lib/runner/session.ts';
 import { settingsFile } from '../lib/settings/settings.ts';
 
@@ -18,7 +18,7 @@ export function runOperation(
 ): Promise<number> {
   // The session's journal needs settings that can be read.
   const journal = openJournal(settingsFile(process.env), complain);
-  return journalled(journal, commandOf(command), async () => work(openSession(looking)));
+  return recordedRun(journal, commandOf(command), async () => work(openSession(looking)));
 }
 
 /** `rollback TO=2 YES=1`, as make is told. */

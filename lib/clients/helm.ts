@@ -33,6 +33,20 @@ export interface Revision {
   description: string;
 }
 
+/** The annotations by which Helm marks each object of a release. */
+export function releaseMarks(release: string, namespace: string): Record<string, string> {
+  return { 'meta.helm.sh/release-name': release, 'meta.helm.sh/release-namespace': namespace };
+}
+
+/** True for an object that Helm made for the release, wherever it lies. */
+export function isOfRelease(
+  { metadata: { annotations = {} } }: KubeObject,
+  release: string,
+  namespace: string,
+): boolean {
+  return Object.entries(releaseMarks(release, namespace)).every(([key, value]) => annotations[key] === value);
+}
+
 /** Its numbers become arguments. */
 const revisions: z.ZodType<Revision[]> = z.array(
   z.object({ revision: z.int().positive(), updated: z.string(), status: z.string(), description: z.string() }),

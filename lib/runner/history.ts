@@ -1,5 +1,6 @@
 /** The journal's lines as runs: who ran what, how it ended, and what failed. */
 import { lifeOf } from '../base/owner.ts';
+import { journalLines, type JournalLine } from './journal.ts';
 
 /** One run as `make history` shows it. */
 export interface RunRecord {
@@ -20,76 +21,51 @@ export interface RunRecord {
   remarks: string[];
 }
 
-type Line = Record<string, unknown>;
-
 const SHOWN_RESULTS = new Set(['failed', 'stopped']);
 
-/** The runs of a journal's text, oldest first. Lines that cannot be read (a full disk cut one) are passed over. */
-export function runsOf(text: string): RunRecord[] {
+/** The runs of a journal's text, oldest first. */
+export function runsOf(journal: string): RunRecord[] {
   const runs = new Map<string, RunRecord>();
-  for (const line of text.split('\n').flatMap(parsed)) {
-    const id = word(line, 'run');
-    const known = runs.get(id) ?? begin(line);
-    runs.set(id, known);
-    const reason = word(line, 'reason');
-    switch (line['event']) {
+  for (const line of journalLines(journal)) {
+    const known = runs.get(line.run) ?? begin(line);
+    runs.set(line.run, known);
+    const { state, step, reason } = line;
+    switch (line.event) {
       case 'run':
-        if (word(line, 'what') !== '') known.what = word(line, 'what');
-        if (line['state'] === 'started') break;
-        known.result = word(line, 'state');
-        known.durationMs = Number(line['durationMs'] ?? 0);
+        if (line.what !== '') known.what = line.what;
+        if (state === 'started') break;
+        known.result = state;
+        known.durationMs = line.durationMs;
         if (reason !== '') known.reason = reason;
         break;
       case 'step':
-        if (SHOWN_RESULTS.has(word(line, 'state'))) known.failed.push({ step: word(line, 'step'), reason });
+        if (SHOWN_RESULTS.has(state)) known.failed.push({ step, reason });
         break;
       case 'remark':
-        known.remarks.push(`${word(line, 'step')} ${reason}`.trim());
+        known.remarks.push(`${step} ${reason}`.trim());
         break;
       case 'lock':
-        known.remarks.push(`lock ${word(line, 'state')}: ${reason}`);
+        known.remarks.push(`lock ${state}: ${reason}`);
         break;
     }
   }
   return [...runs.values()];
 }
 
-function begin(line: Line): RunRecord {
-  const owner = {
-    user: word(line, 'user'),
-    host: word(line, 'host'),
-    pid: Number(line['pid']),
-    run: word(line, 'run'),
-    place: word(line, 'place'),
-    started: word(line, 'started'),
-  };
-  const { run, user, host } = owner;
+function begin(line: JournalLine): RunRecord {
+  const { run, time, user, host, commit, settings } = line;
   return {
     run,
-    time: word(line, 'time'),
+    time,
     user,
     host,
-    commit: word(line, 'commit'),
-    settings: word(line, 'settings'),
+    commit,
+    settings,
     what: '',
-    result: lifeOf(owner) === 'alive' ? 'running' : 'killed',
+    result: lifeOf(line) === 'alive' ? 'running' : 'killed',
     durationMs: undefined,
     reason: undefined,
     failed: [],
     remarks: [],
   };
-}
-
-function word(line: Line, key: string): string {
-  const value = line[key];
-  return typeof value === 'string' ? value : '';
-}
-
-function parsed(text: string): Line[] {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && 'run' in value ? [value] : [];
-  } catch {
-    return [];
-  }
 }

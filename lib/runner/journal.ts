@@ -1,10 +1,12 @@
 /** What happened, for people: .runbook/journal.jsonl (0600). It decides nothing. */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { RUNBOOK_FOLDER } from '../base/paths.ts';
 import { ownCommit } from './own-commit.ts';
 import { thisOwner } from '../base/owner.ts';
 import { makePrivateFolder } from '../base/private-file.ts';
+import { parsedJson } from '../base/parsed-json.ts';
 import { printable } from '../base/say.ts';
 
 export interface JournalEntry {
@@ -36,4 +38,35 @@ export function openJournal(settingsFile: string, tell: (warning: string) => voi
       told = true;
     }
   };
+}
+
+const text = z.string().default('');
+
+/** One line as it is read back; what an older runbook did not write is empty. */
+const journalLine = z.object({
+  time: text,
+  run: z.string(),
+  user: text,
+  host: text,
+  pid: z.number().default(0),
+  place: text,
+  started: text,
+  commit: text,
+  settings: text,
+  event: text,
+  what: text,
+  step: text,
+  state: text,
+  reason: text,
+  durationMs: z.number().default(0),
+});
+
+export type JournalLine = z.infer<typeof journalLine>;
+
+/** The journal's lines, oldest first. One that cannot be read (a full disk cut it) is passed over. */
+export function journalLines(journal: string): JournalLine[] {
+  return journal.split('\n').flatMap((line) => {
+    const read = journalLine.safeParse(parsedJson(line));
+    return read.success ? [read.data] : [];
+  });
 }

@@ -1,5 +1,6 @@
 /** The lock's record: a Lease in the GKE cluster's `default` namespace, changed only by compare and swap. */
 import { CommandFailed, type Run } from '../base/command.ts';
+import { OURS } from '../clients/kubectl.ts';
 import type { Owner } from '../base/owner.ts';
 import { oneLine } from '../base/say.ts';
 import { targetFlags } from '../base/target.ts';
@@ -115,7 +116,7 @@ export class Lease {
       metadata: {
         name: this.name,
         namespace: NAMESPACE,
-        labels: { 'app.kubernetes.io/managed-by': 'kubently-runbook' },
+        labels: OURS,
         annotations: Object.fromEntries(Object.entries(said).map(([key, text]) => [ANNOTATION + key, text])),
       },
       spec: {

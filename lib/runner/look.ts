@@ -1,6 +1,6 @@
 /** Looks at every step at once and changes nothing: what a run would create, change or leave alone, each with its reason. */
 import { STEP } from '../base/plan-steps.ts';
-import { deployedFacts, type Fact } from '../deployment/kubently/deployed.ts';
+import { deployedFacts, type DeployedFact } from '../deployment/kubently/deployed.ts';
 import { withReadCache, type Context } from '../context.ts';
 import { firstLine } from '../base/failure.ts';
 import { withSettingsFile } from '../base/next-command.ts';
@@ -145,7 +145,7 @@ function planVerdict(rows: readonly Row[]): string {
 
 type Chalk = Session['out']['chalk'];
 
-function factLine({ about, grade, says }: Fact, chalk: Chalk): string {
+function factLine({ about, grade, says }: DeployedFact, chalk: Chalk): string {
   const marks = { fine: chalk.green('✓'), warning: chalk.yellow('!'), unknown: chalk.gray('?') };
   return `${marks[grade]} ${about.padEnd(24)} ${grade === 'warning' ? `warning: ${says}` : says}`;
 }

@@ -10,7 +10,7 @@ import { Stopped } from './stop.ts';
  * Journals a command from its start to its end, whichever that is.
  * @returns the work's exit status; throws what it throws
  */
-export async function journalled(journal: Journal, what: string, work: () => Promise<number>): Promise<number> {
+export async function recordedRun(journal: Journal, what: string, work: () => Promise<number>): Promise<number> {
   const began = Date.now();
   const end = (state: string, reason?: string): void =>
     journal({ event: 'run', what, state, durationMs: Date.now() - began, ...(reason ? { reason } : {}) });

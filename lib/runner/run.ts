@@ -2,7 +2,7 @@
 import type { Context } from '../context.ts';
 import { Failure, firstLine } from '../base/failure.ts';
 import type { Journal } from './journal.ts';
-import { stepAtWork } from './journaled.ts';
+import { stepAtWork } from './journal-changes.ts';
 import { isEnded, moveTo, visitOnce, waitingRows, type Row, type State, type Watcher } from './rows.ts';
 import { Stopped } from './stop.ts';
 import { byId, type ChangeStep, type Check, type Step, type StepId } from '../step.ts';

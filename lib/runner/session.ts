@@ -2,7 +2,7 @@
 import { makeContext, realOutside, type Context, type Outside } from '../context.ts';
 import { outlasting } from './api-server-outage.ts';
 import { openJournal, type Journal } from './journal.ts';
-import { journaled } from './journaled.ts';
+import { changesJournalled } from './journal-changes.ts';
 import { refuseOpenToolFiles } from '../settings/secret-files.ts';
 import { loadSettings } from '../settings/settings.ts';
 import { screen, type Screen } from './show.ts';
@@ -33,6 +33,10 @@ export function openSession(looking: boolean, stream: NodeJS.WriteStream = proce
     out.line(text);
     journal({ event: 'remark', reason: text });
   };
-  const ctx = makeContext(settings, outlasting(stoppable(journaled(outside, journal), processStop), tell), looking);
+  const ctx = makeContext(
+    settings,
+    outlasting(stoppable(changesJournalled(outside, journal), processStop), tell),
+    looking,
+  );
   return { ctx, outside, stop: processStop, out, journal };
 }

@@ -2,7 +2,7 @@
 import { kubentlyApi } from '../../lib/deployment/kubently/api.ts';
 import type { Criterion } from '../../lib/runner/criterion.ts';
 import { proven } from '../../lib/step.ts';
-import { EXISTING_CONTROLLER_REMEDY, edgeGaps } from '../../lib/deployment/certificates/edge.ts';
+import { EXISTING_CONTROLLER_REMEDY, edgeGaps, redirectsToHttps } from '../../lib/deployment/certificates/edge.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { runAlone } from '../entry.ts';
 
@@ -14,8 +14,7 @@ export const criterion: Criterion = {
     const [health, plain] = await Promise.all([kubentlyApi(ctx).health(), ctx.http({ url: `http://${host}/health` })]);
     if (health.status !== 200)
       throw new Failure({ what: `https://${host}/health answers HTTP ${health.status}`, next: './runbook 4.1' });
-    const location = String(plain.headers['location']);
-    if (plain.status < 301 || plain.status > 308 || !location.startsWith('https://'))
+    if (!redirectsToHttps(plain))
       throw new Failure({
         what: `http://${host} is not redirected`,
         found: `HTTP ${plain.status}`,
@@ -31,7 +30,7 @@ export const criterion: Criterion = {
         next: './runbook 1.3',
       });
     return proven(
-      `https://${host}/health answers 200 healthy, with HSTS and by TLS 1.2 or newer alone; http answers ${plain.status} to ${location}`,
+      `https://${host}/health answers 200 healthy, with HSTS and by TLS 1.2 or newer alone; http answers ${plain.status} to ${String(plain.headers['location'])}`,
     );
   },
 };

@@ -3,7 +3,7 @@ import type { Context } from '../../lib/context.ts';
 import type { Criterion } from '../../lib/runner/criterion.ts';
 import { proven } from '../../lib/step.ts';
 import { Failure } from '../../lib/base/failure.ts';
-import { policyFacts } from '../../lib/deployment/cluster/network-policies.ts';
+import { policyExtra } from '../../lib/deployment/cluster/network-policies.ts';
 import { CERT_MANAGER_NAMESPACE } from '../../lib/deployment/cluster/infrastructure.ts';
 import {
   PATIENT_TRIES,
@@ -28,7 +28,7 @@ export const criterion: Criterion = {
     if (found.state !== 'done') throw new Failure({ what: found.reason, next: './runbook 2.8' });
     const { gke, release } = ctx.settings;
     const kube = ctx.kube(gke);
-    const facts = policyFacts(await fitted(ctx, await gkeRelease(ctx)));
+    const extra = policyExtra(await fitted(ctx, await gkeRelease(ctx)));
     const name = await redisPod(ctx);
     const [redisObject, apiPods] = await Promise.all([
       kube.get('Pod', name),
@@ -39,8 +39,8 @@ export const criterion: Criterion = {
     if (!apiObject) throw new Failure({ what: 'no pod of the API is ready', next: './runbook 2.5' });
     const image = (redisObject?.['spec'] as { containers: { image: string }[] } | undefined)?.containers[0]?.image;
     if (!image) throw new Failure({ what: 'Redis has no pod to probe', next: './runbook 2.5' });
-    const redis = { host: addressOf(redisObject), port: facts.port, tries: 1 };
-    const api = { host: addressOf(apiObject), port: facts.apiPort, tries: 1 };
+    const redis = { host: addressOf(redisObject), port: extra.port, tries: 1 };
+    const api = { host: addressOf(apiObject), port: extra.apiPort, tries: 1 };
     const ingress = await ingressOf(ctx);
     const prober = (
       who: string,
@@ -50,11 +50,11 @@ export const criterion: Criterion = {
     ) => podReaches(ctx, image, { name: `runbook-probe-${who}`, namespace, labels, targets });
     const patiently = (target: Tried): Tried => ({ ...target, tries: PATIENT_TRIES });
     const [asApi, asExecutor, asOther, elsewhere, outwards] = await Promise.all([
-      prober('api', facts.api, [patiently(redis)]),
-      facts.executor ? prober('executor', facts.executor, [patiently(api), redis]) : [true, false],
+      prober('api', extra.api, [patiently(redis)]),
+      extra.executor ? prober('executor', extra.executor, [patiently(api), redis]) : [true, false],
       prober('other', {}),
       // A namespace of the probe's own would take 5 s to go; that nothing else holds its pods back, the ingress shows.
-      prober('elsewhere', facts.api, [patiently(ingress), redis, api], CERT_MANAGER_NAMESPACE),
+      prober('elsewhere', extra.api, [patiently(ingress), redis, api], CERT_MANAGER_NAMESPACE),
       redisReaches(ctx, name, ingress),
     ]);
     const shut = (who: string, missing: string): Failure =>

@@ -1,7 +1,7 @@
 /** The facts of `status` and of the report: the certificate's lifetime, who is connected, which versions run. */
 import { expect, test } from 'vitest';
 import { certificateObject } from '../../lib/deployment/certificates/certificate.ts';
-import { deployedFacts, type Fact } from '../../lib/deployment/kubently/deployed.ts';
+import { deployedFacts, type DeployedFact } from '../../lib/deployment/kubently/deployed.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import { changeTokens } from '../../lib/settings/tokens-file.ts';
 import { readFacts } from '../../lib/operations/report/facts.ts';
@@ -63,7 +63,7 @@ async function world({
   return contextOf(outside, given, true);
 }
 
-async function facts(given: World): Promise<Record<string, Fact>> {
+async function facts(given: World): Promise<Record<string, DeployedFact>> {
   const found = await deployedFacts(await world(given));
   return Object.fromEntries(found.map((f) => [f.about, f]));
 }

@@ -8,7 +8,7 @@ import { openJournal } from '../../lib/runner/journal.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import { Stopped } from '../../lib/runner/stop.ts';
 import { temporaryFolder } from './outside.ts';
-import { journalled } from '../../lib/runner/recorded-run.ts';
+import { recordedRun } from '../../lib/runner/recorded-run.ts';
 
 const read = (folder: string): Record<string, unknown>[] =>
   readFileSync(join(folder, 'journal.jsonl'), 'utf8')
@@ -71,7 +71,7 @@ test.each([
 ])('a command that ends %s is in the history so, and its ending comes through', async (result, work) => {
   const { folder, write } = journal();
   const direct = await work().catch((e: unknown) => e);
-  const through = await journalled(write, 'deploy FROM=2.3', work).catch((e: unknown) => e);
+  const through = await recordedRun(write, 'deploy FROM=2.3', work).catch((e: unknown) => e);
   expect(String(through)).toBe(String(direct));
   expect(runsOf(readFileSync(join(folder, 'journal.jsonl'), 'utf8'))).toMatchObject([
     { what: 'deploy FROM=2.3', result, durationMs: expect.any(Number) as number },

@@ -26,6 +26,11 @@ export function headerGaps({ headers }: HttpAnswer): string[] {
   ];
 }
 
+/** True for an answer over http that sends the client to https. */
+export function redirectsToHttps({ status, headers }: HttpAnswer): boolean {
+  return [301, 302, 303, 307, 308].includes(status) && String(headers['location']).startsWith('https://');
+}
+
 /** How an operator of another controller than the runbook's mends the gaps; snippet annotations are no way (CVE-2021-25742). */
 export const EXISTING_CONTROLLER_REMEDY =
   "set in the controller's own ConfigMap (ingress-nginx's names): ssl-protocols 'TLSv1.2 TLSv1.3', hsts 'true', hsts-max-age '31536000', server-tokens 'false', and by add-headers X-Content-Type-Options nosniff and X-Frame-Options DENY";

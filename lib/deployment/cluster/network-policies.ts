@@ -7,12 +7,12 @@ import type { YamlValue } from '../../base/yaml-tag.ts';
 import type { Fitted } from '../../chart/fit.ts';
 
 /** The selectors and ports that the render shows. */
-export type PolicyFacts = Extract<ReleaseExtra, { kind: 'network-policy' }>;
+export type NetworkPolicyExtra = Extract<ReleaseExtra, { kind: 'network-policy' }>;
 
 /** @throws Failure where the chart renders no Redis of its own */
-export function policyFacts({ extras }: Fitted): PolicyFacts {
-  const facts = extras.find((a) => a.kind === 'network-policy');
-  if (facts) return facts;
+export function policyExtra({ extras }: Fitted): NetworkPolicyExtra {
+  const extra = extras.find((a) => a.kind === 'network-policy');
+  if (extra) return extra;
   throw new Failure({
     what: 'the chart renders no Redis of its own, so there is nothing to protect',
     next: 'make lint-chart',
@@ -23,7 +23,7 @@ export function policyFacts({ extras }: Fitted): PolicyFacts {
  * Who may call the API: the executor beside it, GKE's API server, and the ingress controller; undefined where the
  * controller's pods cannot be told, and any caller may.
  */
-export async function apiCallers(ctx: Context, { executor }: PolicyFacts): Promise<YamlValue[] | undefined> {
+export async function apiCallers(ctx: Context, { executor }: NetworkPolicyExtra): Promise<YamlValue[] | undefined> {
   const controller = await controllerPeer(ctx);
   return controller === undefined ? undefined : [...(executor ? [pods(executor)] : []), KONNECTIVITY, controller];
 }

@@ -9,7 +9,7 @@ import { certManagerImage, imageOf, runningCertificate, runningImage, traefikIma
 import type { Target } from '../../base/target.ts';
 
 /** One thing about the deployment. `unknown`: not deployed yet, or it does not answer. */
-export interface Fact {
+export interface DeployedFact {
   about: string;
   grade: 'fine' | 'warning' | 'unknown';
   says: string;
@@ -18,8 +18,8 @@ export interface Fact {
 const DAY_MS = 86_400_000;
 
 /** All facts, read at once; what is not there yet says so and fails nothing. */
-export async function deployedFacts(ctx: Context): Promise<Fact[]> {
-  const ask = (about: string, answer: Promise<Omit<Fact, 'about'>>): Promise<Fact> =>
+export async function deployedFacts(ctx: Context): Promise<DeployedFact[]> {
+  const ask = (about: string, answer: Promise<Omit<DeployedFact, 'about'>>): Promise<DeployedFact> =>
     answer.then(
       (fact) => ({ about, ...fact }),
       (error: unknown) => ({ about, grade: 'unknown', says: `not known yet: ${firstLine(error)}` }),
@@ -47,7 +47,7 @@ export async function deployedFacts(ctx: Context): Promise<Fact[]> {
 }
 
 /** The served certificate; a warning at one third of its lifetime left, however long it lives. */
-async function certificate(ctx: Context): Promise<Omit<Fact, 'about'>> {
+async function certificate(ctx: Context): Promise<Omit<DeployedFact, 'about'>> {
   const { comesFrom, issuer, notAfter, leftMs, lifetimeMs } = await runningCertificate(ctx);
   if (comesFrom === undefined) return { grade: 'unknown', says: 'not known yet: no Certificate' };
   const until = notAfter.toISOString().slice(0, 16).replace('T', ' ');
@@ -60,14 +60,17 @@ async function certificate(ctx: Context): Promise<Omit<Fact, 'about'>> {
     : { grade: 'fine', says };
 }
 
-async function connected(ctx: Context, id: string): Promise<Omit<Fact, 'about'>> {
+async function connected(ctx: Context, id: string): Promise<Omit<DeployedFact, 'about'>> {
   const agent = await kubentlyApi(ctx).agent(id);
   if (!agent) return { grade: 'warning', says: 'no token is registered' };
   const version = agent.version ? `, executor ${agent.version}` : '';
   return agent.connected ? { grade: 'fine', says: `yes${version}` } : { grade: 'warning', says: `no${version}` };
 }
 
-async function version(found: Promise<string | undefined>, wanted: Promise<string>): Promise<Omit<Fact, 'about'>> {
+async function version(
+  found: Promise<string | undefined>,
+  wanted: Promise<string>,
+): Promise<Omit<DeployedFact, 'about'>> {
   const [deployed, pinned] = await Promise.all([found, wanted]);
   if (deployed === undefined) return { grade: 'unknown', says: `not deployed yet; pinned here: ${pinned}` };
   return deployed === pinned

@@ -1,4 +1,5 @@
 /** What in the clusters is the deployment's own, by the marks that live objects carry: labels, Helm's annotations, names of what controllers made for it. */
+import { isOfRelease } from '../../clients/helm.ts';
 import { FIELD_MANAGER } from '../../clients/kubectl.ts';
 import type { Context } from '../../context.ts';
 import { byId, type Part, type Removal, type Step, type StepId } from '../../step.ts';
@@ -120,11 +121,8 @@ function isOurs(o: KubeObject, place: Place): boolean {
   return o.kind === 'PersistentVolumeClaim' && place.releases.includes(labels['app.kubernetes.io/instance'] ?? '');
 }
 
-function isHelms({ metadata: { annotations = {} } }: KubeObject, { releases, target }: Place): boolean {
-  return (
-    releases.includes(annotations['meta.helm.sh/release-name'] ?? '') &&
-    annotations['meta.helm.sh/release-namespace'] === target.namespace
-  );
+function isHelms(o: KubeObject, { releases, target }: Place): boolean {
+  return releases.some((release) => isOfRelease(o, release, target.namespace));
 }
 
 /** Cluster-scoped: by Helm's annotation; a volume by its claim; the runbook's own by its label. */

@@ -1,4 +1,5 @@
 /** What a removal leaves alone, and why: KEEP=…, what others use, and what the runbook did not make. */
+import { isOfRelease } from '../../clients/helm.ts';
 import type { Context } from '../../context.ts';
 import {
   CERT_MANAGER_NAMESPACE,
@@ -64,10 +65,10 @@ async function retainIngress(ctx: Context, retain: Retain): Promise<void> {
   }
   const ingresses = await ctx.inGke(INGRESS_NAMESPACE).listAll('Ingress.networking.k8s.io');
   const other = ingresses.find((i) => {
-    const { annotations = {}, namespace } = i.metadata;
+    const { annotations = {} } = i.metadata;
     const { ingressClassName } = i['spec'] as { ingressClassName?: string };
     const served = (ingressClassName ?? annotations['kubernetes.io/ingress.class']) === INGRESS_CLASS;
-    return served && !(namespace === gke.namespace && annotations['meta.helm.sh/release-name'] === release);
+    return served && !isOfRelease(i, release, gke.namespace);
   });
   retain('ingress', other && `${where(other)} is served by it`);
 }

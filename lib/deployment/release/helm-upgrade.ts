@@ -4,6 +4,7 @@ import { CommandFailed } from '../../base/command.ts';
 import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 import { drift } from '../../clients/drift.ts';
 import { differenceLines } from '../../clients/field-differences.ts';
+import { releaseMarks } from '../../clients/helm.ts';
 import type { Kubectl } from '../../clients/kubectl.ts';
 import { isScaled } from './extra-objects.ts';
 import type { TargetedRelease } from './targeted-release.ts';
@@ -53,11 +54,7 @@ function asHelmApplies(object: KubeObject, release: string, namespace: string): 
     metadata: {
       ...object.metadata,
       labels: { ...labels, 'app.kubernetes.io/managed-by': 'Helm' },
-      annotations: {
-        ...annotations,
-        'meta.helm.sh/release-name': release,
-        'meta.helm.sh/release-namespace': namespace,
-      },
+      annotations: { ...annotations, ...releaseMarks(release, namespace) },
     },
   };
 }

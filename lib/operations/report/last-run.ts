@@ -1,6 +1,6 @@
 /** The last run of steps with these settings, as the journal tells it: when each step was checked, applied and verified. */
 import { existsSync, readFileSync } from 'node:fs';
-import type { JournalEntry } from '../../runner/journal.ts';
+import { journalLines } from '../../runner/journal.ts';
 import type { Step } from '../../step.ts';
 import type { State } from '../../runner/rows.ts';
 
@@ -31,20 +31,15 @@ export interface LastRun {
   steps: StepRow[];
 }
 
-type Line = JournalEntry & { time: string; run: string; user: string; settings: string };
-
 const BUSY: ReadonlySet<string> = new Set(['checking', 'applying', 'verifying'] satisfies State[]);
 
-/** The last run in the journal's text; undefined where these settings were never run. A torn line is passed over. */
+/** The last run in the journal's text; undefined where these settings were never run. */
 export function lastRun(
   journal: string,
   settingsFile: string,
   plan: readonly Pick<Step, 'id' | 'title'>[],
 ): LastRun | undefined {
-  const lines = journal.split('\n').flatMap((text) => {
-    const line = parsed(text);
-    return line?.settings === settingsFile ? [line] : [];
-  });
+  const lines = journalLines(journal).filter((line) => line.settings === settingsFile);
   // status, verify and plan are runs too, without steps.
   const last = lines.findLast((l) => l.event === 'step')?.run;
   const own = lines.filter((l) => l.run === last);
@@ -54,8 +49,8 @@ export function lastRun(
   const zero = Date.parse(begin.time);
   const until = Date.parse((end ?? own.at(-1) ?? begin).time) - zero;
   const steps = new Map<string, StepRow>();
-  for (const { event, step, state = '', reason = '', time } of own) {
-    if (event !== 'step' || step === undefined) continue;
+  for (const { event, step, state, reason, time } of own) {
+    if (event !== 'step') continue;
     const row = steps.get(step) ?? {
       id: step,
       title: plan.find((s) => s.id === step)?.title ?? '',
@@ -70,7 +65,7 @@ export function lastRun(
     steps.set(step, { ...row, state, reason });
   }
   return {
-    what: begin.what ?? '',
+    what: begin.what,
     started: begin.time,
     user: begin.user,
     state: end?.state ?? 'not ended',
@@ -82,12 +77,4 @@ export function lastRun(
 /** The journal's text; empty where there is none. */
 export function journalText(file: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
-}
-
-function parsed(text: string): Line | undefined {
-  try {
-    return JSON.parse(text) as Line;
-  } catch {
-    return undefined;
-  }
 }

@@ -10,7 +10,7 @@ import type { StepId } from '../step.ts';
 export const stepAtWork = new AsyncLocalStorage<StepId>();
 
 /** The Outside whose changes are journalled, by step. */
-export function journaled(outside: Outside, journal: Journal): Outside {
+export function changesJournalled(outside: Outside, journal: Journal): Outside {
   const told = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
     const started = outside.clock.now();
     const step = stepAtWork.getStore();

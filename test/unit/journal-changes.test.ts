@@ -1,7 +1,7 @@
 /** The journal holds every change and nothing of what it carried. */
 import { expect, test } from 'vitest';
 import type { JournalEntry } from '../../lib/runner/journal.ts';
-import { journaled, stepAtWork } from '../../lib/runner/journaled.ts';
+import { changesJournalled, stepAtWork } from '../../lib/runner/journal-changes.ts';
 import { fails, fakeOutside, json } from './outside.ts';
 
 function make() {
@@ -14,7 +14,7 @@ function make() {
     ],
     http: { 'GET https://a/': json({}), 'POST https://a/token': json({}) },
   });
-  return { entries, outside: journaled(outside, (e) => entries.push(e)) };
+  return { entries, outside: changesJournalled(outside, (e) => entries.push(e)) };
 }
 
 test('a command that changes something is told with its step, without its input; a read is not', async () => {
