@@ -1,8 +1,10 @@
 /** The command line: every command with its flags and an example. What a command does is loaded when it is asked for. */
 import { join } from 'node:path';
-import { Argument, Command } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { ROOT } from '../lib/base/paths.ts';
+import { STATUS } from '../lib/base/exit-status.ts';
+import { say } from '../lib/base/say.ts';
 import { shellWord } from '../lib/base/shell-word.ts';
 import { ownCommit } from '../lib/runner/own-commit.ts';
 import { KEEPABLE } from '../lib/step.ts';
@@ -24,7 +26,11 @@ const RUNS: [name: string, description: string][] = [
 export function runbookProgram(): Command {
   const program = new Command('runbook')
     .description('Deploys Kubently to GKE and to remote clusters, step by step as the plan is numbered.')
-    .version(`runbook ${manifest.version}, commit ${ownCommit(ROOT)}`, '-V, --version', 'version and commit')
+    .option('-V, --version', 'version and commit')
+    .on('option:version', () => {
+      say(`runbook ${manifest.version}, commit ${ownCommit(ROOT)}`);
+      throw new CommanderError(STATUS.done, 'commander.version', '');
+    })
     .exitOverride()
     .showHelpAfterError('./runbook --help lists the commands; with a command before it, its flags')
     .helpCommand(false);
