@@ -123,7 +123,7 @@ test-tls: tools ## the TLS cases of edge, executors, clusters and own certificat
 	  $(if $(SHORT),,node_modules/bats/bin/bats --timing test/tls/private-ca.bats || status=1; $(NODE) test/tls/table.ts &&) exit $$status
 
 test-operations: tools ## every operation on the rehearsal world as it stands: logs to removal and installing again (25 min)
-	@node_modules/bats/bin/bats --timing $(foreach t,logs report runbook_document rotate backup certificates rollback remove,test/operations/$(t).bats)
+	@node_modules/bats/bin/bats --timing $(foreach t,logs report runbook_document rotate backup certificates rollback workflows remove,test/operations/$(t).bats)
 
 test-shapes: tools ## chart shapes B, C and H deployed for real beside the rehearsal's deployment
 	@node_modules/bats/bin/bats --timing test/rehearsal/shapes.bats
