@@ -1,6 +1,6 @@
 /** Whether an executor is connected: a command comes back through it; a running pod says nothing (docs/kubently-contract.md 4). */
 import { STEP } from '../../base/plan-steps.ts';
-import { kubentlyApi } from './api.ts';
+import { clusterIds, kubentlyApi } from './api.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
 import { selector } from './redis.ts';
@@ -48,6 +48,11 @@ export async function executorAnswers(ctx: Context, id: string, inside?: Inside)
     },
     ctx,
   );
+}
+
+/** Waits until every executor answers: whatever restarts the API cuts all of them off for some seconds. @throws Failure */
+export async function everyExecutorAnswers(ctx: Context): Promise<void> {
+  await Promise.all(clusterIds(ctx).map((id) => executorAnswers(ctx, id)));
 }
 
 /** The executor of the GKE cluster, which comes with the release. */

@@ -1,6 +1,7 @@
 /** The API key, with overlap: both in the Secret until the new one is proven, then the new one alone. */
 import type { Context } from '../../context.ts';
 import { tokenOf } from '../../deployment/kubently/secrets.ts';
+import { everyExecutorAnswers } from '../../deployment/kubently/executor-connection.ts';
 import { gkeRelease } from '../../deployment/release/release.ts';
 import { nextOf, previousOf } from '../../settings/tokens-file.ts';
 import { forgetPrevious, promote } from './marks.ts';
@@ -27,6 +28,7 @@ export async function rotateApiKey(ctx: Context): Promise<string> {
   const tokens = ctx.tokens();
   await apiKeyIs(ctx, 'taken', tokenOf(tokens, NAME));
   await apiKeyIs(ctx, 'refused', tokenOf(tokens, previousOf(NAME)));
+  await everyExecutorAnswers(ctx);
   await forgetPrevious(ctx, NAME);
   return `every replica takes the new key and refuses the old one (401); it is API_KEY in ${tokensFile}`;
 }

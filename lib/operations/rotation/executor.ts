@@ -2,7 +2,7 @@
 import { ensureRegistered } from '../../deployment/kubently/api.ts';
 import type { Context } from '../../context.ts';
 import { tokenOf } from '../../deployment/kubently/secrets.ts';
-import { executorAnswers } from '../../deployment/kubently/executor-connection.ts';
+import { everyExecutorAnswers } from '../../deployment/kubently/executor-connection.ts';
 import { gkeRelease, remoteRelease } from '../../deployment/release/release.ts';
 import { nextOf, previousOf, tokenName } from '../../settings/tokens-file.ts';
 import { forgetPrevious, promote } from './marks.ts';
@@ -23,7 +23,7 @@ export async function rotateExecutor(ctx: Context, id: string): Promise<string> 
   else await applyGkeSecrets(ctx);
   await restartReaders(ctx, remote ? await remoteRelease(ctx, remote) : await gkeRelease(ctx));
   await ensureRegistered(ctx, id, tokenOf(tokens, name));
-  await executorAnswers(ctx, id);
+  await everyExecutorAnswers(ctx);
   await executorTokenRefused(ctx, id, tokenOf(tokens, previousOf(name)));
   await forgetPrevious(ctx, name);
   return `${id} answers a command with its new token, and the old one is refused (401)`;

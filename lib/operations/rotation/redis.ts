@@ -3,7 +3,7 @@ import { STEP } from '../../base/plan-steps.ts';
 import { clusterIds, ensureRegistered } from '../../deployment/kubently/api.ts';
 import type { Context } from '../../context.ts';
 import { tokenOf } from '../../deployment/kubently/secrets.ts';
-import { executorAnswers } from '../../deployment/kubently/executor-connection.ts';
+import { everyExecutorAnswers } from '../../deployment/kubently/executor-connection.ts';
 import { Failure } from '../../base/failure.ts';
 import { redisCli, redisShell, redisTakes } from '../../deployment/kubently/redis.ts';
 import { gkeRelease } from '../../deployment/release/release.ts';
@@ -41,10 +41,8 @@ export async function rotateRedis(ctx: Context): Promise<string> {
     });
   if (await redisTakes(ctx, old))
     throw new Failure({ what: 'Redis still takes the old password', next: 'rerun the same command to resume' });
-  for (const id of clusterIds(ctx)) {
-    await ensureRegistered(ctx, id, tokenOf(tokens, tokenName(id)));
-    await executorAnswers(ctx, id);
-  }
+  for (const id of clusterIds(ctx)) await ensureRegistered(ctx, id, tokenOf(tokens, tokenName(id)));
+  await everyExecutorAnswers(ctx);
   await forgetPrevious(ctx, NAME);
   return 'Redis takes the new password and refuses the old one; tokens are registered, every executor answers';
 }

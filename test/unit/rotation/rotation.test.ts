@@ -143,6 +143,31 @@ test('dns-key: a new key, the old one deleted and refused, and no key on a comma
   expectRotated([]);
 });
 
+test.each(['api-key', 'redis', 'executor:gke'])(
+  '%s restarts the API: it ends when every executor is back',
+  async (what) => {
+    const away = new Map([
+      ['gke', 2],
+      ['kind-remote', 3],
+    ]);
+    const reconnecting: World = {
+      request: (r) => {
+        const id = r.url.endsWith('/debug/execute') ? (r.body as { cluster_id: string }).cluster_id : undefined;
+        const left = id === undefined ? 0 : (away.get(id) ?? 0);
+        if (id === undefined || left === 0) return world.request(r);
+        away.set(id, left - 1);
+        return json({ status: 'timeout', output: null, error: null });
+      },
+    };
+    const other = fakeOutside({
+      worlds: [reconnecting, world, new Keys(), google],
+      rows: checkoutRows(world.settings),
+    });
+    await run(what, contextOf(other, world.settings));
+    expect([...away.values()]).toEqual([0, 0]);
+  },
+);
+
 test('an old key that is still taken is told, and the rotation stays open', async () => {
   const stubborn: World = {
     request: (r) => (r.headers?.['x-api-key'] === FIRST.API_KEY ? json({ clusters: [] }) : world.request(r)),
