@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify readiness doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (docs/architecture.md rule 9), word for word: neither
@@ -60,6 +60,9 @@ plan: tools ## what a deploy would do, nothing changed: JSON=1 for programs
 
 verify: tools ## the 13 success criteria, each with its evidence
 	@./runbook verify $(FLAGS)
+
+readiness: tools ## what keeps it from being a production environment: 17 gaps, 7 next steps: JSON=1 for programs
+	@./runbook readiness $(FLAGS)
 
 doctor: tools ## the preflight alone
 	@./runbook doctor $(FLAGS)

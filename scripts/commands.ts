@@ -59,6 +59,8 @@ function looks(program: Command): void {
   ends<RunFlags>(json(verify.option('--only <numbers>', 'these criteria alone, separated by commas')), async (flags) =>
     (await operations_()).operate('verify', flags),
   );
+  const readiness = command(program, 'readiness', 'the gaps to a production environment, closed or open', 'readiness');
+  ends<RunFlags>(json(readiness), async (flags) => (await operations_()).operate('readiness', flags));
   const doctor = command(program, 'doctor', 'the preflight alone: tools, settings, clusters, checkout', 'doctor');
   ends<RunFlags>(json(doctor), async (flags) => (await operations_()).operate('doctor', flags));
   const history = command(program, 'history', 'the runs so far, from the journal', 'history --last 5');

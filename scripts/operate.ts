@@ -1,8 +1,11 @@
 /** What the program can be asked for: run steps, look at them, prove the criteria, preflight. Each gives an exit status. */
+import { join } from 'node:path';
 import { STEPS } from './steps.ts';
 import { proveAll, reasonOf, verdict, type Criterion, type Outcome } from '../lib/runner/criterion.ts';
 import { BadInput } from '../lib/base/failure.ts';
 import { printJson } from '../lib/base/json-document.ts';
+import { RUNBOOK_FOLDER } from '../lib/base/paths.ts';
+import { journalText } from '../lib/operations/report/last-run.ts';
 import { withSettingsFile } from '../lib/base/next-command.ts';
 import { waitOf, withLock } from '../lib/runner/lock.ts';
 import { askGateway } from '../lib/runner/llm-gateway.ts';
@@ -22,9 +25,12 @@ const UNFINISHED: ReadonlySet<State> = new Set(['failed', 'blocked', 'stopped'])
 
 type Flags = Selection & { plan?: true; json?: true; wait?: string };
 
+/** Commands that change nothing. */
+const LOOKING: ReadonlySet<string> = new Set(['status', 'doctor', 'readiness']);
+
 /** Does what the command line says. @throws BadInput, Failure, Locked, Stopped */
 export async function operate(what: string, flags: Flags): Promise<number> {
-  const looking = flags.plan === true || what === 'status' || what === 'doctor';
+  const looking = flags.plan === true || LOOKING.has(what);
   const json = flags.json === true;
   if (json && !looking && what !== 'verify')
     throw new BadInput([
@@ -42,6 +48,7 @@ export async function operate(what: string, flags: Flags): Promise<number> {
   return recordedRun(session.journal, `${flags.plan ? 'plan ' : ''}${what}${choice}`, async () => {
     if (what === 'doctor') return doctor(session, json);
     if (what === 'verify') return verify(session, flags.only, json);
+    if (what === 'readiness') return showReadiness(session, json);
     const steps = select(STEPS, what, flags);
     return flags.plan
       ? look(session, { kind: 'plan', steps, catalogue, json })
@@ -142,6 +149,11 @@ function outcomeLine(o: Outcome, { chalk }: Session['out']): string {
     case 'failed':
       return `${chalk.red('✗')} ${head}\n     ${reason}`;
   }
+}
+
+async function showReadiness(session: Session, json: boolean): Promise<number> {
+  const { readiness } = await import('../lib/operations/readiness/readiness.ts');
+  return readiness(session, json, journalText(join(RUNBOOK_FOLDER, 'journal.jsonl')));
 }
 
 /** The criteria of ONLY=3,9; all of them without it. @throws BadInput on a number that is none of theirs */

@@ -11,7 +11,7 @@ import { outliveTerminal, stopOnSignals, tellTheUnexpected } from './signals.ts'
 
 const HELP_END = `
 Settings come from .env (ENV_FILE=path names another). Exit status: 0 done or nothing to do, 1 failed,
-2 bad input or declined, 3 there is something to do (status, plan), 4 something could not be proven (verify),
+2 bad input or declined, 3 there is something to do (status, plan), 4 something could not be proven (verify) or is open (readiness),
 5 somebody else holds the lock, 129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM.
 
 The steps, each a command of its own (./runbook 2.3):`;

@@ -26,7 +26,8 @@ const RecordShape = z.object({
 });
 export const RecordsShape = z.object({ rrsets: z.array(RecordShape).default([]) });
 export const AccountShape = z.object({ email: z.string().optional(), description: z.string().optional() });
-export const KeysShape = z.object({ keys: z.array(z.object({ name: z.string() })).default([]) });
+const KeyShape = z.object({ name: z.string(), validAfterTime: z.string().optional() });
+export const KeysShape = z.object({ keys: z.array(KeyShape).default([]) });
 const BindingShape = z.object({
   role: z.string(),
   members: z.array(z.string()).default([]),
@@ -37,5 +38,6 @@ export const PolicyShape = z.object({ bindings: z.array(BindingShape).default([]
 export type Address = z.output<typeof AddressShape>;
 export type ManagedZone = z.output<typeof ZoneShape>;
 export type RecordSet = z.output<typeof RecordShape>;
+export type AccountKey = z.output<typeof KeyShape>;
 export type ServiceAccount = z.output<typeof AccountShape>;
 export type Binding = z.output<typeof BindingShape>;

@@ -16,6 +16,7 @@ import {
   PolicyShape,
   RecordsShape,
   ZoneShape,
+  type AccountKey,
   type Address,
   type Binding,
   type ManagedZone,
@@ -95,12 +96,18 @@ export class Google {
 
   /** Ids of the account's user-managed keys. */
   async keyIds(email: string): Promise<string[]> {
-    const answer = await this.#get(
-      'iam',
-      `v1/projects/${this.project}/serviceAccounts/${email}/keys?keyTypes=USER_MANAGED`,
-      KeysShape,
-    );
-    return (answer?.keys ?? []).map((k) => k.name.split('/').at(-1) ?? '');
+    return (await this.#keys(email)).map((k) => k.name.split('/').at(-1) ?? '');
+  }
+
+  /** When a key of the account was made, in milliseconds since the epoch; undefined where Google does not say. */
+  async keyMadeAt(email: string, id: string): Promise<number | undefined> {
+    const made = (await this.#keys(email)).find((k) => k.name.endsWith(`/${id}`))?.validAfterTime;
+    return made === undefined ? undefined : Date.parse(made);
+  }
+
+  async #keys(email: string): Promise<AccountKey[]> {
+    const path = `v1/projects/${this.project}/serviceAccounts/${email}/keys?keyTypes=USER_MANAGED`;
+    return (await this.#get('iam', path, KeysShape))?.keys ?? [];
   }
 
   /** The project's IAM bindings. */

@@ -27,6 +27,7 @@ const SHOWN_RESULTS = new Set(['failed', 'stopped']);
 export function runsOf(journal: string): RunRecord[] {
   const runs = new Map<string, RunRecord>();
   for (const line of journalLines(journal)) {
+    if (line.run === '') continue;
     const known = runs.get(line.run) ?? begin(line);
     runs.set(line.run, known);
     const { state, step, reason } = line;

@@ -18,6 +18,8 @@ export interface JournalEntry {
   state?: string;
   reason?: string;
   durationMs?: number;
+  /** API_HOST of the deployment of which this is evidence (make readiness). */
+  deployment?: string;
 }
 
 export type Journal = (entry: JournalEntry) => void;
@@ -45,7 +47,7 @@ const text = z.string().default('');
 /** One line as it is read back; what an older runbook did not write is empty. */
 const journalLine = z.object({
   time: text,
-  run: z.string(),
+  run: text,
   user: text,
   host: text,
   pid: z.number().default(0),
@@ -54,6 +56,7 @@ const journalLine = z.object({
   commit: text,
   settings: text,
   event: text,
+  deployment: text,
   what: text,
   step: text,
   state: text,

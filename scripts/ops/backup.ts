@@ -30,7 +30,7 @@ export async function backup({ ctx, out, journal }: Session, file: string | unde
     settings,
   );
   const readers = `${recipients.length} recipient${recipients.length === 1 ? '' : 's'}`;
-  journal({ event: 'backup', state: 'done', reason: `${keys.length} keys in ${path}` });
+  journal({ event: 'backup', state: 'done', reason: `${keys.length} keys in ${path}`, deployment: settings.host });
   out.line(`${keys.length} keys of Redis, encrypted for ${readers}: ${path}`);
   out.line(withSettingsFile(`next: make restore BACKUP=${shellWord(path)}`, settings.file));
   return STATUS.done;

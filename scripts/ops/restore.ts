@@ -55,7 +55,7 @@ async function restoreSaved({ ctx, out, journal }: Session, saved: SavedBackup):
   for (const [id, token] of wanted) await ensureRegistered(ctx, id, token);
   const tally = [...states].map(([id, s]) => `${id} ${s === 'registered' ? 'as saved' : 'registered anew'}`).join(', ');
   const reason = `${alive.length} of ${saved.keys.length} keys of ${saved.takenAt} are in Redis (${saved.keys.length - alive.length} had expired); tokens: ${tally}`;
-  journal({ event: 'restore', state: 'done', reason });
+  journal({ event: 'restore', state: 'done', reason, deployment: ctx.settings.host });
   out.line(reason);
   out.line(withSettingsFile('next: make verify', ctx.settings.file));
   return STATUS.done;

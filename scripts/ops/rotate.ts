@@ -27,7 +27,14 @@ async function rotateAll({ ctx, out, journal }: Session, subjects: readonly Subj
       subject,
     );
     const durationMs = ctx.clock.now() - started;
-    journal({ event: 'rotate', step: subject, state: 'done', reason: evidence, durationMs });
+    journal({
+      event: 'rotate',
+      step: subject,
+      state: 'done',
+      reason: evidence,
+      durationMs,
+      deployment: ctx.settings.host,
+    });
     out.line(`${out.chalk.green('✓')} ${subject}: ${evidence} (${Math.round(durationMs / 1000)} s)`);
   }
   return STATUS.done;

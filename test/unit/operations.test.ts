@@ -208,6 +208,15 @@ test('verify, doctor and status as JSON: one document on standard output, no lin
   expect(lines).toEqual([]);
 });
 
+test('readiness only looks, takes --json, and its command stands in the journal', async () => {
+  const shown = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  // Nothing is listed in this outside: no line can be read.
+  expect(await operate('readiness', { json: true })).toBe(1);
+  expect(JSON.parse(String(shown.mock.calls.at(-1)?.[0]))).toMatchObject({ kind: 'readiness', status: 1 });
+  expect(world.looking).toBe(true);
+  expect(entries.at(-1)).toMatchObject({ event: 'run', what: 'readiness', state: 'failed' });
+});
+
 test('doctor: ready, with what deserves a warning', async () => {
   const given = settings({
     gkeExecutorApiUrl: 'http://kubently-api:8080',

@@ -63,6 +63,11 @@ export function headCommit(run: Run, repo: string): Promise<Commit> {
   });
 }
 
+/** Where the checkout comes from (remote `origin`). @throws CommandFailed where it has no such remote */
+export async function originOf(run: Run, repo: string): Promise<string> {
+  return (await git(run, repo)`remote get-url origin`).trim();
+}
+
 /** Every step of a look asks at the same moment. */
 const asked = new Map<string, Promise<Commit>>();
 

@@ -2,6 +2,7 @@
 import { STEP } from '../../base/plan-steps.ts';
 import { clusterIds, kubentlyApi } from './api.ts';
 import { headCommit } from './checkout.ts';
+import { DAY_MS } from '../../base/clock.ts';
 import type { Context } from '../../context.ts';
 import { firstLine } from '../../base/failure.ts';
 import { CERT_MANAGER_VERSION, ingressObjects } from '../cluster/infrastructure.ts';
@@ -14,8 +15,6 @@ export interface DeployedFact {
   grade: 'fine' | 'warning' | 'unknown';
   says: string;
 }
-
-const DAY_MS = 86_400_000;
 
 /** All facts, read at once; what is not there yet says so and fails nothing. */
 export async function deployedFacts(ctx: Context): Promise<DeployedFact[]> {

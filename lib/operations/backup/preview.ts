@@ -1,4 +1,5 @@
 /** What a restore would do to what Redis holds now, told before it asks. */
+import { ageText } from '../../base/clock.ts';
 import { count } from '../../base/failure.ts';
 import type { Secret } from '../../base/secret.ts';
 import type { SavedBackup } from './backup-file.ts';
@@ -26,7 +27,7 @@ export function restorePreview(backup: SavedBackup, { now, held, tokens }: Prese
     return before !== undefined && !Buffer.from(before.payload, 'base64').includes(token.reveal());
   });
   return [
-    `backup     taken ${backup.takenAt}, ${ageOf(now - Date.parse(backup.takenAt))} ago`,
+    `backup     taken ${backup.takenAt}, ${ageText(now - Date.parse(backup.takenAt))} ago`,
     `of         release ${backup.release} at ${backup.host}`,
     `made by    ${backup.by === '' ? 'a runbook of old' : `the runbook at ${backup.by}`}, ${backup.signed ? 'signed by this deployment' : 'NOT SIGNED by this deployment: its tokens may be anybody’s'}`,
     `holds      ${count(backup.keys.length, 'key')}${expired > 0 ? `, ${expired} of them expired since: they stay away` : ''}`,
@@ -63,11 +64,4 @@ function nameOf({ key }: DumpedKey): string {
   return Buffer.from(key, 'base64')
     .toString('latin1')
     .replaceAll(/[^\x20-\x7e]/g, '?');
-}
-
-function ageOf(ms: number): string {
-  const minutes = Math.max(0, Math.round(ms / 60_000));
-  if (minutes < 120) return count(minutes, 'minute');
-  const hours = Math.round(minutes / 60);
-  return hours < 48 ? count(hours, 'hour') : count(Math.round(hours / 24), 'day');
 }
