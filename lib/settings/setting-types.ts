@@ -57,7 +57,7 @@ export const secretFile = readable.superRefine((f, ctx) => {
 });
 export const word = (what: string) => z.string().regex(/^\S+$/, `must be ${what}, one word`);
 export const key = z.string().regex(/^\S*$/, 'holds a blank or a line break: look at its quotes');
-export const oneOf = <const T extends [string, ...string[]]>(options: T) =>
+export const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
   z.enum(options, { error: `must be ${options.join(' or ')}` });
 export const trustFile = certificates.superRefine((f, ctx) => {
   const problem = trustFileProblem(f, Date.now());

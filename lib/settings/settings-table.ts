@@ -29,6 +29,8 @@ interface Setting<T extends z.ZodType = z.ZodType> {
   /** `required`: no default. `default`: the example is the default. `optional`: empty means not set. */
   kind: 'required' | 'default' | 'optional';
   secret?: true;
+  /** The default with PROFILE=production, where it is another one. */
+  production?: string;
 }
 
 export type SettingRow = Setting & { name: string };
@@ -44,6 +46,10 @@ const byDefault = <T extends z.ZodType>(type: T, example: string, comment: strin
   example,
   comment,
   kind: 'default',
+});
+const byProfile = <T extends z.ZodType>(type: T, staging: string, production: string, comment: string): Setting<T> => ({
+  ...byDefault(type, staging, `${comment}; with PROFILE=production ${production}`),
+  production,
 });
 const optional = <T extends z.ZodType>(type: T, comment: string): Setting<T> => ({
   type,
@@ -66,6 +72,17 @@ const httpsOrService = z
     (u) => !u.startsWith('http:') || u.endsWith('/') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
     'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
   );
+
+export const PROFILES = ['staging', 'production'] as const;
+export type Profile = (typeof PROFILES)[number];
+
+const profileSettings = {
+  PROFILE: byDefault(
+    oneOf(PROFILES),
+    'staging',
+    'staging | production: the defaults of other settings; a line for one of them wins over it',
+  ),
+};
 
 const googleCloudSettings = {
   GCP_PROJECT: required(
@@ -134,12 +151,14 @@ const kubentlySettings = {
     key,
     'Token for the push (GHCR takes classic tokens with write:packages); empty: the registry takes pushes without',
   ),
-  API_REPLICAS: byDefault(
+  API_REPLICAS: byProfile(
     z
       .string()
       .regex(/^([1-9]|10)$/, 'must be a whole number from 1 to 10')
       .transform(Number),
     '2',
+    // One for each zone of a regional cluster.
+    '3',
     'Replicas of the API',
   ),
   LLM_PROVIDER: byDefault(
@@ -250,6 +269,7 @@ const networkSettings = {
 };
 
 const SECTIONS = [
+  { title: 'Profile', settings: profileSettings },
   { title: 'Google Cloud', settings: googleCloudSettings },
   { title: 'Clusters', settings: clustersSettings },
   { title: 'Kubently', settings: kubentlySettings },
@@ -259,6 +279,7 @@ const SECTIONS = [
 ];
 
 const ALL = {
+  ...profileSettings,
   ...googleCloudSettings,
   ...clustersSettings,
   ...kubentlySettings,
@@ -295,8 +316,13 @@ export function exampleFile(): string {
     ({ title, settings }) =>
       `\n# --- ${title} ---\n` +
       rowsOf(settings)
-        .map((r) => `\n# ${r.comment}${r.kind === 'required' ? ' (required)' : ''}\n${r.name}=${r.example}\n`)
+        .map((r) => `\n# ${r.comment}${r.kind === 'required' ? ' (required)' : ''}\n${lineOf(r)}\n`)
         .join(''),
   );
   return head + sections.join('');
+}
+
+/** Where the profile chooses, a line would win over it. */
+function lineOf({ name, example, production }: SettingRow): string {
+  return `${production === undefined ? '' : '# '}${name}=${example}`;
 }

@@ -1,11 +1,11 @@
-/** Settings: the environment over the file over the defaults, validated once into a typed object (docs/architecture.md rule 9). */
+/** Settings: the environment over the file over the profile over the defaults, validated once into a typed object (docs/architecture.md rule 9). */
 import { readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse } from 'dotenv';
 import { z } from 'zod';
 import { BadInput, type Problem } from '../base/failure.ts';
 import { optionalSecret, type Secret } from '../base/secret.ts';
-import { INHERITED, PASSED_ON, ROWS, valuesShape } from './settings-table.ts';
+import { INHERITED, PASSED_ON, ROWS, valuesShape, type Profile, type SettingRow } from './settings-table.ts';
 import { expandHome, isFile } from './setting-types.ts';
 import type { Remote, Target } from '../base/target.ts';
 import { boxCredentials, defaultTokensFile, settingsFileProblem, tokensFileProblem } from './secret-files.ts';
@@ -14,6 +14,8 @@ import { RUNBOOK_FOLDER } from '../base/paths.ts';
 export type Issuer = 'staging' | 'production';
 
 export interface Settings {
+  /** What the environment is to become; it only sets defaults. */
+  profile: Profile;
   project: string;
   region: string;
   dnsZone: string;
@@ -128,11 +130,9 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const problems = [...(open ? [open] : []), ...fileProblems(text, fromFile)];
   const inFile = new Set(problems);
   const value = (key: string): string | undefined => env[key] ?? fromFile[key];
+  const production = value('PROFILE') === 'production';
   const raw = Object.fromEntries(
-    ROWS.map((r) => [
-      r.name,
-      value(r.name) ?? (r.kind === 'default' ? r.example : r.kind === 'optional' ? '' : undefined),
-    ]),
+    ROWS.map((r) => [r.name, value(r.name) ?? (production ? r.production : undefined) ?? defaultOf(r)]),
   );
   const result = shape.safeParse(raw);
   for (const problem of (result.error?.issues ?? []).map((i) => problemOf(i, raw))) {
@@ -224,6 +224,10 @@ function childEnvironment(env: NodeJS.ProcessEnv, fromFile: Record<string, strin
   return { ...child, PATH: `${tools}:${child['PATH'] ?? ''}` };
 }
 
+function defaultOf({ kind, example }: SettingRow): string | undefined {
+  return kind === 'default' ? example : kind === 'optional' ? '' : undefined;
+}
+
 function typed(s: z.output<typeof shape>, environment: Record<string, string>, name: string): Settings {
   const keys = {
     ANTHROPIC_API_KEY: s.ANTHROPIC_API_KEY,
@@ -231,6 +235,7 @@ function typed(s: z.output<typeof shape>, environment: Record<string, string>, n
     OPENAI_API_KEY: s.OPENAI_API_KEY,
   };
   return {
+    profile: s.PROFILE,
     project: s.GCP_PROJECT,
     region: s.GCP_REGION,
     dnsZone: s.DNS_ZONE,

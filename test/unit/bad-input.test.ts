@@ -40,6 +40,7 @@ const EMPTY: Row[] = ROWS.filter((r) => r.kind === 'default').map(({ name }): Ro
 ]);
 
 const MALFORMED: Row[] = [
+  [set('PROFILE', 'Production'), 'PROFILE', 'must be staging or production'],
   [set('GCP_PROJECT', 'Unit_Project'), 'GCP_PROJECT', 'is not a Google Cloud project id'],
   [set('GCP_PROJECT', 'p'), 'GCP_PROJECT', 'is not a Google Cloud project id'],
   [set('GCP_REGION', 'us-central1-a'), 'GCP_REGION', 'is not a region such as us-central1'],

@@ -192,6 +192,7 @@ export function temporaryFolder(): string {
 export function settings(changed: Partial<Settings> = {}): Settings {
   const folder = temporaryFolder();
   return {
+    profile: 'staging',
     project: 'unit-project',
     region: 'us-central1',
     dnsZone: 'kubently-io',

@@ -360,7 +360,7 @@ async function show(
 test('all that can be closed is: status 0; a line open: 4; a line not readable: 1', async () => {
   const all = await show(false);
   expect(all.status).toBe(0);
-  expect(all.lines.at(-1)).toBe('22 of 24 closed, 0 open, 2 cannot be closed here');
+  expect(all.lines.at(-1)).toBe('22 of 24 closed, 0 open, 2 cannot be closed here (PROFILE=staging)');
   expect(all.entries).toHaveLength(24);
   without('drill')();
   const { status, lines } = await show(false);
@@ -379,8 +379,9 @@ test('JSON=1 is one document, without a secret', async () => {
   const document = JSON.parse(written) as { kind: string; status: number; verdict: string; lines: Shown[] };
   expect(document).toMatchObject({
     kind: 'readiness',
+    profile: 'staging',
     status,
-    verdict: '21 of 24 closed, 1 open, 2 cannot be closed here',
+    verdict: '21 of 24 closed, 1 open, 2 cannot be closed here (PROFILE=staging)',
   });
   expect(document.lines.find((l) => l.id === 'N5')).toEqual({
     id: 'N5',

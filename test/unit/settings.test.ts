@@ -31,6 +31,7 @@ function problems(env: NodeJS.ProcessEnv = {}): readonly Problem[] {
 test('the least file, and every default', () => {
   write();
   expect(load()).toMatchObject({
+    profile: 'staging',
     project: 'unit-project',
     region: 'us-central1',
     staticIpName: 'kubently-ingress-ip',
@@ -54,6 +55,7 @@ test('the least file, and every default', () => {
 });
 
 test.each<[string, string, string]>([
+  ['PROFILE', 'prod', 'must be staging or production'],
   ['GCP_PROJECT', 'Unit_Project', 'is not a Google Cloud project id'],
   ['GCP_REGION', 'us-central1-a', 'is not a region such as us-central1'],
   ['DNS_ZONE', 'kubently.io', 'must be lower-case letters, digits and hyphens'],
@@ -204,6 +206,24 @@ test('the environment wins over the file, the file over the default', () => {
   write({ API_REPLICAS: '3', NAMESPACE: 'from-file' });
   expect(load({ NAMESPACE: 'from-env' })).toMatchObject({ apiReplicas: 3, gke: { namespace: 'from-env' } });
   expect(problems({ GCP_PROJECT: 'X' }).map((p) => p.about)).toEqual(['GCP_PROJECT']);
+});
+
+test('the profile only sets defaults: staging the plan’s own, and a line of one’s own wins', () => {
+  write({ PROFILE: 'staging' });
+  const plain = load();
+  write();
+  expect(load()).toEqual(plain);
+  write({ PROFILE: 'production' });
+  expect(load()).toEqual({ ...plain, profile: 'production', apiReplicas: 3 });
+  expect(load({ PROFILE: 'staging' })).toEqual(plain);
+  expect(load({ API_REPLICAS: '4' })).toMatchObject({ profile: 'production', apiReplicas: 4 });
+  write({ PROFILE: 'production', API_REPLICAS: '2' });
+  expect(load().apiReplicas).toBe(2);
+});
+
+test('the example has no line that would win over a profile', () => {
+  writeFileSync(file, exampleFile());
+  expect(load({ PROFILE: 'production', ACME_EMAIL: 'ops@kubently.io' }).apiReplicas).toBe(3);
 });
 
 test('the value of a secret setting is in no message and no print', () => {

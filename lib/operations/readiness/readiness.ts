@@ -63,9 +63,10 @@ export async function readiness({ ctx, out, journal }: Session, json: boolean, t
   }));
   for (const { id, state, evidence } of rows) journal({ event: 'readiness', step: id, state, reason: evidence });
   const status = statusOf(rows);
-  const verdict = verdictOf(rows);
+  const { profile } = ctx.settings;
+  const verdict = `${verdictOf(rows)} (PROFILE=${profile})`;
   if (json) {
-    printJson('readiness', { status, verdict, lines: rows });
+    printJson('readiness', { status, verdict, profile, lines: rows });
     return status;
   }
   const { chalk } = out;
