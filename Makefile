@@ -91,10 +91,10 @@ remove: tools ## the deployment away, on both sides; asks unless YES=1; KEEP=dns
 rotate: tools ## new secrets for old, proven: WHAT=api-key|executor:ID|redis|dns-key|all
 	@./runbook rotate $(FLAGS)
 
-backup: tools ## Redis state, encrypted with age: OUT=file
+backup: tools ## Redis state, encrypted with age, also into BACKUP_BUCKET: OUT=file
 	@./runbook backup $(FLAGS)
 
-restore: tools ## Redis state from a backup: BACKUP=file; asks unless YES=1; UNSIGNED=1 takes one whose maker is not proven
+restore: tools ## Redis state from a backup: BACKUP=file|newest; asks unless YES=1; UNSIGNED=1 takes one whose maker is not proven
 	@./runbook restore $(FLAGS)
 
 logs: tools ## follows the logs of all clusters: WHAT=api|executor|remote:ID|ingress|cert-manager TAIL=100 FOLLOW=0

@@ -115,7 +115,7 @@ function operations(program: Command): void {
   ends<Yes & { backup?: string; unsigned?: string }>(
     yes(
       restore
-        .option('--backup <file>', 'the file that backup wrote')
+        .option('--backup <file>', 'the file that backup wrote, or newest: of BACKUP_BUCKET')
         .option('--unsigned <1>', 'take a backup although its signature does not prove who made it'),
     ),
     async (flags, self) => {

@@ -9,6 +9,8 @@ export interface HttpRequest {
   headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it stands, in place of a body. */
+  text?: string;
   timeoutMs?: number;
   /** Connections that are kept, with a trust of their own. */
   agent?: Agent;
@@ -34,9 +36,10 @@ const LARGEST_BODY = 32 * 1024 * 1024;
  * @param lookup resolves names by DNS_SERVER where that is set
  */
 export function realHttp(lookup: LookupFunction = systemLookup): Http {
-  return ({ method = 'GET', url, headers = {}, body, timeoutMs = DEFAULT_TIMEOUT_MS, agent }) =>
+  return ({ method = 'GET', url, headers = {}, body, text: plainText, timeoutMs = DEFAULT_TIMEOUT_MS, agent }) =>
     new Promise((resolve, reject) => {
-      const text = body === undefined ? undefined : JSON.stringify(body);
+      const text = plainText ?? (body === undefined ? undefined : JSON.stringify(body));
+      const type = plainText === undefined ? 'application/json' : 'text/plain';
       const send = url.startsWith('https:') ? secure : plain;
       const sent = send(
         url,
@@ -48,9 +51,7 @@ export function realHttp(lookup: LookupFunction = systemLookup): Http {
           rejectUnauthorized: true,
           headers: {
             'user-agent': 'kubently-runbook',
-            ...(text === undefined
-              ? {}
-              : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }),
+            ...(text === undefined ? {} : { 'content-type': type, 'content-length': String(Buffer.byteLength(text)) }),
             ...headers,
           },
           signal: AbortSignal.timeout(timeoutMs),

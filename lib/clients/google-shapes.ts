@@ -34,6 +34,16 @@ const BindingShape = z.object({
   condition: z.unknown().optional(),
 });
 export const PolicyShape = z.object({ bindings: z.array(BindingShape).default([]) });
+/** An object in a bucket; its time is ISO. */
+export const StoredObjectShape = z.object({
+  name: z.string(),
+  timeCreated: z.string(),
+  md5Hash: z.string().optional(),
+});
+export const ObjectsShape = z.object({
+  items: z.array(StoredObjectShape).default([]),
+  nextPageToken: z.string().default(''),
+});
 
 export type Address = z.output<typeof AddressShape>;
 export type ManagedZone = z.output<typeof ZoneShape>;
@@ -41,3 +51,4 @@ export type RecordSet = z.output<typeof RecordShape>;
 export type AccountKey = z.output<typeof KeyShape>;
 export type ServiceAccount = z.output<typeof AccountShape>;
 export type Binding = z.output<typeof BindingShape>;
+export type StoredObject = z.output<typeof StoredObjectShape>;

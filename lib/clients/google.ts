@@ -1,4 +1,4 @@
-/** Google Cloud's REST API, for reads, with one token: a gcloud start costs a second. Changes are the plan's gcloud commands (gcloud.ts; docs/architecture.md rule 13). */
+/** Google Cloud's REST API, with one token: a gcloud start costs a second. It reads; changes are the plan's gcloud commands (gcloud.ts; docs/architecture.md rule 13), but for objects in a bucket, of which the plan knows nothing. */
 import { createSign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
@@ -13,8 +13,10 @@ import {
   AccountShape,
   AddressShape,
   KeysShape,
+  ObjectsShape,
   PolicyShape,
   RecordsShape,
+  StoredObjectShape,
   ZoneShape,
   type AccountKey,
   type Address,
@@ -22,20 +24,24 @@ import {
   type ManagedZone,
   type RecordSet,
   type ServiceAccount,
+  type StoredObject,
 } from './google-shapes.ts';
 
-type Service = 'compute' | 'dns' | 'iam' | 'cloudresourcemanager';
+type Service = 'compute' | 'dns' | 'iam' | 'cloudresourcemanager' | 'storage';
 
 const BASES: Record<Service, string> = {
   compute: 'https://compute.googleapis.com/compute/v1/',
   dns: 'https://dns.googleapis.com/',
   iam: 'https://iam.googleapis.com/',
   cloudresourcemanager: 'https://cloudresourcemanager.googleapis.com/',
+  storage: 'https://storage.googleapis.com/storage/v1/',
 };
 
 /** Google asks to slow down, or a server of it is ill for a moment: a read is tried again so much later, as gcloud does with its own. */
 const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
 const AGAIN_MS = [1000, 2000, 4000];
+/** Objects are as large as what Redis holds. */
+const OBJECT_MS = 300_000;
 /** The project's resources. */
 export class Google {
   readonly project: string;
@@ -118,6 +124,52 @@ export class Google {
     return answer?.bindings ?? [];
   }
 
+  /** The bucket's objects whose names begin so; undefined where there is no such bucket. */
+  async objects(bucket: string, prefix: string): Promise<StoredObject[] | undefined> {
+    const found: StoredObject[] = [];
+    for (let page = ''; ;) {
+      const query = new URLSearchParams({ prefix, ...(page === '' ? {} : { pageToken: page }) });
+      const answer = await this.#get('storage', `b/${bucket}/o?${query.toString()}`, ObjectsShape);
+      if (!answer) return undefined;
+      found.push(...answer.items);
+      page = answer.nextPageToken;
+      if (page === '') return found;
+    }
+  }
+
+  /** The text of an object. @throws Failure where it is not there */
+  async objectText(bucket: string, name: string): Promise<string> {
+    const path = `b/${bucket}/o/${encodeURIComponent(name)}`;
+    const answer = await this.#object({ url: `${this.#base('storage')}${path}?alt=media` });
+    if (answer.status !== 200) throw refused('storage', path, answer);
+    return answer.body;
+  }
+
+  /** Makes an object that was not there. @returns it as the bucket has it @throws Failure where it may not */
+  async putObject(bucket: string, name: string, text: string): Promise<StoredObject> {
+    const upload = this.#base('storage').replace(/storage\/v1\/$/, 'upload/storage/v1/');
+    const query = new URLSearchParams({ uploadType: 'media', name, ifGenerationMatch: '0' });
+    const path = `b/${bucket}/o/${encodeURIComponent(name)}`;
+    let made = await this.#object({ method: 'POST', url: `${upload}b/${bucket}/o?${query.toString()}`, text });
+    // It is there: the answer to an earlier try was lost.
+    if (made.status === 412) made = await this.#object({ url: this.#base('storage') + path });
+    if (made.status !== 200) throw refused('storage', path, made, 'the upload of');
+    return StoredObjectShape.parse(JSON.parse(made.body));
+  }
+
+  /** Deletes an object. @returns false where the bucket keeps it (its own retention, or no right) @throws Failure */
+  async deleteObject(bucket: string, name: string): Promise<boolean> {
+    const path = `b/${bucket}/o/${encodeURIComponent(name)}`;
+    const answer = await this.#object({ method: 'DELETE', url: this.#base('storage') + path });
+    if (answer.status === 403) return false;
+    if (![200, 204, 404].includes(answer.status)) throw refused('storage', path, answer, 'the removal of');
+    return true;
+  }
+
+  async #object(request: HttpRequest): Promise<HttpAnswer> {
+    return this.#read({ ...request, headers: await this.#signedIn(), timeoutMs: OBJECT_MS });
+  }
+
   /** Whether a service account's key may read the zone: the effect of key and IAM binding together, by a self-signed token (AIP-4111). */
   async mayManageZone(key: Secret, zone: string): Promise<HttpAnswer> {
     const token = selfSignedToken(key);
@@ -145,8 +197,7 @@ export class Google {
   }
 
   async #getNow(service: Service, path: string, body?: unknown): Promise<unknown> {
-    this.#token ??= this.#accessToken();
-    const headers = { authorization: `Bearer ${(await this.#token).reveal()}` };
+    const headers = await this.#signedIn();
     const answer = await this.#read({ method: body ? 'POST' : 'GET', url: this.#base(service) + path, headers, body });
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw refused(service, path, answer);
@@ -156,6 +207,11 @@ export class Google {
       // Not JSON: no shape knows a text, and its beginning is told.
       return answer.body.slice(0, 80);
     }
+  }
+
+  async #signedIn(): Promise<Record<string, string>> {
+    this.#token ??= this.#accessToken();
+    return { authorization: `Bearer ${(await this.#token).reveal()}` };
   }
 
   async #read(request: HttpRequest): Promise<HttpAnswer> {
@@ -180,7 +236,7 @@ export class Google {
   }
 }
 
-function refused(service: Service, path: string, answer: HttpAnswer): Failure {
+function refused(service: Service, path: string, answer: HttpAnswer, asked = 'the read of'): Failure {
   let message = oneLine(answer.body, 300);
   try {
     message = (JSON.parse(answer.body) as { error?: { message?: string } }).error?.message ?? message;
@@ -194,7 +250,7 @@ function refused(service: Service, path: string, answer: HttpAnswer): Failure {
         ? 'ask for the role, or enable the API in the project'
         : 'rerun the same command to resume';
   return new Failure({
-    what: `Google's ${service} API refused the read of ${path.split('?')[0] ?? path} (HTTP ${answer.status})`,
+    what: `Google's ${service} API refused ${asked} ${path.split('?')[0] ?? path} (HTTP ${answer.status})`,
     found: message,
     next,
   });

@@ -249,6 +249,18 @@ const backupSettings = {
     orUnset(secretFile),
     'File with the age identity (AGE-SECRET-KEY-…) by which `make restore` reads a backup',
   ),
+  BACKUP_BUCKET: optional(
+    orUnset(z.string().regex(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, "must be a bucket's name alone, without gs://")),
+    'Cloud Storage bucket in which `make backup` stores each backup too, off the cluster',
+  ),
+  BACKUP_KEEP_DAYS: byDefault(
+    z
+      .string()
+      .regex(/^[1-9]\d{0,3}$/, 'must be a whole number of days, from 1 to 9999')
+      .transform(Number),
+    '30',
+    'Backups in the bucket that are older are removed by the next `make backup`',
+  ),
 };
 
 const networkSettings = {

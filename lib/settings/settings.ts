@@ -49,8 +49,8 @@ export interface Settings {
     own: { certFile: string; keyFile: string } | undefined;
   };
   certManagerChart: string;
-  /** age public keys, and the file of an identity. */
-  backup: { recipients: string[]; identityFile: string | undefined };
+  /** age public keys, the file of an identity, and where backups are stored and how long. */
+  backup: { recipients: string[]; identityFile: string | undefined; bucket: string | undefined; keepDays: number };
   ingressController: 'traefik' | 'existing';
   hstsIncludeSubdomains: boolean;
   dnsServer: string | undefined;
@@ -276,7 +276,12 @@ function typed(s: z.output<typeof shape>, environment: Record<string, string>, n
       own: s.TLS_CERT_FILE && s.TLS_KEY_FILE ? { certFile: s.TLS_CERT_FILE, keyFile: s.TLS_KEY_FILE } : undefined,
     },
     certManagerChart: s.CERT_MANAGER_CHART,
-    backup: { recipients: s.BACKUP_RECIPIENT, identityFile: s.BACKUP_IDENTITY },
+    backup: {
+      recipients: s.BACKUP_RECIPIENT,
+      identityFile: s.BACKUP_IDENTITY,
+      bucket: s.BACKUP_BUCKET,
+      keepDays: s.BACKUP_KEEP_DAYS,
+    },
     ingressController: s.INGRESS_CONTROLLER,
     hstsIncludeSubdomains: s.HSTS_INCLUDE_SUBDOMAINS,
     dnsServer: s.DNS_SERVER,

@@ -1,7 +1,8 @@
-/** Saves what Redis holds (executor tokens, sessions, audit), encrypted with age for BACKUP_RECIPIENT. OUT=file */
+/** Saves what Redis holds (executor tokens, sessions, audit), encrypted with age for BACKUP_RECIPIENT, here and in BACKUP_BUCKET. OUT=file */
 import { join, resolve } from 'node:path';
 import { recipientsOf, writeBackup } from '../../lib/operations/backup/backup-file.ts';
-import { Failure } from '../../lib/base/failure.ts';
+import { removeOld, storeBackup, storedBackups } from '../../lib/operations/backup/bucket.ts';
+import { count, Failure } from '../../lib/base/failure.ts';
 import { withSettingsFile } from '../../lib/base/next-command.ts';
 import { shellWord } from '../../lib/base/shell-word.ts';
 import { outFile } from '../../lib/base/out-path.ts';
@@ -12,27 +13,34 @@ import { STATUS } from '../../lib/base/exit-status.ts';
 import { ROOT, RUNBOOK_FOLDER } from '../../lib/base/paths.ts';
 import { ownCommit } from '../../lib/runner/own-commit.ts';
 
-/** Writes a backup, by default under .runbook. @returns the exit status @throws BadInput without a recipient */
+/**
+ * Writes a backup, by default under .runbook, and stores it in BACKUP_BUCKET where that is set. @returns the exit status
+ * @throws BadInput without a recipient or where the bucket is not there, Failure
+ */
 export async function backup({ ctx, out, journal }: Session, file: string | undefined): Promise<number> {
   const { settings } = ctx;
+  const { bucket } = settings.backup;
   const recipients = recipientsOf(settings);
   const takenAt = new Date(ctx.clock.now()).toISOString();
   const path = resolve(
     (file === undefined ? undefined : outFile(file)) ??
       join(RUNBOOK_FOLDER, settings.host, 'backups', `${takenAt.replaceAll(/[:.]/g, '-')}.redis.age`),
   );
+  const stored = bucket === undefined ? [] : await storedBackups(ctx, bucket);
   const keys = await dumpRedis(ctx);
   if (keys.length === 0)
     throw new Failure({ what: 'Redis holds no key at all: there is nothing to save', next: 'make status' });
-  await writeBackup(
-    path,
-    { by: ownCommit(ROOT), host: settings.host, release: settings.release, takenAt, keys },
-    settings,
-  );
-  const readers = `${recipients.length} recipient${recipients.length === 1 ? '' : 's'}`;
-  journal({ event: 'backup', state: 'done', reason: `${keys.length} keys in ${path}`, deployment: settings.host });
-  out.line(`${keys.length} keys of Redis, encrypted for ${readers}: ${path}`);
-  out.line(withSettingsFile(`next: make restore BACKUP=${shellWord(path)}`, settings.file));
+  const { host, release } = settings;
+  await writeBackup(path, { by: ownCommit(ROOT), host, release, takenAt, keys }, settings);
+  out.line(`${keys.length} keys of Redis, encrypted for ${count(recipients.length, 'recipient')}: ${path}`);
+  const away = bucket === undefined ? undefined : await storeBackup(ctx, bucket, path, takenAt);
+  if (bucket !== undefined && away !== undefined) {
+    out.line(`stored as ${away}, compared by MD5`);
+    out.line(await removeOld(ctx, bucket, stored));
+  }
+  journal({ event: 'backup', state: 'done', reason: `${keys.length} keys in ${away ?? path}`, deployment: host });
+  const next = `next: make restore BACKUP=${away === undefined ? shellWord(path) : 'newest'}`;
+  out.line(withSettingsFile(next, settings.file));
   return STATUS.done;
 }
 

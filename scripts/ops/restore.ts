@@ -1,12 +1,13 @@
-/** Tells what a backup would replace, asks, puts its keys back into Redis and proves that they are there. BACKUP=file YES=1 UNSIGNED=1 */
+/** Tells what a backup would replace, asks, puts its keys back into Redis and proves that they are there. BACKUP=file|newest YES=1 UNSIGNED=1 */
 import type { Context } from '../../lib/context.ts';
 import type { Secret } from '../../lib/base/secret.ts';
 import { clusterIds, ensureRegistered } from '../../lib/deployment/kubently/api.ts';
 import { readBackup, type SavedBackup } from '../../lib/operations/backup/backup-file.ts';
+import { newestBackup } from '../../lib/operations/backup/bucket.ts';
 import { aliveAt, restorePreview } from '../../lib/operations/backup/preview.ts';
 import { tokenOf } from '../../lib/deployment/kubently/secrets.ts';
 import { confirm } from '../../lib/runner/confirm.ts';
-import { Failure } from '../../lib/base/failure.ts';
+import { BadInput, Failure } from '../../lib/base/failure.ts';
 import { withSettingsFile } from '../../lib/base/next-command.ts';
 import { withLock } from '../../lib/runner/lock.ts';
 import { runAlone } from '../entry.ts';
@@ -28,11 +29,19 @@ export async function restore(
   unsigned: string | undefined,
 ): Promise<number> {
   const { ctx, out } = session;
-  const saved = await readBackup(file, ctx.settings, unsigned === '1');
+  const saved = await savedBackup(ctx, file, unsigned === '1');
   const held = await dumpRedis(ctx);
   restorePreview(saved, { now: ctx.clock.now(), held, tokens: tokensInUse(ctx) }).forEach((text) => out.line(text));
   await confirm(`\nRestore into Redis of ${ctx.settings.host}?`, yes);
   return withLock(session, { what: 'restore', waitMs: 0 }, () => restoreSaved(session, saved));
+}
+
+/** The backup of the file, or the newest one of the bucket. */
+function savedBackup(ctx: Context, file: string | undefined, unsigned: boolean): Promise<SavedBackup> {
+  const { bucket } = ctx.settings.backup;
+  if (file !== 'newest') return readBackup(file, ctx.settings, unsigned);
+  if (bucket !== undefined) return newestBackup(ctx, bucket, unsigned);
+  throw new BadInput([{ about: 'BACKUP_BUCKET', message: 'is not set: there is no newest', remedy: 'BACKUP=file' }]);
 }
 
 function tokensInUse(ctx: Context): Map<string, Secret> {

@@ -22,7 +22,9 @@ async function pair(): Promise<{ given: Settings; file: string; backup: Backup }
   const identityFile = join(folder, 'identity.txt');
   const identity = await generateX25519Identity();
   writeFileSync(identityFile, `# a comment\n${identity}\n`, { mode: 0o600 });
-  const given = settings({ backup: { recipients: [await identityToRecipient(identity)], identityFile } });
+  const given = settings({
+    backup: { ...settings().backup, recipients: [await identityToRecipient(identity)], identityFile },
+  });
   const keys = [
     { key: base64('executor:token:gke'), payload: 'AP/+', expiresAt: 5 },
     { key: base64('session:1'), payload: 'AA==' },

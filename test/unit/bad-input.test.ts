@@ -40,6 +40,8 @@ const EMPTY: Row[] = ROWS.filter((r) => r.kind === 'default').map(({ name }): Ro
 ]);
 
 const MALFORMED: Row[] = [
+  [set('BACKUP_BUCKET', 'gs://kubently-backups'), 'BACKUP_BUCKET', 'without gs://'],
+  [set('BACKUP_KEEP_DAYS', '1w'), 'BACKUP_KEEP_DAYS', 'must be a whole number of days'],
   [set('PROFILE', 'Production'), 'PROFILE', 'must be staging or production'],
   [set('GCP_PROJECT', 'Unit_Project'), 'GCP_PROJECT', 'is not a Google Cloud project id'],
   [set('GCP_PROJECT', 'p'), 'GCP_PROJECT', 'is not a Google Cloud project id'],

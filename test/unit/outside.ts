@@ -218,7 +218,7 @@ export function settings(changed: Partial<Settings> = {}): Settings {
     },
     tls: { issuer: undefined, caFile: undefined, own: undefined },
     certManagerChart: 'oci://quay.io/jetstack/charts/cert-manager',
-    backup: { recipients: [], identityFile: undefined },
+    backup: { recipients: [], identityFile: undefined, bucket: undefined, keepDays: 30 },
     ingressController: 'traefik',
     hstsIncludeSubdomains: false,
     dnsServer: undefined,

@@ -14,35 +14,11 @@ import type { Settings } from '../../lib/settings/settings.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { EMAIL, FakeGoogle, PROJECT } from './fake-google.ts';
 import { contextOf, fails, fakeOutside, json, settings, type FakeOutside, type Row } from './outside.ts';
+import { DAY, daysAgo, NOW, pod, prometheus, secret, type Watched } from './readiness-objects.ts';
 import { TOKENS, withTokens } from './remote.ts';
 
 const COMMIT = 'c31127e3f8a94be2a1e6b6b7e2d7a0b9c8d7e6f5';
-const NOW = Date.parse('2026-01-01T00:00:00Z');
-const DAY = 86_400_000;
 const KEY = JSON.stringify({ private_key_id: 'key-1', private_key: 'unit-private-key' });
-const daysAgo = (n: number): string => new Date(NOW - n * DAY).toISOString();
-
-function pod(name: string, release: string, component: string, namespace: string, node: string): KubeObject {
-  const labels = { 'app.kubernetes.io/instance': release, 'app.kubernetes.io/component': component };
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace, labels },
-    spec: { nodeName: node, topologySpreadConstraints: [{ maxSkew: 1 }] },
-    status: { phase: 'Running', containerStatuses: [{ imageID: `x/${component}@sha256:${component}` }] },
-  };
-}
-
-function secret(name: string, namespace: string, data: Record<string, string> = {}): KubeObject {
-  return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace, changedAt: daysAgo(2) }, data };
-}
-
-/** What Prometheus says, by path. */
-interface Watched {
-  up: { namespace: string; value: string }[];
-  groups: string[];
-  ratios: string[];
-}
 
 let given: Settings;
 let gke: FakeCluster;
@@ -53,6 +29,7 @@ let workflows: unknown;
 let origin: string;
 let keyMade: string | undefined;
 let watched: Watched;
+let stored: unknown[];
 let outside: FakeOutside;
 
 const proof = (event: string, days: number, reason = `${event} was seen`, step?: string): Record<string, unknown> => ({
@@ -124,6 +101,7 @@ beforeEach(() => {
   ]);
   journal = [
     ...['failover', 'allow-list', 'audit', 'mtls', 'iac-plan', 'drill', 'restore'].map((e) => proof(e, 6)),
+    proof('backup', 1),
     ...['scan', 'triage'].map((e) => proof(e, 6, `nothing in ${DIGESTS}`)),
     ...SUBJECTS.map((s) => proof('rotate', 6, 'refused', s)),
   ];
@@ -143,15 +121,6 @@ beforeEach(() => {
   };
 });
 
-function prometheus(path: string): string {
-  const samples = (all: { metric: Record<string, string>; value: string }[]): string =>
-    JSON.stringify({ data: { result: all.map(({ metric, value }) => ({ metric, value: [NOW / 1000, value] })) } });
-  if (path.includes('/rules?')) return JSON.stringify({ data: { groups: watched.groups.map((name) => ({ name })) } });
-  if (path.includes('query?query=up'))
-    return samples(watched.up.map(({ namespace, value }) => ({ metric: { namespace }, value })));
-  return samples(watched.ratios.map((value) => ({ metric: { sloth_slo: 'api-availability' }, value })));
-}
-
 function seen() {
   const google = new FakeGoogle();
   const rows: Row[] = [
@@ -161,7 +130,7 @@ function seen() {
       args: ['-C', given.repo, 'remote', 'get-url', 'origin'],
       answer: (c) => (origin === '' ? fails('error: No such remote')(c) : `${origin}\n`),
     },
-    { binary: 'kubectl', args: (a) => a[1] === '--raw', answer: (c) => prometheus(c.args[2] ?? '') },
+    { binary: 'kubectl', args: (a) => a[1] === '--raw', answer: (c) => prometheus(c.args[2] ?? '', watched) },
   ];
   const health = `https://${given.host}/health`;
   const keys = `https://iam.googleapis.com/v1/projects/${PROJECT}/serviceAccounts/${EMAIL}/keys?keyTypes=USER_MANAGED`;
@@ -169,6 +138,8 @@ function seen() {
     request: ({ url }: { url: string }) => {
       if (url === keys)
         return json({ keys: [{ name: 'x/keys/key-1', ...(keyMade ? { validAfterTime: keyMade } : {}) }] });
+      if (url.startsWith('https://storage.googleapis.com/storage/v1/b/unit-bucket/o?prefix='))
+        return json({ items: stored });
       if (url === health) return json({});
       if (url.startsWith(`${health}?probe=`)) return json({}, refused);
       if (url === `https://${given.host}/executor/stream`) return json({}, 401);
@@ -236,6 +207,12 @@ const changedAt = (name: string, days: number) =>
 const apiPods = (made: object) => (): void => {
   change('api-1', made)();
   change('api-2', made)();
+};
+
+const inBucket = (days?: number) => (): void => {
+  given = { ...given, backup: { ...given.backup, bucket: 'unit-bucket' } };
+  const name = `${given.host}/2025-12-29T00-00-00-000Z.redis.age`;
+  stored = days === undefined ? [] : [{ name, timeCreated: daysAgo(days) }];
 };
 
 test.each<[string, string, string, () => void]>([
@@ -309,6 +286,10 @@ test.each<[string, string, string, () => void]>([
   ],
   ['N5', 'none', 'no backup was ever restored', without('restore')],
   ['N5', 'stale', 'counts for 30 days', stale('restore', 31)],
+  ['N5', 'no backup', 'no backup was made on this machine', without('backup')],
+  ['N5', 'an old backup', 'the newest backup on this machine is 3 days old', stale('backup', 3)],
+  ['N5', 'an empty bucket', 'no backup was made in gs://unit-bucket', inBucket()],
+  ['N5', 'an old one there', 'in gs://unit-bucket is 3 days old', inBucket(3)],
   ['N6', 'none', 'running digests', without('scan')],
   ['N7', 'none', 'no error ratio', () => (watched.ratios = [])],
 ])('%s open, %s: %s', async (id, _, says, make) => {
@@ -316,6 +297,14 @@ test.each<[string, string, string, () => void]>([
   const row = await look(id);
   expect(row.state === 'open' ? row.evidence : row).toContain(says);
   expect(row.next).toMatch(/\w{3}/);
+});
+
+test('N5 with a bucket: closed by a new backup there', async () => {
+  inBucket(1)();
+  expect(await look('N5')).toMatchObject({
+    state: 'closed',
+    evidence: 'restore was seen; the newest backup in gs://unit-bucket is 24 hours old',
+  });
 });
 
 test('a secret is as old as the oldest that is known of it: a Secret applied anew makes none young', async () => {
@@ -367,7 +356,9 @@ test('all that can be closed is: status 0; a line open: 4; a line not readable: 
   expect(status).toBe(4);
   expect(lines.join('\n')).toMatch(/^~ 14 No disaster recovery plan +open\n {5}now: .*\n {5}next: /m);
   expect(lines.join('\n')).toMatch(/^– 17 No compliance controls .*cannot be closed here\n {5}because: /m);
-  expect(lines.join('\n')).toMatch(/^✓ N5 .*closed\n {5}6 days ago: restore was seen$/m);
+  expect(lines.join('\n')).toMatch(
+    /^✓ N5 .*closed\n {5}6 days ago: restore was seen; the newest backup on this machine is 24 hours old$/m,
+  );
   watched.groups = undefined as unknown as string[];
   expect((await show(false)).status).toBe(1);
 });
@@ -387,7 +378,7 @@ test('JSON=1 is one document, without a secret', async () => {
     id: 'N5',
     title: 'Add disaster recovery procedures',
     state: 'closed',
-    evidence: 'restore was seen',
+    evidence: 'restore was seen; the newest backup on this machine is 24 hours old',
     at: daysAgo(6),
     ageMs: 6 * DAY,
   });

@@ -48,6 +48,7 @@ test('the least file, and every default', () => {
     llm: { provider: 'anthropic-claude', model: 'claude-sonnet-4-6', keys: {} },
     tokensFile: join(homedir(), '.kubently-tokens-unit-api.kubently.io.env'),
     tls: { issuer: undefined, caFile: undefined, own: undefined },
+    backup: { recipients: [], identityFile: undefined, bucket: undefined, keepDays: 30 },
     ingressController: 'traefik',
     dnsServer: undefined,
     file,
@@ -93,6 +94,8 @@ test.each<[string, string, string]>([
   ['TLS_CA_FILE', '/none-such.pem', 'does not exist'],
   ['TLS_CA_FILE', '/etc/hostname', 'without a PEM certificate'],
   ['CERT_MANAGER_CHART', 'cert-manager', 'must be an oci:// or https:// URL, or a path'],
+  ['BACKUP_BUCKET', 'gs://backups', 'without gs://'],
+  ['BACKUP_KEEP_DAYS', '0', 'must be a whole number of days'],
   ['INGRESS_CONTROLLER', 'nginx', 'existing'],
   ['DNS_SERVER', 'dns.google', 'must be an IP address'],
 ])('%s=%s is told, with its remedy', (name, value, message) => {

@@ -83,25 +83,30 @@ export async function readBackup(
   settings: Settings,
   unsigned: boolean,
 ): Promise<SavedBackup> {
-  const { identityFile } = settings.backup;
-  if (!identityFile)
-    throw bad('BACKUP_IDENTITY', 'is not set: a backup cannot be read without', 'name the file with AGE-SECRET-KEY-…');
-  const path = inputFile('BACKUP', file, 'name the file that make backup wrote: make restore BACKUP=file');
-  const identity = inputFile('BACKUP_IDENTITY', identityFile, 'name the file with AGE-SECRET-KEY-…');
+  identitiesOf(settings);
+  const newest = settings.backup.bucket ? ', or BACKUP=newest for the newest of BACKUP_BUCKET' : '';
+  const path = inputFile('BACKUP', file, `name the file that make backup wrote: make restore BACKUP=file${newest}`);
   const encrypted = await readBounded(path).catch((error: unknown) => {
     throw bad('BACKUP', `${path} cannot be read (${String(error)})`, 'make restore BACKUP=file');
   });
+  return openBackup(encrypted, path, settings, unsigned);
+}
+
+/** The backup in these bytes. @param where they come from @throws BadInput as readBackup */
+export async function openBackup(
+  encrypted: Uint8Array,
+  where: string,
+  settings: Settings,
+  unsigned: boolean,
+): Promise<SavedBackup> {
   const decrypter = new Decrypter();
-  const identities = readFileSync(identity, 'utf8').match(/^AGE-SECRET-KEY-\S+$/gm) ?? [];
-  if (identities.length === 0)
-    throw bad('BACKUP_IDENTITY', `${identityFile} holds no AGE-SECRET-KEY-… line`, 'age-keygen makes one');
-  for (const key of identities) decrypter.addIdentity(key);
+  for (const key of identitiesOf(settings)) decrypter.addIdentity(key);
   const text = await decrypter.decrypt(encrypted, 'text').catch((error: unknown) => {
-    const message = `${path} cannot be decrypted (${error instanceof Error ? error.message : String(error)})`;
+    const message = `${where} cannot be decrypted (${error instanceof Error ? error.message : String(error)})`;
     throw bad(
       'BACKUP',
       message,
-      `it may be cut or changed; else the identity in ${identityFile} must be one of its recipients`,
+      `it may be cut or changed; else the identity in ${settings.backup.identityFile ?? ''} must be one of its recipients`,
     );
   });
   const found = parsedJson(text);
@@ -110,14 +115,14 @@ export async function readBackup(
   if (doubt !== undefined && !unsigned)
     throw bad(
       'BACKUP',
-      `${path} ${doubt}: whoever knows BACKUP_RECIPIENT can have made it`,
+      `${where} ${doubt}: whoever knows BACKUP_RECIPIENT can have made it`,
       'make another one; or, where you know where it has been: UNSIGNED=1',
     );
   const read = signedOne.success ? shape.safeParse(parsedJson(signedOne.data.body)) : ofOld.safeParse(found);
-  if (!read.success) throw bad('BACKUP', `${path} holds no backup of this runbook`, 'make restore BACKUP=file');
+  if (!read.success) throw bad('BACKUP', `${where} holds no backup of this runbook`, 'make restore BACKUP=file');
   const { by, host, release, takenAt } = read.data;
   if (host !== settings.host || release !== settings.release)
-    throw bad('BACKUP', `${path} is of ${release} at ${host}`, `a backup of ${settings.host} is wanted`);
+    throw bad('BACKUP', `${where} is of ${release} at ${host}`, `a backup of ${settings.host} is wanted`);
   const all = read.data.keys.map(({ expiresAt, ...k }) => ({ ...k, ...(expiresAt ? { expiresAt } : {}) }));
   const isOurs = ({ key }: DumpedKey): boolean => NAMES.test(Buffer.from(key, 'base64').toString('latin1'));
   const leftOut = all.filter((k) => !isOurs(k));
@@ -143,6 +148,17 @@ function signatureOf(body: string, key: Secret | undefined): Buffer | undefined 
   if (!key) return undefined;
   const derived = hkdfSync('sha256', key.reveal(), '', 'kubently-runbook backup', 32);
   return createHmac('sha256', Buffer.from(derived)).update(body).digest();
+}
+
+/** The identities by which a backup is read. @throws BadInput where there is none */
+export function identitiesOf({ backup: { identityFile } }: Settings): string[] {
+  const remedy = 'name the file with AGE-SECRET-KEY-…';
+  if (!identityFile) throw bad('BACKUP_IDENTITY', 'is not set: a backup cannot be read without', remedy);
+  const text = readFileSync(inputFile('BACKUP_IDENTITY', identityFile, remedy), 'utf8');
+  const identities = text.match(/^AGE-SECRET-KEY-\S+$/gm) ?? [];
+  if (identities.length === 0)
+    throw bad('BACKUP_IDENTITY', `${identityFile} holds no AGE-SECRET-KEY-… line`, 'age-keygen makes one');
+  return identities;
 }
 
 function bad(about: string, message: string, remedy: string): BadInput {

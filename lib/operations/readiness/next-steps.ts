@@ -1,13 +1,17 @@
 /** The plan's 7 recommended next steps: most are judged as the gap that they close. */
+import { ageText, DAY_MS } from '../../base/clock.ts';
 import { STEP } from '../../base/plan-steps.ts';
 import { INGRESS_NAMESPACE } from '../../deployment/cluster/infrastructure.ts';
+import { storedBackups } from '../backup/bucket.ts';
 import { runningIsScanned } from './compliance.ts';
 import { redisFailsOver } from './high-availability.ts';
-import type { Found, Line, Seen } from './line.ts';
+import { open, type Found, type Line, type Seen } from './line.ts';
 import { deployedByGitOps, everythingIsWatched, objectivesAreMeasured } from './maturity.ts';
-import { byRecord } from './recorded.ts';
+import { byRecord, lastDone } from './recorded.ts';
 
 const RESTORE_DAYS = 30;
+/** A daily backup may fail once. */
+const BACKUP_DAYS = 2;
 
 /** What Cloud Armor could be put on. */
 async function cloudArmor({ ctx }: Seen): Promise<Found> {
@@ -25,16 +29,23 @@ async function cloudArmor({ ctx }: Seen): Promise<Found> {
   };
 }
 
-/** A backup was read back into Redis and found there. */
-function restoreIsProven(seen: Seen): Promise<Found> {
-  return Promise.resolve(
-    byRecord(seen, {
-      event: 'restore',
-      days: RESTORE_DAYS,
-      never: 'no backup was ever restored from here',
-      next: 'make backup, then make restore BACKUP=file',
-    }),
-  );
+/** A backup was read back into Redis and found there, and there is a new one. */
+async function restoreIsProven(seen: Seen): Promise<Found> {
+  const found = byRecord(seen, {
+    event: 'restore',
+    days: RESTORE_DAYS,
+    never: 'no backup was ever restored from here',
+    next: 'make backup, then make restore BACKUP=file',
+  });
+  if (found.state !== 'closed') return found;
+  const { bucket } = seen.ctx.settings.backup;
+  const where = bucket === undefined ? 'on this machine' : `in gs://${bucket}`;
+  const at = bucket === undefined ? lastDone(seen, 'backup')?.at : (await storedBackups(seen.ctx, bucket))[0]?.at;
+  if (at === undefined) return open(seen, `no backup was made ${where}`, 'make backup');
+  const age = seen.ctx.clock.now() - at;
+  if (age > BACKUP_DAYS * DAY_MS)
+    return { state: 'open', evidence: `the newest backup ${where} is ${ageText(age)} old`, at, next: 'make backup' };
+  return { ...found, evidence: `${found.evidence}; the newest backup ${where} is ${ageText(age)} old` };
 }
 
 export const NEXT_STEPS: readonly Line[] = [
