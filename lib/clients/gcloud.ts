@@ -12,7 +12,7 @@ const AGAIN_MS = [1000, 2000, 4000];
  * after a lost answer of IAM it meets its own change (concurrent policy changes).
  */
 const PASSES_IN_WORDS =
-  /RESOURCE_EXHAUSTED|UNAVAILABLE|currently unavailable|Backend Error|Internal error|rate ?limit ?exceeded|Quota exceeded.{0,300} per minute|concurrent policy changes|HTTPError (429|5\d\d)/i;
+  /RESOURCE_EXHAUSTED|UNAVAILABLE|currently unavailable|Backend Error|Internal error|rate ?limit ?exceeded|Quota exceeded.{0,150} per minute|concurrent policy changes|HTTPError (429|5\d\d)/i;
 
 /** The project's gcloud. */
 export class Gcloud {

@@ -7,7 +7,7 @@ import { ROOT } from '../../lib/base/paths.ts';
 
 /** A linear pattern takes about 1 ms for it, a quadratic one a second. */
 const LENGTH = 100_000;
-const LONGEST_MS = 70;
+const LONGEST_MS = 80;
 
 interface Literal {
   where: string;
@@ -76,9 +76,10 @@ function slowest(pattern: RegExp): { ms: number; attack: string } {
   for (const attack of new Set(attacksOn(pattern)))
     for (const end of ['\0', '\n']) {
       const text = attack.repeat(Math.ceil(LENGTH / attack.length)) + end;
-      const began = performance.now();
+      const began = process.cpuUsage();
       text.replace(pattern, '');
-      const ms = performance.now() - began;
+      // Of the processor, since the machine may be busy.
+      const ms = process.cpuUsage(began).user / 1000;
       if (ms > worst.ms) worst = { ms, attack };
     }
   return worst;
