@@ -43,3 +43,17 @@ test('a body without an end is not read beyond 32 MB', async () => {
   endless.closeAllConnections();
   endless.close();
 });
+
+test('a body is sent as JSON, a text as it stands', async () => {
+  const seen: string[] = [];
+  const own = createPlain((asked, answer) => {
+    asked.on('data', (part: Buffer) => seen.push(`${asked.headers['content-type'] ?? ''}: ${part.toString()}`));
+    asked.on('end', () => answer.end());
+  });
+  await new Promise<void>((listening) => own.listen(0, '127.0.0.1', listening));
+  const url = `http://127.0.0.1:${(own.address() as AddressInfo).port}/`;
+  await realHttp()({ method: 'POST', url, body: { a: 1 } });
+  await realHttp()({ method: 'POST', url, text: '-----BEGIN\nü' });
+  own.close();
+  expect(seen).toEqual(['application/json: {"a":1}', 'text/plain: -----BEGIN\nü']);
+});
