@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify readiness doctor history tmux rollback remove rotate backup restore logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify readiness doctor history tmux rollback remove rotate backup restore drill logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (docs/architecture.md rule 9), word for word: neither
@@ -14,7 +14,7 @@ given = $(filter $(1),$(GIVEN))
 flag = $(if $(call given,$(1)),$(call quoted,--$(2)=$($(1))))
 FLAGS = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait) \
   $(call flag,LAST,last) $(call flag,OUT,out) $(call flag,TO,to) $(call flag,YES,yes) $(call flag,KEEP,keep) \
-  $(call flag,WHAT,what) $(call flag,TAIL,tail) $(call flag,BACKUP,backup) $(call flag,UNSIGNED,unsigned) \
+  $(call flag,WHAT,what) $(call flag,TAIL,tail) $(call flag,BACKUP,backup) $(call flag,UNSIGNED,unsigned) $(call flag,DRILL,drill) \
   $(if $(call given,JSON),$(if $(filter-out 0,$(JSON)),--json)) $(if $(call given,FOLLOW),$(if $(filter 0,$(FOLLOW)),--no-follow))
 # Node keeps what it made of each file, by the file's content: half of the start-up.
 export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
@@ -96,6 +96,9 @@ backup: tools ## Redis state, encrypted with age, also into BACKUP_BUCKET: OUT=f
 
 restore: tools ## Redis state from a backup: BACKUP=file|newest; asks unless YES=1; UNSIGNED=1 takes one whose maker is not proven
 	@./runbook restore $(FLAGS)
+
+drill: tools ## disaster recovery for real: backup, all destroyed but KEEP, rebuilt, restored, proven: DRILL=host
+	@./runbook drill $(FLAGS)
 
 logs: tools ## follows the logs of all clusters: WHAT=api|executor|remote:ID|ingress|cert-manager TAIL=100 FOLLOW=0
 	@./runbook logs $(FLAGS)

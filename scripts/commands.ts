@@ -107,7 +107,7 @@ function operations(program: Command): void {
   ends<{ out?: string }>(
     backup.option('--out <file>', 'where to; a file under .runbook without it'),
     async (flags, self) => {
-      const work = (await import('./ops/backup.ts')).backup;
+      const work = (await import('./ops/backup.ts')).makeBackup;
       return operation(self, true, (session) => work(session, flags.out));
     },
   );
@@ -123,6 +123,18 @@ function operations(program: Command): void {
       return operation(self, false, (session) => work(session, flags.backup, answer(flags), flags.unsigned));
     },
   );
+  const drill = command(
+    program,
+    'drill',
+    'disaster recovery for real: backup, all destroyed, rebuilt, restored, proven',
+    'drill --drill test-api.kubently.io --keep dns,ip',
+  )
+    .option('--drill <host>', 'API_HOST of the deployment that is to be destroyed')
+    .option('--keep <parts>', 'what is not destroyed, as for remove');
+  ends<Yes & { drill?: string; keep?: string }>(yes(drill), async (flags, self) => {
+    const [ops, { keepOf }] = await Promise.all([import('./ops/drill.ts'), import('./ops/remove.ts')]);
+    return operation(self, false, (session) => ops.drill(session, flags.drill, keepOf(flags.keep), answer(flags)));
+  });
   const report = command(
     program,
     'report',

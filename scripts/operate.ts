@@ -56,7 +56,8 @@ export async function operate(what: string, flags: Flags): Promise<number> {
   });
 }
 
-async function run(session: Session, what: string, chosen: readonly Step[], waitMs: number): Promise<number> {
+/** Runs the steps under the lock, and says how they ended. @returns 0, 1 or 4 @throws BadInput, Locked, Stopped */
+export async function run(session: Session, what: string, chosen: readonly Step[], waitMs: number): Promise<number> {
   const { ctx, out, journal, stop } = session;
   const started = Date.now();
   const problems = await preflight(ctx, 'as kept');
@@ -117,7 +118,8 @@ function again(what: string, rows: readonly Row[]): string {
   return `make deploy UNTIL=${last?.id ?? ''}`;
 }
 
-async function verify({ ctx, out, journal }: Session, only: string | undefined, json: boolean): Promise<number> {
+/** Proves the criteria, all or those of ONLY. @returns 0 all proven, 1 one failed, 4 one could not be proven @throws BadInput */
+export async function verify({ ctx, out, journal }: Session, only: string | undefined, json: boolean): Promise<number> {
   const { CRITERIA } = await import('./criteria/criteria.ts');
   const chosen = criteriaOf(CRITERIA, only);
   const outcomes: Outcome[] = [];

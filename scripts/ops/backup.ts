@@ -13,11 +13,20 @@ import { STATUS } from '../../lib/base/exit-status.ts';
 import { ROOT, RUNBOOK_FOLDER } from '../../lib/base/paths.ts';
 import { ownCommit } from '../../lib/runner/own-commit.ts';
 
+/** A backup that was made. */
+export interface Taken {
+  path: string;
+  /** Its name in BACKUP_BUCKET, gs://…; undefined: it lies here alone. */
+  stored: string | undefined;
+  /** ISO time. */
+  takenAt: string;
+}
+
 /**
- * Writes a backup, by default under .runbook, and stores it in BACKUP_BUCKET where that is set. @returns the exit status
+ * Writes a backup, by default under .runbook, and stores it in BACKUP_BUCKET where that is set.
  * @throws BadInput without a recipient or where the bucket is not there, Failure
  */
-export async function backup({ ctx, out, journal }: Session, file: string | undefined): Promise<number> {
+export async function backup({ ctx, out, journal }: Session, file: string | undefined): Promise<Taken> {
   const { settings } = ctx;
   const { bucket } = settings.backup;
   const recipients = recipientsOf(settings);
@@ -26,21 +35,31 @@ export async function backup({ ctx, out, journal }: Session, file: string | unde
     (file === undefined ? undefined : outFile(file)) ??
       join(RUNBOOK_FOLDER, settings.host, 'backups', `${takenAt.replaceAll(/[:.]/g, '-')}.redis.age`),
   );
-  const stored = bucket === undefined ? [] : await storedBackups(ctx, bucket);
+  const before = bucket === undefined ? [] : await storedBackups(ctx, bucket);
   const keys = await dumpRedis(ctx);
   if (keys.length === 0)
     throw new Failure({ what: 'Redis holds no key at all: there is nothing to save', next: 'make status' });
   const { host, release } = settings;
   await writeBackup(path, { by: ownCommit(ROOT), host, release, takenAt, keys }, settings);
   out.line(`${keys.length} keys of Redis, encrypted for ${count(recipients.length, 'recipient')}: ${path}`);
-  const away = bucket === undefined ? undefined : await storeBackup(ctx, bucket, path, takenAt);
-  if (bucket !== undefined && away !== undefined) {
-    out.line(`stored as ${away}, compared by MD5`);
-    out.line(await removeOld(ctx, bucket, stored));
+  const stored = bucket === undefined ? undefined : await storeBackup(ctx, bucket, path, takenAt);
+  if (bucket !== undefined && stored !== undefined) {
+    out.line(`stored as ${stored}, compared by MD5`);
+    out.line(await removeOld(ctx, bucket, before));
   }
-  journal({ event: 'backup', state: 'done', reason: `${keys.length} keys in ${away ?? path}`, deployment: host });
-  const next = `next: make restore BACKUP=${away === undefined ? shellWord(path) : 'newest'}`;
-  out.line(withSettingsFile(next, settings.file));
+  journal({ event: 'backup', state: 'done', reason: `${keys.length} keys in ${stored ?? path}`, deployment: host });
+  return { path, stored, takenAt };
+}
+
+/** What BACKUP= of make restore takes for it. */
+export function nameOf({ path, stored }: Taken): string {
+  return stored === undefined ? path : 'newest';
+}
+
+/** A backup as a command of its own. @returns the exit status; throws as backup */
+export async function makeBackup(session: Session, file: string | undefined): Promise<number> {
+  const name = nameOf(await backup(session, file));
+  session.out.line(withSettingsFile(`next: make restore BACKUP=${shellWord(name)}`, session.ctx.settings.file));
   return STATUS.done;
 }
 

@@ -36,10 +36,10 @@ export async function restore(
   return withLock(session, { what: 'restore', waitMs: 0 }, () => restoreSaved(session, saved));
 }
 
-/** The backup of the file, or the newest one of the bucket. */
-function savedBackup(ctx: Context, file: string | undefined, unsigned: boolean): Promise<SavedBackup> {
+/** The backup that BACKUP names: a file, or the newest of BACKUP_BUCKET. @throws BadInput where it cannot be read */
+export async function savedBackup(ctx: Context, name: string | undefined, unsigned: boolean): Promise<SavedBackup> {
   const { bucket } = ctx.settings.backup;
-  if (file !== 'newest') return readBackup(file, ctx.settings, unsigned);
+  if (name !== 'newest') return readBackup(name, ctx.settings, unsigned);
   if (bucket !== undefined) return newestBackup(ctx, bucket, unsigned);
   throw new BadInput([{ about: 'BACKUP_BUCKET', message: 'is not set: there is no newest', remedy: 'BACKUP=file' }]);
 }

@@ -39,8 +39,9 @@ export interface SavedBackup extends Backup {
 const KEY = 'BACKUP_KEY';
 /** A file is in memory whole, and age does not compress: its content is no larger. */
 const LARGEST = 256 * 1024 * 1024;
-/** What the names of Kubently's keys begin with (docs/kubently-contract.md). */
-const NAMES = /^(executor|sessions?|cluster|command|correlation|results?|audit|agents?|a2a|tasks?|kubently):/;
+/** What the names of Kubently's keys (docs/kubently-contract.md) and of a drill's begin with. */
+const NAMES =
+  /^(executor|sessions?|cluster|command|correlation|results?|audit|agents?|a2a|tasks?|kubently|kubently-runbook):/;
 
 const base64 = z.base64();
 const shape = z.object({

@@ -112,7 +112,7 @@ export function drilled(seen: Seen): Promise<Found> {
       event: 'drill',
       days: DRILL_DAYS,
       never: 'the deployment was never destroyed and brought back',
-      next: NOT_HERE_YET,
+      next: `make drill DRILL=${seen.ctx.settings.host} (it destroys the deployment, and brings it back)`,
     }),
   );
 }
