@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 plan status verify readiness doctor history tmux rollback remove rotate backup restore drill logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 phase5 plan status verify readiness doctor history tmux rollback remove rotate backup restore drill logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (docs/architecture.md rule 9), word for word: neither
@@ -51,6 +51,9 @@ phase3: tools ## the executors in the remote clusters
 
 phase4: tools ## tests of the whole
 	@./runbook phase4 $(FLAGS)
+
+phase5: tools ## what production needs beside the plan, with PROFILE=production: a private CA
+	@./runbook phase5 $(FLAGS)
 
 status: tools ## every step's check at once, certificate, connections, versions: JSON=1 for programs
 	@./runbook status $(FLAGS)

@@ -20,6 +20,7 @@ const RUNS: [name: string, description: string][] = [
   ['phase2', 'the release in GKE, with its certificate'],
   ['phase3', 'the executors in the remote clusters'],
   ['phase4', 'tests of the whole'],
+  ['phase5', 'what a production environment needs beside it, with PROFILE=production'],
 ];
 
 /** The program with all its commands. */
@@ -45,7 +46,7 @@ export function runbookProgram(): Command {
 }
 
 function firstOf(name: string): string {
-  return `${/^phase(\d)$/.exec(name)?.[1] ?? '2'}.${name === 'phase1' || name === 'phase4' ? '0' : '1'}`;
+  return `${/^phase(\d)$/.exec(name)?.[1] ?? '2'}.${/phase[145]/.test(name) ? '0' : '1'}`;
 }
 
 function looks(program: Command): void {

@@ -1,6 +1,6 @@
 /** What the program can be asked for: run steps, look at them, prove the criteria, preflight. Each gives an exit status. */
 import { join } from 'node:path';
-import { STEPS } from './steps.ts';
+import { stepsFor } from './steps.ts';
 import { proveAll, reasonOf, verdict, type Criterion, type Outcome } from '../lib/runner/criterion.ts';
 import { BadInput } from '../lib/base/failure.ts';
 import { printJson } from '../lib/base/json-document.ts';
@@ -39,9 +39,9 @@ export async function operate(what: string, flags: Flags): Promise<number> {
   const waitMs = waitOf(flags.wait);
   const session = openSession(looking, json ? process.stderr : process.stdout);
   const choice = choiceOf(flags);
-  const catalogue = STEPS;
+  const catalogue = stepsFor(session.ctx.settings);
   if (what === 'status') {
-    const steps = select(STEPS, 'deploy', flags);
+    const steps = select(catalogue, 'deploy', flags);
     // Looked at again and again (make tmux), it would hide the runs.
     return look({ ...session, journal: () => undefined }, { kind: 'status', steps, catalogue, json });
   }
@@ -49,7 +49,7 @@ export async function operate(what: string, flags: Flags): Promise<number> {
     if (what === 'doctor') return doctor(session, json);
     if (what === 'verify') return verify(session, flags.only, json);
     if (what === 'readiness') return showReadiness(session, json);
-    const steps = select(STEPS, what, flags);
+    const steps = select(catalogue, what, flags);
     return flags.plan
       ? look(session, { kind: 'plan', steps, catalogue, json })
       : run(session, `${what}${choice}`, steps, waitMs);
@@ -59,6 +59,7 @@ export async function operate(what: string, flags: Flags): Promise<number> {
 /** Runs the steps under the lock, and says how they ended. @returns 0, 1 or 4 @throws BadInput, Locked, Stopped */
 export async function run(session: Session, what: string, chosen: readonly Step[], waitMs: number): Promise<number> {
   const { ctx, out, journal, stop } = session;
+  const catalogue = stepsFor(ctx.settings);
   const started = Date.now();
   const problems = await preflight(ctx, 'as kept');
   if (problems.length > 0) throw new BadInput(problems);
@@ -66,7 +67,7 @@ export async function run(session: Session, what: string, chosen: readonly Step[
   const rows = await withLock(session, { what, waitMs }, async (tell) => {
     const watcher = await watch(out);
     try {
-      return await runSteps(chosen, STEPS, ctx, journal, {
+      return await runSteps(chosen, catalogue, ctx, journal, {
         changed: (row, all) => {
           tell(all.flatMap((r) => (isEnded(r.state) || r.state === 'waiting' ? [] : [r.id])).join(', '));
           watcher.changed(row, all);
@@ -81,7 +82,10 @@ export async function run(session: Session, what: string, chosen: readonly Step[
     out,
     rows,
     Date.now() - started,
-    withSettingsFile(unfinished ? `${again(what, rows)} (resumes where this ended)` : 'make verify', ctx.settings.file),
+    withSettingsFile(
+      unfinished ? `${again(what, rows, catalogue)} (resumes where this ended)` : 'make verify',
+      ctx.settings.file,
+    ),
   );
   if (stop.reason) throw stop.reason;
   if (unfinished) return STATUS.failed;
@@ -96,9 +100,9 @@ function choiceOf({ from, until, only }: Selection): string {
 }
 
 /** The command that goes on: the same again, or up to these steps where what blocks them lies outside the choice. */
-function again(what: string, rows: readonly Row[]): string {
+function again(what: string, rows: readonly Row[], steps: readonly Step[]): string {
   const chosen = new Map(rows.map((r) => [r.id, r]));
-  const stepOf = (id: StepId): Step | undefined => STEPS.find((s) => s.id === id);
+  const stepOf = (id: StepId): Step | undefined => steps.find((s) => s.id === id);
   const needsOf = (id: StepId): readonly StepId[] => [
     ...(stepOf(id)?.needs ?? []),
     ...(stepOf(id)?.needsToVerify ?? []),
@@ -114,7 +118,7 @@ function again(what: string, rows: readonly Row[]): string {
     needsOf(id).forEach(want);
   };
   rows.forEach((r) => want(r.id));
-  const last = [...STEPS].sort(byId).findLast((s) => wanted.has(s.id));
+  const last = [...steps].sort(byId).findLast((s) => wanted.has(s.id));
   return `make deploy UNTIL=${last?.id ?? ''}`;
 }
 

@@ -21,8 +21,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   const program = runbookProgram();
   const [first] = argv;
   if (first === undefined || first.startsWith('-')) {
-    const { STEPS } = await import('./steps.ts');
-    program.addHelpText('after', [HELP_END, ...STEPS.map((s) => `  ${s.id}  ${s.title}`)].join('\n'));
+    const { stepsFor } = await import('./steps.ts');
+    const steps = stepsFor({ profile: 'production' }).map(
+      (s) => `  ${s.id}  ${s.title}${s.id.startsWith('5.') ? ' (PROFILE=production)' : ''}`,
+    );
+    program.addHelpText('after', [HELP_END, ...steps].join('\n'));
   }
   if (first === 'complete') (await import('@bomb.sh/tab/commander')).default(program);
   await runProgram(program, named(argv));

@@ -1,4 +1,5 @@
 /** The plan's table of contents: every step, in its order. */
+import type { Settings } from '../lib/settings/settings.ts';
 import type { Step } from '../lib/step.ts';
 import { step as s10 } from './1.0-static-ip-and-dns.ts';
 import { step as s11 } from './1.1-cert-manager.ts';
@@ -19,6 +20,7 @@ import { step as s40 } from './4.0-token-registration.ts';
 import { step as s41 } from './4.1-api.ts';
 import { step as s42 } from './4.2-cli.ts';
 import { step as s43 } from './4.3-end-to-end.ts';
+import { step as s50 } from './5.0-private-ca.ts';
 
 export const STEPS: readonly Step[] = [
   s10,
@@ -41,3 +43,19 @@ export const STEPS: readonly Step[] = [
   s42,
   s43,
 ];
+
+/** Phase 5: what the plan leaves out for a staging environment. */
+export const PRODUCTION_STEPS: readonly Step[] = [s50];
+
+/** What a removal undoes: a deployment may have been a production one before. */
+export const EVERY_STEP: readonly Step[] = [...STEPS, ...PRODUCTION_STEPS];
+
+/** The steps of a deployment with these settings. */
+export function stepsFor({ profile }: Pick<Settings, 'profile'>): readonly Step[] {
+  switch (profile) {
+    case 'staging':
+      return STEPS;
+    case 'production':
+      return EVERY_STEP;
+  }
+}

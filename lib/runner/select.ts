@@ -9,7 +9,7 @@ export interface Selection {
 }
 
 /**
- * @param what a step's number, `phase1` … `phase4`, or `deploy`
+ * @param what a step's number, `phase1` … `phase5`, or `deploy`
  * @throws BadInput on a number that is no step's, or a selection that leaves none
  */
 export function select(steps: readonly Step[], what: string, { from, until, only }: Selection): Step[] {
@@ -20,13 +20,17 @@ export function select(steps: readonly Step[], what: string, { from, until, only
     problems.push({
       about: flag ?? id,
       message: `unknown step${flag ? ` "${id}"` : ''}`,
-      remedy: `the steps: ${steps.map((s) => s.id).join(', ')}${flag ? '' : '; or deploy, phase1 … phase4'}`,
+      remedy: `the steps: ${steps.map((s) => s.id).join(', ')}${flag ? '' : '; or deploy, phase1 … phase5'}`,
     });
     return undefined;
   };
-  const phase = /^phase([1-4])$/.exec(what)?.[1];
+  const phase = /^phase([1-5])$/.exec(what)?.[1];
   const one = what === 'deploy' || phase ? undefined : known(what)?.id;
   const inScope = steps.filter((s) => (phase ? s.id.startsWith(`${phase}.`) : one ? s.id === one : what === 'deploy'));
+  if (phase && inScope.length === 0)
+    throw new BadInput([
+      { about: what, message: 'has no step with these settings', remedy: 'PROFILE=production in the settings adds it' },
+    ]);
   const onlyIds = only?.split(',').map((id) => known(id.trim(), 'ONLY')?.id);
   const first = from === undefined ? undefined : known(from, 'FROM');
   const last = until === undefined ? undefined : known(until, 'UNTIL');

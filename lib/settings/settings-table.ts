@@ -80,7 +80,7 @@ const profileSettings = {
   PROFILE: byDefault(
     oneOf(PROFILES),
     'staging',
-    'staging | production: the defaults of other settings; a line for one of them wins over it',
+    'staging | production: the defaults of other settings (a line for one of them wins over it), and phase 5 with production',
   ),
 };
 

@@ -14,7 +14,7 @@ import { RUNBOOK_FOLDER } from '../base/paths.ts';
 export type Issuer = 'staging' | 'production';
 
 export interface Settings {
-  /** What the environment is to become; it only sets defaults. */
+  /** What the environment is to become: it sets defaults, and whether phase 5 is run. */
   profile: Profile;
   project: string;
   region: string;

@@ -12,7 +12,7 @@ import { elapsed } from '../../lib/runner/show.ts';
 import type { Keep } from '../../lib/step.ts';
 import { runAlone } from '../entry.ts';
 import { run, verify } from '../operate.ts';
-import { STEPS } from '../steps.ts';
+import { stepsFor } from '../steps.ts';
 import { backup, nameOf, type Taken } from './backup.ts';
 import { remove } from './remove.ts';
 import { restore, savedBackup } from './restore.ts';
@@ -49,7 +49,7 @@ export async function drill(
     const destroyedFrom = clock.now();
     ended('the removal', await remove(session, keep, '1'), 'make remove goes on');
     const goneAt = clock.now();
-    ended('the deployment', await run(session, 'deploy', STEPS, 0), 'make deploy resumes');
+    ended('the deployment', await run(session, 'deploy', stepsFor(settings), 0), 'make deploy resumes');
     await restore(session, nameOf(taken), '1', undefined);
     const lost = await whatIsLost(session, before, after, keep);
     ended('the proof of the criteria', await verify(session, undefined, false), 'make verify', [STATUS.done]);

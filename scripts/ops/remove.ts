@@ -12,14 +12,14 @@ import { elapsed, watch } from '../../lib/runner/show.ts';
 import { ownedBy } from '../../lib/deployment/ownership/ownership.ts';
 import { retainedBy } from '../../lib/deployment/ownership/retained.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import { STEPS } from '../steps.ts';
+import { EVERY_STEP } from '../steps.ts';
 import { KEEPABLE, type Keep, type Removal } from '../../lib/step.ts';
 
 /** Removes what the deployment has, less what is kept. @returns 0 when only kept things are left, 1 when something could not be removed */
 export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: string | undefined): Promise<number> {
   const { ctx, out, journal } = session;
-  const removal: Removal = { retained: await retainedBy(ctx, keep), owned: ownedBy(STEPS, ctx) };
-  const before = await inventory(STEPS, ctx, removal);
+  const removal: Removal = { retained: await retainedBy(ctx, keep), owned: ownedBy(EVERY_STEP, ctx) };
+  const before = await inventory(EVERY_STEP, ctx, removal);
   const kept = before.filter((i) => i.kept !== undefined);
   const goes = before.filter((i) => i.kept === undefined);
   const show = (title: string, items: readonly Item[], lines = leftLines): void => {
@@ -37,7 +37,7 @@ export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: str
   const started = Date.now();
   journal({ event: 'remove', reason: `keep ${[...keep].join(', ') || 'nothing'}` });
   const watcher = await watch(out);
-  const steps = STEPS.filter((s) => s.kind === 'change');
+  const steps = EVERY_STEP.filter((s) => s.kind === 'change');
   const rows = await withLock(session, { what: 'remove', waitMs: 0 }, () =>
     undoSteps(steps, ctx, removal, journal, watcher),
   );
@@ -45,7 +45,7 @@ export async function remove(session: Session, keep: ReadonlySet<Keep>, yes: str
   for (const r of rows)
     if (r.state === 'failed') out.line(`\n${out.chalk.red('✗')} ${r.id} ${r.title}\n${explain(r.error)}`);
 
-  const left = await inventory(STEPS, ctx, removal);
+  const left = await inventory(EVERY_STEP, ctx, removal);
   const stuck = left.filter((i) => i.kept === undefined).map((i) => ({ ...i, stuck: i.stuck ?? because(rows, i) }));
   out.line('');
   show(

@@ -8,7 +8,7 @@ import { page } from '../../lib/operations/report/page.ts';
 import { printable } from '../../lib/base/say.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { STATUS } from '../../lib/base/exit-status.ts';
-import { STEPS } from '../steps.ts';
+import { stepsFor } from '../steps.ts';
 import { CRITERIA } from '../criteria/criteria.ts';
 
 export interface ReportFlags {
@@ -22,7 +22,7 @@ export async function report(session: Session, flags: ReportFlags): Promise<numb
   const asked = flags.out === undefined ? undefined : outFile(flags.out);
   // Boxes every token, so that it is scrubbed.
   ctx.tokens();
-  const gathered = await gatherReport(session, STEPS, CRITERIA);
+  const gathered = await gatherReport(session, stepsFor(ctx.settings), CRITERIA);
   const json = printable(JSON.stringify(gathered, null, 2));
   const kept = keepReport(reportsFolder(ctx.settings.host), gathered.made, json);
   const file = asked ?? `${kept}.html`;

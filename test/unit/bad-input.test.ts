@@ -134,7 +134,7 @@ const FILE: Row[] = [
 
 const FLAGS: Row[] = [
   [{ what: '2.9' }, '2.9', 'unknown step'],
-  [{ what: 'phase5' }, 'phase5', 'unknown step'],
+  [{ what: 'phase5' }, 'phase5', 'has no step with these settings'],
   [{ what: 'undeploy' }, 'undeploy', 'unknown step'],
   [{ flags: { from: '9.9' } }, 'FROM', 'unknown step "9.9"'],
   [{ flags: { from: '' } }, 'FROM', 'unknown step ""'],

@@ -6,7 +6,7 @@ import { BadInput, explain, Failure } from '../../lib/base/failure.ts';
 import { withSettingsFile } from '../../lib/base/next-command.ts';
 import { STEP } from '../../lib/base/plan-steps.ts';
 import { runbookProgram } from '../../scripts/commands.ts';
-import { STEPS } from '../../scripts/steps.ts';
+import { EVERY_STEP } from '../../scripts/steps.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 afterEach(() => vi.unstubAllEnvs());
@@ -39,7 +39,7 @@ test('a failure’s next step and a remedy hold it too; a path with blanks is on
 
 test('every command that a message of ours names exists', () => {
   const targets = [...readFileSync(join(ROOT, 'Makefile'), 'utf8').matchAll(/^([a-z0-9-]+):/gm)].map(([, t]) => t);
-  const commands = [...runbookProgram().commands.map((c) => c.name()), ...STEPS.map((s) => s.id)];
+  const commands = [...runbookProgram().commands.map((c) => c.name()), ...EVERY_STEP.map((s) => s.id)];
   const steps: Record<string, string> = STEP;
   for (const folder of ['lib', 'scripts'])
     for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {

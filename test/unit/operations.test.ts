@@ -27,7 +27,7 @@ const world = vi.hoisted(() => ({
   session: undefined as Session | undefined,
   looking: undefined as boolean | undefined,
 }));
-vi.mock('../../scripts/steps.ts', () => ({ STEPS: world.steps }));
+vi.mock('../../scripts/steps.ts', () => ({ stepsFor: () => world.steps }));
 vi.mock('../../scripts/criteria/criteria.ts', () => ({ CRITERIA: world.criteria }));
 vi.mock('../../lib/runner/preflight.ts', () => ({ preflight: () => Promise.resolve(world.problems) }));
 vi.mock('../../lib/runner/session.ts', () => ({

@@ -18,7 +18,7 @@ test('no number of a step is a literal in the code of lib', () => {
       readFileSync(join(ROOT, 'lib', f), 'utf8')
         .split('\n')
         .filter((l) => !/^\s*(\/?\*|\/\/)/.test(l))
-        .filter((l) => /runbook [1-4]\.\d\b|\bstep [1-4]\.\d\b|(?<!version: |jsonrpc: )'[1-4]\.\d'/.test(l))
+        .filter((l) => /runbook [1-5]\.\d\b|\bstep [1-5]\.\d\b|(?<!version: |jsonrpc: )'[1-5]\.\d'/.test(l))
         .map((l) => `${f}: ${l.trim()}`),
     );
   expect(found).toEqual([]);

@@ -44,7 +44,7 @@ const NAMES = runbookProgram().commands.map((c) => c.name());
 
 test('the program does what make does', () => {
   const wanted =
-    'deploy phase1 phase2 phase3 phase4 step plan status verify readiness doctor history logs tmux rotate rollback remove backup restore drill report lint-chart render document completion';
+    'deploy phase1 phase2 phase3 phase4 phase5 step plan status verify readiness doctor history logs tmux rotate rollback remove backup restore drill report lint-chart render document completion';
   expect(NAMES.sort()).toEqual(wanted.split(' ').sort());
 });
 

@@ -8,6 +8,7 @@ import {
   INGRESS_NAMESPACE,
   ISSUER_NAMES,
 } from '../cluster/infrastructure.ts';
+import { OURS } from '../../clients/kubectl.ts';
 import type { Keep, Part, Retained } from '../../step.ts';
 import { isOurNamespace, type Place } from './ownership.ts';
 import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
@@ -45,14 +46,21 @@ async function retainIssuing(ctx: Context, retain: Retain): Promise<void> {
     kube.list('ClusterIssuer.cert-manager.io'),
   ]);
   const { namespace: ours } = ctx.settings.gke;
-  const others = certificates.filter((c) => c.metadata.name !== TLS_SECRET || c.metadata.namespace !== ours);
+  const isOther = ({ metadata: { name, labels, ...at } }: KubeObject): boolean =>
+    at.namespace !== ours ||
+    (name !== TLS_SECRET && !Object.entries(OURS).every(([key, value]) => labels?.[key] === value));
+  const others = certificates.filter(isOther);
   const user = others.find((c) => {
     const { issuerRef } = c['spec'] as { issuerRef: { kind?: string; name: string } };
     return issuerRef.kind === 'ClusterIssuer' && OUR_ISSUERS.includes(issuerRef.name);
   });
   retain('issuers', user && `${where(user)} is issued by them`);
   if (namespace && !isOurNamespace(namespace)) retain('cert-manager', 'it was there before the runbook');
-  const [other] = [...others, ...issuers, ...clusterIssuers.filter((i) => !OUR_ISSUERS.includes(i.metadata.name))];
+  const [other] = [
+    ...others,
+    ...issuers.filter(isOther),
+    ...clusterIssuers.filter((i) => !OUR_ISSUERS.includes(i.metadata.name)),
+  ];
   retain('cert-manager', other && `${where(other)} needs it`);
 }
 
