@@ -326,6 +326,13 @@ test('what cannot be read leaves its line open and says so', async () => {
   });
 });
 
+test('a tool that refuses is told in its own words', async () => {
+  gke.command = (command) => fails('error: context "gke-context" does not exist')(command);
+  expect((await look('1')).evidence).toBe(
+    'could not be read: kubectl get failed (status 1): error: context "gke-context" does not exist',
+  );
+});
+
 async function show(
   asJson: boolean,
 ): Promise<{ status: number; lines: string[]; entries: JournalEntry[]; written: string }> {

@@ -111,7 +111,7 @@ export function drilled(seen: Seen): Promise<Found> {
     byRecord(seen, {
       event: 'drill',
       days: DRILL_DAYS,
-      never: 'the deployment was never destroyed and brought back',
+      never: 'this machine’s journal knows of no drill: the deployment was never destroyed and brought back',
       next: `make drill DRILL=${seen.ctx.settings.host} (it destroys the deployment, and brings it back)`,
     }),
   );

@@ -1,7 +1,7 @@
 /** `make readiness`: each of the plan's gaps and next steps, closed or not, by evidence with its age. */
 import { ageText } from '../../base/clock.ts';
 import { STATUS } from '../../base/exit-status.ts';
-import { firstLine } from '../../base/failure.ts';
+import { Failure, firstLine } from '../../base/failure.ts';
 import { printJson } from '../../base/json-document.ts';
 import { scrub } from '../../base/secret.ts';
 import { withReadCache } from '../../context.ts';
@@ -45,12 +45,19 @@ export function judge(lines: readonly Line[], seen: Seen): Promise<Row[]> {
       try {
         return rowOf(line, await line.look(seen));
       } catch (error) {
-        const evidence = `could not be read: ${firstLine(error)}`;
+        const evidence = `could not be read: ${because(error)}`;
         const at = new Date(clock.now()).toISOString();
         return { id: line.id, title: line.title, state: 'failed', evidence, at, ageMs: 0, next: 'make status' };
       }
     }),
   );
+}
+
+/** What failed, and the last that the tool said of it. */
+function because(error: unknown): string {
+  const { found, detail } = error instanceof Failure ? error.parts : {};
+  const said = (found ?? detail)?.trimEnd().split('\n').at(-1);
+  return said ? `${firstLine(error)}: ${said}` : firstLine(error);
 }
 
 /** Shows all lines. @returns 0 none is open, 1 one could not be read, 4 one is open */
