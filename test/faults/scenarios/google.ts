@@ -1,4 +1,7 @@
 /** Google is slow, asks to slow down, is ill, loses an answer; what was written is seen late. */
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { GOOGLE } from '../../../sandbox/world.ts';
 import { untilDone, type Fault, type Seen } from '../fault.ts';
 import { ENV_FILE, settingsCopy, start } from '../run.ts';
@@ -14,7 +17,15 @@ const FRESH = ['deploy', '--only', '1.0,1.2'];
 /** A deployment of its own in Google, of which nothing is there yet. */
 async function fresh(): Promise<string> {
   await clean();
-  return settingsCopy('google', { API_HOST: HOST, STATIC_IP_NAME: ADDRESS, DNS01_ACCOUNT: ACCOUNT });
+  // The world's own file belongs to the world's host.
+  const tokens = join(tmpdir(), `kubently-faults-${process.pid}-google.tokens.env`);
+  process.once('exit', () => rmSync(tokens, { force: true }));
+  return settingsCopy('google', {
+    API_HOST: HOST,
+    STATIC_IP_NAME: ADDRESS,
+    DNS01_ACCOUNT: ACCOUNT,
+    TOKENS_FILE: tokens,
+  });
 }
 
 async function clean(): Promise<void> {
