@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 phase5 plan status verify readiness doctor history tmux rollback remove rotate backup restore drill logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-tls test-operations test-shapes test-faults bench
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 phase5 plan status verify readiness doctor history tmux rollback remove rotate backup restore drill logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-attacks test-tls test-operations test-shapes test-faults bench
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (docs/architecture.md rule 9), word for word: neither
@@ -24,6 +24,8 @@ endif
 ifdef KUBENTLY_REPO
 override export KUBENTLY_REPO := $(value KUBENTLY_REPO)
 endif
+
+ATTACKED := attacks api-server-outage backup command foreign-code http kubectl lock log-streams makefile preflight private-file regexps registry say secret show stderr steps/2.1 tokens
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -126,6 +128,9 @@ dev-certs: install ## certificates for that, of a CA of their own
 
 dev-down: install ## stop and remove it
 	@$(NODE) sandbox/dev/down.ts
+
+test-attacks: tools ## the attacks of docs/security.md that need no world (1 min)
+	@NO_COLOR=1 $(NODE) node_modules/vitest/vitest.mjs run $(ATTACKED:%=test/unit/%.test.ts) --reporter=dot
 
 test-tls: tools ## the TLS cases of edge, executors, clusters and own certificates, into docs/security.md (15 min); SHORT=1: without the 5-minute stream, the private CA and the file
 	@ENV_FILE=$${ENV_FILE:-sandbox/.env} SHORT=$(call quoted,$(SHORT)) $(NODE) node_modules/vitest/vitest.mjs run test/tls --reporter=dot; status=$$?; \
