@@ -2,12 +2,13 @@
 import { STEP } from '../base/plan-steps.ts';
 import { deployedFacts, type DeployedFact } from '../deployment/kubently/deployed.ts';
 import { withReadCache, type Context } from '../context.ts';
-import { firstLine } from '../base/failure.ts';
+import { firstLine, type Problem } from '../base/failure.ts';
 import { withSettingsFile } from '../base/next-command.ts';
 import { oneLine } from '../base/say.ts';
 import { printJson } from '../base/json-document.ts';
 import { knownFit } from '../deployment/release/fitted.ts';
 import { gkeRelease, remoteRelease } from '../deployment/release/release.ts';
+import { unreached } from './preflight.ts';
 import { mark, visitOnce, type Row } from './rows.ts';
 import type { Session } from './session.ts';
 import { STATUS } from '../base/exit-status.ts';
@@ -37,18 +38,20 @@ export async function look(
 ): Promise<number> {
   const cached = withReadCache(ctx);
   const seeing: Context = kind === 'plan' ? { ...cached, plannedFits: new Map() } : cached;
-  const [rows, extras, facts] = await Promise.all([
+  const [found, extras, facts] = await Promise.all([
     lookAtSteps(steps, catalogue, seeing),
     kind === 'plan' ? extraLines(steps, seeing) : [],
     // They are about the whole deployment.
     kind === 'status' && steps.length === catalogue.length ? deployedFacts(cached) : [],
   ]);
+  const causes = found.some((r) => r.state === 'failed') ? await unreached(cached) : [];
+  const rows = causes.length === 0 ? found : found.map((r) => withCause(r, causes));
   for (const { id, state, reason } of rows) journal({ event: kind, step: id, state, reason });
   const status = statusOf(rows);
   const verdict = kind === 'plan' ? planVerdict(rows) : statusVerdict(rows);
   if (json) {
     const facts_ = kind === 'status' ? { deployed: facts } : { extras };
-    printJson(kind, { status, verdict, steps: rows, ...facts_ });
+    printJson(kind, { status, verdict, causes, steps: rows, ...facts_ });
     return status;
   }
   const { chalk } = out;
@@ -65,7 +68,10 @@ export async function look(
     for (const { says } of extras.filter((a) => a.step === row.id))
       out.line(chalk.gray(`        beside the chart: ${says}`));
   }
-  for (const fact of facts) out.line(factLine(fact, chalk));
+  // Facts are read from the same clusters.
+  for (const fact of causes.length === 0 ? facts : []) out.line(factLine(fact, chalk));
+  for (const { about, message, remedy } of causes)
+    out.line(`${chalk.red('✗')} ${about}: ${message}\n      ${withSettingsFile(remedy, ctx.settings.file)}`);
   out.line(verdict);
   return status;
 }
@@ -131,11 +137,23 @@ function statusOf(rows: readonly Row[]): number {
   return rows.some((r) => isOpen(r.state)) ? STATUS.somethingToDo : STATUS.done;
 }
 
+/** A step that could not be read because a cluster or the project cannot be. */
+function withCause(row: Row, causes: readonly Problem[]): Row {
+  const about = [...new Set(causes.map((c) => c.about))].join(', ');
+  return row.state === 'failed' ? { ...row, reason: `could not be looked at: ${about}, below`, lines: [] } : row;
+}
+
 function statusVerdict(rows: readonly Row[]): string {
-  const open = rows.filter((r) => r.state !== 'done' && r.state !== 'unproven');
-  return open.length === 0
-    ? 'everything matches the configuration'
-    : `${open.length} to do: ${open.map((r) => r.id).join(', ')}`;
+  const told = (what: string, is: (state: Row['state']) => boolean): string[] => {
+    const ids = rows.filter((r) => is(r.state)).map((r) => r.id);
+    return ids.length === 0 ? [] : [`${ids.length} ${what}: ${ids.join(', ')}`];
+  };
+  const parts = [
+    ...told('to do', (s) => isOpen(s) && s !== 'unknown'),
+    ...told('known later', (s) => s === 'unknown'),
+    ...told('could not be looked at', (s) => s === 'failed'),
+  ];
+  return parts.length === 0 ? 'everything matches the configuration' : parts.join('; ');
 }
 
 function planVerdict(rows: readonly Row[]): string {

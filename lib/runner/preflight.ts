@@ -11,8 +11,13 @@ import { toolProblems } from './tool-versions.ts';
  * @param tools `as kept`: a tool whose file is still the one that was asked is not asked again
  */
 export async function preflight(ctx: Context, tools: 'asked' | 'as kept'): Promise<Problem[]> {
-  const found = await Promise.all([toolProblems(ctx, tools), project(ctx), ...clusters(ctx), checkout(ctx)]);
+  const found = await Promise.all([toolProblems(ctx, tools), unreached(ctx), checkout(ctx)]);
   return [...found.flat(), ...ownCertificateProblems(ctx.settings, ctx.clock.now())];
+}
+
+/** Why the project or a cluster cannot be read: one cause in place of each step's own words. Reads only. */
+export async function unreached(ctx: Context): Promise<Problem[]> {
+  return (await Promise.all([project(ctx), ...clusters(ctx)])).flat();
 }
 
 async function project({ google, settings }: Context): Promise<Problem[]> {

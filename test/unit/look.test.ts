@@ -177,6 +177,7 @@ test('--json is one document: state, reason, lines, after; the status in it', as
   const { status } = await show(steps, { json: true });
   expect(JSON.parse(shown)).toEqual({
     schemaVersion: 1,
+    causes: [],
     kind: 'plan',
     status: 3,
     verdict: 'plan: 1 differs, 1 unknown; nothing was changed',

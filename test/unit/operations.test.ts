@@ -29,7 +29,10 @@ const world = vi.hoisted(() => ({
 }));
 vi.mock('../../scripts/steps.ts', () => ({ stepsFor: () => world.steps }));
 vi.mock('../../scripts/criteria/criteria.ts', () => ({ CRITERIA: world.criteria }));
-vi.mock('../../lib/runner/preflight.ts', () => ({ preflight: () => Promise.resolve(world.problems) }));
+vi.mock('../../lib/runner/preflight.ts', () => ({
+  preflight: () => Promise.resolve(world.problems),
+  unreached: () => Promise.resolve(world.problems),
+}));
 vi.mock('../../lib/runner/session.ts', () => ({
   openSession: (looking: boolean) => {
     world.looking = looking;
@@ -137,12 +140,17 @@ test('problems before the first change: all of them, journalled as a refusal, no
 test.each<[string, ChangeStep[], number, string]>([
   ['all as meant', [change('1.0', done('a'))], 0, 'everything matches the configuration'],
   ['something to do', [change('1.0', done('a')), change('1.1', absent('b'))], 3, '1 to do: 1.1'],
-  ['known later', [change('1.3', { state: 'unknown', reason: 'known after 1.0', after: '1.0' })], 3, '1 to do: 1.3'],
+  [
+    'known later',
+    [change('1.3', { state: 'unknown', reason: 'known after 1.0', after: '1.0' })],
+    3,
+    '1 known later: 1.3',
+  ],
   [
     'a check that fails',
     [change('1.0', done('a'), { check: () => Promise.reject(new Error('no answer')) })],
     1,
-    '1 to do: 1.0',
+    '1 could not be looked at: 1.0',
   ],
 ])('status and plan, %s: status and words, nothing applied', async (_, steps, status, words) => {
   world.steps.push(...steps);
@@ -178,6 +186,19 @@ test.each<[string, (() => Promise<Proof>)[], number, string]>([
   world.criteria.push(...proofs.map((prove, i) => ({ number: i + 1, title: `C${i + 1}`, prove })));
   expect(await operate('verify', {})).toBe(status);
   expect(lines.at(-1)).toBe(last);
+});
+
+test('a cluster that does not answer is told once, as doctor tells it, by status and plan', async () => {
+  const breaks = { check: () => Promise.reject(new Error('kubectl get failed (status 1)')) };
+  world.steps.push(change('1.1', done('a'), breaks), change('1.4', done('a'), breaks));
+  world.problems = [{ about: 'GKE_CONTEXT', message: 'context "x" does not answer: no such context', remedy: 'r' }];
+  for (const flags of [{}, { plan: true as const }]) {
+    lines.length = 0;
+    expect(await operate(flags.plan ? 'deploy' : 'status', flags)).toBe(1);
+    const text = lines.join('\n');
+    expect(text).not.toContain('kubectl get failed');
+    expect(text.split('context "x" does not answer')).toHaveLength(2);
+  }
 });
 
 test('status --only looks at these steps alone', async () => {
