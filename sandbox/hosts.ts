@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 const MARK = '# kubently-sandbox';
 
 /** `text` without the sandbox's lines; with `entry` given, one line for it at the end. Pure. */
-export function hostsText(text: string, entry?: { name: string; address: string }): string {
+function hostsText(text: string, entry?: { name: string; address: string }): string {
   const others = text.split('\n').filter((line) => !line.endsWith(MARK));
   if (entry === undefined) return others.join('\n');
   const ending = others.at(-1) === '' ? [] : [''];

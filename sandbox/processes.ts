@@ -63,7 +63,7 @@ function readRecord(name: string): Trace | undefined {
 }
 
 /** What a daemon is made of: its command line, environment and the files it is made from. */
-export function fingerprint(daemon: Daemon): string {
+function fingerprint(daemon: Daemon): string {
   const hash = createHash('sha256').update(JSON.stringify([daemon.command, daemon.args, daemon.env]));
   for (const source of daemon.sources ?? []) {
     const files = statSync(source).isDirectory() ? globSync(join(source, '*.ts')).sort() : [source];

@@ -2,10 +2,10 @@
 import { printable, say } from './say.ts';
 
 /** Raised when a field goes, or changes what it means; a new field does not raise it. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 /** The document's text, scrubbed of every known secret. */
-export function jsonDocument(kind: string, body: object): string {
+function jsonDocument(kind: string, body: object): string {
   return printable(JSON.stringify({ schemaVersion: SCHEMA_VERSION, kind, ...body }, null, 2));
 }
 

@@ -6,9 +6,3 @@ export const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Folder of what the runbook writes beside its checkout; git-ignored. */
 export const RUNBOOK_FOLDER = join(ROOT, '.runbook');
-
-/** Helm values and manifests as files. */
-export const VALUES_FOLDER = join(ROOT, 'values');
-
-/** The pinned helm and kubectl. */
-export const TOOLS_FOLDER = join(ROOT, '.tools', 'bin');

@@ -6,7 +6,7 @@ import { cached } from './parts.ts';
 import { DEBIAN } from './versions.ts';
 
 /** What each root file system holds besides the minimal Debian. */
-export const ROOTFS = {
+const ROOTFS = {
   'kube-proxy': ['iptables', 'nftables', 'conntrack', 'kmod', 'ipset'],
   // Those of kind's Dockerfile (without rootless and network storage), and what it builds from source.
   node: [

@@ -20,7 +20,7 @@ const pathOf = (cloud: Cloud, region: string, name: string) =>
   `projects/${cloud.project}/regions/${region}/addresses/${name}`;
 
 /** The address resource as the API shows it. */
-export function addressResource(cloud: Cloud, address: Address): object {
+function addressResource(cloud: Cloud, address: Address): object {
   const { user, region, ...rest } = address;
   return {
     kind: 'compute#address',
@@ -74,7 +74,7 @@ function startOperation(cloud: Cloud, operationType: 'insert' | 'delete', addres
 }
 
 /** The next free address of the block, from .10 to .249 and round again. Throws 403 when all are taken. */
-export function nextAddress(cloud: Cloud): string {
+function nextAddress(cloud: Cloud): string {
   for (let tried = 0; tried < 240; tried++) {
     cloud.state.lastAddress = cloud.state.lastAddress < 249 ? cloud.state.lastAddress + 1 : 10;
     const candidate = `${cloud.addressBlock}.${cloud.state.lastAddress}`;

@@ -13,7 +13,7 @@ import { STEPS } from '../steps.ts';
 import { PROOFS, SYMPTOMS, UNDO_HURTS } from './by-hand.ts';
 
 /** The document of these settings. */
-export async function runbookDocument(settings: Settings): Promise<string> {
+async function runbookDocument(settings: Settings): Promise<string> {
   const run = realRun(settings.childEnvironment);
   const { short } = await headCommit(run, settings.repo);
   return documentOf(await recordDeploy(settings, STEPS, run), settings, remarks(settings, short));

@@ -25,7 +25,7 @@ export function failedIssuance(certificate: KubeObject | undefined): FailedIssua
 }
 
 /** When a rate limit that the failure names is over, in milliseconds; undefined where it names none. */
-export function rateLimitEnd({ at, message }: FailedIssuance): number | undefined {
+function rateLimitEnd({ at, message }: FailedIssuance): number | undefined {
   if (!RATE_LIMITED.test(message)) return undefined;
   const named = /retry after (\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)/i.exec(message);
   return named ? Date.parse(`${named[1] ?? ''}T${named[2] ?? ''}Z`) : Date.parse(at) + SHORTEST_LIMIT_MS;

@@ -59,7 +59,7 @@ export async function issue(ctx: Context, issuer: Issuer): Promise<void> {
 }
 
 /** Applies a Certificate and waits until it is issued as it says now. @throws Failure when the ACME server refuses it */
-export async function requestCertificate(ctx: Context, kube: Kubectl, wanted: KubeObject): Promise<void> {
+async function requestCertificate(ctx: Context, kube: Kubectl, wanted: KubeObject): Promise<void> {
   const { name } = wanted.metadata;
   const { issuerRef, secretName } = wanted['spec'] as { issuerRef: { name: string }; secretName: string };
   const before = failedIssuance(await kube.get(KIND, name));

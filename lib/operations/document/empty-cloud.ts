@@ -14,7 +14,7 @@ export const ADDRESS = '203.0.113.10';
 export const ACCESS_TOKEN = 'an-access-token-of-the-recording';
 
 /** Stands for an image's digest. */
-export const NO_DIGEST = `sha256:${'0'.repeat(64)}`;
+const NO_DIGEST = `sha256:${'0'.repeat(64)}`;
 
 const NAME_SERVERS = ['ns-cloud-a1.googledomains.com.', 'ns-cloud-a2.googledomains.com.'];
 

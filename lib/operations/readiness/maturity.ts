@@ -106,7 +106,7 @@ export async function objectivesAreMeasured(seen: Seen): Promise<Found> {
 }
 
 /** The whole was destroyed and brought back. */
-export function drilled(seen: Seen): Promise<Found> {
+function drilled(seen: Seen): Promise<Found> {
   return Promise.resolve(
     byRecord(seen, {
       event: 'drill',

@@ -9,7 +9,7 @@ import { closed, NOT_HERE_YET, open, type Found, type Line, type Seen } from './
 import { byRecord } from './recorded.ts';
 
 /** A secret lives no longer. */
-export const SECRET_DAYS = 90;
+const SECRET_DAYS = 90;
 const PROOF_DAYS = 90;
 
 /** What any WAF refuses: markup, SQL, a path out of the tree. */
@@ -54,7 +54,7 @@ async function addressesAreListed(seen: Seen): Promise<Found> {
 }
 
 /** Every secret younger than its limit, each that can be rotated by a rotation that was proven. */
-export async function secretsAreRotated(seen: Seen): Promise<Found> {
+async function secretsAreRotated(seen: Seen): Promise<Found> {
   const now = seen.ctx.clock.now();
   const ages = await secretAges(seen);
   const missing = ages.filter((a) => a.since === undefined);
