@@ -73,6 +73,11 @@ const httpsOrService = z
     'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
   );
 
+const replicas = z
+  .string()
+  .regex(/^([1-9]|10)$/, 'must be a whole number from 1 to 10')
+  .transform(Number);
+
 export const PROFILES = ['staging', 'production'] as const;
 export type Profile = (typeof PROFILES)[number];
 
@@ -152,10 +157,7 @@ const kubentlySettings = {
     'Token for the push (GHCR takes classic tokens with write:packages); empty: the registry takes pushes without',
   ),
   API_REPLICAS: byProfile(
-    z
-      .string()
-      .regex(/^([1-9]|10)$/, 'must be a whole number from 1 to 10')
-      .transform(Number),
+    replicas,
     '2',
     // One for each zone of a regional cluster.
     '3',
@@ -269,6 +271,7 @@ const networkSettings = {
     'traefik',
     `traefik: installed by step ${STEP.ingressController}; existing: the one that already serves class nginx is used and checked`,
   ),
+  INGRESS_REPLICAS: byProfile(replicas, '1', '2', 'Replicas of Traefik, on nodes of their own where there are several'),
   HSTS_INCLUDE_SUBDOMAINS: byDefault(
     oneOf(['true', 'false']).transform((v) => v === 'true'),
     'false',

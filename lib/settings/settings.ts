@@ -52,6 +52,7 @@ export interface Settings {
   /** age public keys, the file of an identity, and where backups are stored and how long. */
   backup: { recipients: string[]; identityFile: string | undefined; bucket: string | undefined; keepDays: number };
   ingressController: 'traefik' | 'existing';
+  ingressReplicas: number;
   hstsIncludeSubdomains: boolean;
   dnsServer: string | undefined;
   /** What children of the runbook get as environment. */
@@ -283,6 +284,7 @@ function typed(s: z.output<typeof shape>, environment: Record<string, string>, n
       keepDays: s.BACKUP_KEEP_DAYS,
     },
     ingressController: s.INGRESS_CONTROLLER,
+    ingressReplicas: s.INGRESS_REPLICAS,
     hstsIncludeSubdomains: s.HSTS_INCLUDE_SUBDOMAINS,
     dnsServer: s.DNS_SERVER,
     childEnvironment: environment,

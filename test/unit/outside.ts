@@ -220,6 +220,7 @@ export function settings(changed: Partial<Settings> = {}): Settings {
     certManagerChart: 'oci://quay.io/jetstack/charts/cert-manager',
     backup: { recipients: [], identityFile: undefined, bucket: undefined, keepDays: 30 },
     ingressController: 'traefik',
+    ingressReplicas: 1,
     hstsIncludeSubdomains: false,
     dnsServer: undefined,
     childEnvironment: { PATH: process.env['PATH'] ?? '', HOME: folder },

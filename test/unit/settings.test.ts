@@ -217,7 +217,7 @@ test('the profile only sets defaults: staging the plan’s own, and a line of on
   write();
   expect(load()).toEqual(plain);
   write({ PROFILE: 'production' });
-  expect(load()).toEqual({ ...plain, profile: 'production', apiReplicas: 3 });
+  expect(load()).toEqual({ ...plain, profile: 'production', apiReplicas: 3, ingressReplicas: 2 });
   expect(load({ PROFILE: 'staging' })).toEqual(plain);
   expect(load({ API_REPLICAS: '4' })).toMatchObject({ profile: 'production', apiReplicas: 4 });
   write({ PROFILE: 'production', API_REPLICAS: '2' });

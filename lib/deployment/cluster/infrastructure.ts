@@ -58,7 +58,7 @@ export function valuesFile(file: string, fill: Readonly<Record<string, string>>)
 
 /** The ingress controller's objects (values/traefik.yaml) with its configuration and the reserved address. */
 export function ingressObjects(
-  settings: Pick<Settings, 'staticIpName' | 'hstsIncludeSubdomains'>,
+  settings: Pick<Settings, 'staticIpName' | 'hstsIncludeSubdomains' | 'ingressReplicas'>,
   address: string,
 ): KubeObject[] {
   const dynamic = valuesText('traefik-dynamic.yaml', {
@@ -67,6 +67,7 @@ export function ingressObjects(
   const objects = valuesFile('traefik.yaml', {
     ADDRESS: address,
     ADDRESS_NAME: settings.staticIpName,
+    REPLICAS: String(settings.ingressReplicas),
     DYNAMIC_HASH: createHash('sha256').update(dynamic).digest('hex').slice(0, 16),
   }) as KubeObject[];
   const configMap: KubeObject = {

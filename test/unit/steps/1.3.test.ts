@@ -36,7 +36,7 @@ test('absent: one apply of the whole controller, at the reserved address', async
   expect(await step.check(ctx)).toMatchObject({ state: 'absent' });
   await step.apply(ctx);
   expect(outside.changes).toEqual([
-    'apply in traefik: Namespace/traefik, ConfigMap/traefik-dynamic, ServiceAccount/traefik, ClusterRole/traefik-ingress, ClusterRoleBinding/traefik-ingress, IngressClass/nginx, Deployment/traefik, Service/traefik',
+    'apply in traefik: Namespace/traefik, ConfigMap/traefik-dynamic, ServiceAccount/traefik, ClusterRole/traefik-ingress, ClusterRoleBinding/traefik-ingress, IngressClass/nginx, Deployment/traefik, Service/traefik, PodDisruptionBudget/traefik',
   ]);
   expect(cluster.get('Service', 'traefik')).toMatchObject({
     metadata: { annotations: { 'networking.gke.io/load-balancer-ip-addresses': 'kubently-ingress-ip' } },
@@ -175,4 +175,18 @@ test('undo removes the Service, and with it the load balancer, first', async () 
   await undo(step, ctx);
   expect(outside.changes[0]).toMatch(/^kubectl delete Service\/traefik .*--timeout=300s/);
   expect(outside.changes.at(-1)).toMatch(/^kubectl delete Namespace\/traefik/);
+});
+
+test('INGRESS_REPLICAS: so many pods, on nodes of their own where there are several; a drain takes one at a time', () => {
+  const [one, two] = [1, 2].map((ingressReplicas) => ingressObjects(settings({ ingressReplicas }), '203.0.113.1'));
+  const of = (objects: KubeObject[] | undefined, kind: string) => objects?.find((o) => o.kind === kind)?.['spec'];
+  expect(of(one, 'Deployment')).toMatchObject({ replicas: 1 });
+  expect(of(two, 'Deployment')).toMatchObject({
+    replicas: 2,
+    template: { spec: { topologySpreadConstraints: [{ topologyKey: 'kubernetes.io/hostname' }] } },
+  });
+  expect(of(two, 'PodDisruptionBudget')).toMatchObject({
+    maxUnavailable: 1,
+    unhealthyPodEvictionPolicy: 'AlwaysAllow',
+  });
 });
