@@ -1,5 +1,5 @@
 /** Plan step 1.1: cert-manager runs, in a supported version, and its webhook answers. */
-import { conflict, absent, differs, done, type ChangeStep } from '../lib/step.ts';
+import { absent, differs, done, type ChangeStep } from '../lib/step.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   CERT_MANAGER_RELEASE,
@@ -9,6 +9,8 @@ import {
 } from '../lib/deployment/cluster/infrastructure.ts';
 import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { placeAt } from '../lib/deployment/ownership/ownership.ts';
+import { othersCertManager } from '../lib/deployment/certificates/cert-manager.ts';
+import { OURS } from '../lib/clients/kubectl.ts';
 import { webhookAnswers } from '../lib/deployment/certificates/cert-manager-webhook.ts';
 import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
 import { runAlone } from './entry.ts';
@@ -23,7 +25,7 @@ const MADE_BY_CERT_MANAGER = [
 export const step: ChangeStep = {
   id: '1.1',
   kind: 'change',
-  title: `cert-manager ${CERT_MANAGER_VERSION} runs`,
+  title: 'cert-manager runs',
   needs: [],
 
   async check(ctx) {
@@ -32,15 +34,10 @@ export const step: ChangeStep = {
       ctx.helm(kube.target).release(CERT_MANAGER_RELEASE),
       ...DEPLOYMENTS.map((d) => kube.get('Deployment.apps', d)),
     ]);
+    const theirs = await othersCertManager(ctx, release, deployments);
+    if (theirs) return theirs;
     const wanted = `cert-manager-${CERT_MANAGER_VERSION}`;
-    if (!release) {
-      if (deployments[0])
-        return conflict(
-          'cert-manager is there, and not by Helm',
-          'remove it, or adopt it into a Helm release "cert-manager" (cert-manager.io/docs/installation/helm)',
-        );
-      return absent('no release cert-manager');
-    }
+    if (!release) return absent('no release cert-manager');
     if (release.status !== 'deployed') return differs(`release cert-manager is ${release.status}`);
     if (release.chart !== wanted) return differs(`chart is ${release.chart}, wanted ${wanted}`);
     const gap = deployments.map(rolloutGap).find((g) => g !== undefined);
@@ -53,8 +50,10 @@ export const step: ChangeStep = {
     const { certManagerChart: chart } = ctx.settings;
     const version = chart.startsWith('oci:') ? ['--version', CERT_MANAGER_VERSION] : [];
     const values = valuesFile('cert-manager.yaml', {})[0];
+    // By the label a later run knows the release as its own, in a namespace that was there before, too.
+    const labels = Object.entries(OURS).map(([name, value]) => `${name}=${value}`);
     await ctx.helm(kube.target).upgrade({ values }, ctx)`
-      upgrade --install ${CERT_MANAGER_RELEASE} ${chart} ${version} --create-namespace --force-conflicts`;
+      upgrade --install ${CERT_MANAGER_RELEASE} ${chart} ${version} --labels ${labels.join()} --create-namespace --force-conflicts`;
     await Promise.all(DEPLOYMENTS.map((d) => waitForRollout(ctx, kube, `Deployment.apps/${d}`)));
   },
 

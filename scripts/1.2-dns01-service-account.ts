@@ -1,7 +1,7 @@
 /** Plan step 1.2: a service account may write the zone; its key lies in a Secret, unless cert-manager signs in by workload identity (1.4). */
 import { absent, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
 import { accountVisible, dns01Members, hasRole } from '../lib/deployment/dns/dns01-account.ts';
-import { deleteOrphans, keyLetIn, keysInCluster } from '../lib/deployment/dns/dns01-key.ts';
+import { deleteOrphans, keyLetIn, keysInCluster, othersKey } from '../lib/deployment/dns/dns01-key.ts';
 import { secretObject } from '../lib/clients/kubectl.ts';
 import type { Context } from '../lib/context.ts';
 import {
@@ -31,6 +31,8 @@ export const step: ChangeStep = {
       keysInCluster(ctx),
       google.keyIds(email),
     ]);
+    const taken = settings.dns01Auth === 'key' ? await othersKey(ctx, keyIds) : undefined;
+    if (taken) return taken;
     if (!account) return absent(`no service account ${email}`);
     if (!hasRole(bindings, email)) return differs(`${email} is not bound to ${DNS01_ROLE}`);
     if (settings.dns01Auth === 'workload-identity') return done(`${email} has ${DNS01_ROLE}, and needs no key`);

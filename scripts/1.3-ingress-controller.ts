@@ -5,9 +5,10 @@ import { removeObjects } from '../lib/deployment/ownership/remove-objects.ts';
 import { drift } from '../lib/clients/drift.ts';
 import { Failure } from '../lib/base/failure.ts';
 import { INGRESS_CLASS, INGRESS_NAMESPACE, ingressObjects } from '../lib/deployment/cluster/infrastructure.ts';
-import { controllerObjects, existingController } from '../lib/deployment/cluster/ingress-controller.ts';
+import { controllerObjects, existingController, othersClass } from '../lib/deployment/cluster/ingress-controller.ts';
 import { redirectsToHttps } from '../lib/deployment/certificates/edge.ts';
 import { waitForBalancer } from '../lib/deployment/cluster/load-balancer.ts';
+import { applicable } from '../lib/deployment/ownership/applicable.ts';
 import { placeAt } from '../lib/deployment/ownership/ownership.ts';
 import { rolloutGap, waitForRollout } from '../lib/deployment/cluster/rollout.ts';
 import { waitFor } from '../lib/base/wait.ts';
@@ -25,10 +26,11 @@ export const step: ChangeStep = {
     if (!address) return { state: 'unknown', reason: 'the address is known after 1.0', after: '1.0' };
     if (settings.ingressController === 'existing') return existingController(ctx, address.address);
     const kube = ctx.inGke(INGRESS_NAMESPACE);
-    const found = checkOf(
-      await drift(kube, await controllerObjects(ctx, address.address)),
-      `Traefik serves class ${INGRESS_CLASS} at ${address.address}`,
-    );
+    const objects = await controllerObjects(ctx, address.address);
+    const [theirClass, { apply, taken }] = await Promise.all([othersClass(ctx), applicable(kube, objects)]);
+    const conflicting = theirClass ?? taken;
+    if (conflicting) return conflicting;
+    const found = checkOf(await drift(kube, apply), `Traefik serves class ${INGRESS_CLASS} at ${address.address}`);
     const gap = rolloutGap(await kube.get('Deployment.apps', 'traefik'));
     return found.state === 'done' && gap ? absent(`Deployment traefik: ${gap}`) : found;
   },
@@ -37,7 +39,8 @@ export const step: ChangeStep = {
     const address = await ctx.google.address(ctx.settings.staticIpName);
     if (!address) throw new Failure({ what: 'the static IP is gone', next: './runbook 1.0' });
     const kube = ctx.inGke(INGRESS_NAMESPACE);
-    await kube.apply(await controllerObjects(ctx, address.address));
+    const { apply } = await applicable(kube, await controllerObjects(ctx, address.address));
+    await kube.apply(apply);
     await waitForRollout(ctx, kube, 'Deployment.apps/traefik');
   },
 

@@ -1,9 +1,11 @@
 /** Plan step 1.4: the staging and the production ClusterIssuer are registered, with DNS-01 as their only solver. */
 import { readFileSync } from 'node:fs';
 import { yaml } from '../lib/base/yaml-tag.ts';
-import { checkOf, differs, type ChangeStep } from '../lib/step.ts';
+import { checkOf, conflict, differs, type ChangeStep } from '../lib/step.ts';
+import { isOurCertManager } from '../lib/deployment/certificates/cert-manager.ts';
+import { applicable } from '../lib/deployment/ownership/applicable.ts';
 import { issuerSuspect } from '../lib/deployment/certificates/certificate-chain.ts';
-import { ensureIdentity, identityOf } from '../lib/deployment/dns/dns01-identity.ts';
+import { ensureIdentity, IDENTITY_ANNOTATION, identityOf } from '../lib/deployment/dns/dns01-identity.ts';
 import { condition, isReady, saying } from '../lib/clients/conditions.ts';
 import { drift } from '../lib/clients/drift.ts';
 import {
@@ -32,14 +34,18 @@ export const step: ChangeStep = {
   async check(ctx) {
     const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
     const missing = await missingIdentity(ctx);
-    if (missing !== undefined) return differs(`cert-manager's ServiceAccount is not annotated with ${missing}`);
-    const found = checkOf(
-      await drift(
-        kube,
-        ISSUERS.map((i) => clusterIssuer(ctx.settings, i)),
-      ),
-      'both issuers are registered, by DNS-01',
-    );
+    if (missing !== undefined) {
+      if (!(await isOurCertManager(ctx)))
+        return conflict(
+          `cert-manager's ServiceAccount is not annotated with ${missing}, and is not the runbook's to change`,
+          `set DNS01_AUTH=key, or have its owner annotate it (${IDENTITY_ANNOTATION})`,
+        );
+      return differs(`cert-manager's ServiceAccount is not annotated with ${missing}`);
+    }
+    const { apply, left, taken } = await applicable(kube, wantedIssuers(ctx));
+    if (taken) return taken;
+    const used = left.map((o) => `; uses ${o} as it is`).join('');
+    const found = checkOf(await drift(kube, apply), `both issuers are registered, by DNS-01${used}`);
     if (found.state !== 'done') return found;
     const live = await Promise.all(ISSUERS.map((i) => kube.get(KIND, ISSUER_NAMES[i])));
     const unready = live.find((i) => i !== undefined && !isReady(i));
@@ -49,7 +55,9 @@ export const step: ChangeStep = {
   async apply(ctx) {
     const missing = await missingIdentity(ctx);
     if (missing !== undefined) await ensureIdentity(ctx, missing);
-    await ctx.inGke(CERT_MANAGER_NAMESPACE).apply(ISSUERS.map((i) => clusterIssuer(ctx.settings, i)));
+    const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+    const { apply } = await applicable(kube, wantedIssuers(ctx));
+    if (apply.length > 0) await kube.apply(apply);
   },
 
   async verify(ctx) {
@@ -100,6 +108,10 @@ export const step: ChangeStep = {
     }
   },
 };
+
+function wantedIssuers({ settings }: Context): KubeObject[] {
+  return ISSUERS.map((i) => clusterIssuer(settings, i));
+}
 
 /** The account that cert-manager should sign in as and does not; undefined with a key, too. */
 async function missingIdentity(ctx: Context): Promise<string | undefined> {

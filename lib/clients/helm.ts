@@ -22,6 +22,8 @@ export interface Release {
   values: unknown;
   /** Its objects as rendered, in YAML. */
   manifest: string;
+  /** Of its record: Helm's own, and those of --labels. */
+  labels: Readonly<Record<string, string>>;
 }
 
 export interface Revision {
@@ -82,6 +84,7 @@ export class Helm {
       chart: `${metadata.name}-${metadata.version}`,
       values: config ?? null,
       manifest,
+      labels: secret.metadata.labels ?? {},
     };
   }
 

@@ -90,6 +90,13 @@ export class Kubectl {
     return all.length === 0 ? undefined : Math.max(...all);
   }
 
+  /** Who has written fields of the object, by the names of the field managers; none where it is not there. */
+  async managers(kind: string, name: string): Promise<string[]> {
+    const path = '-o=jsonpath={.metadata.managedFields[*].manager}';
+    const { stdout } = await this.#read(['get', kind, name, '--show-managed-fields', '--ignore-not-found', path]);
+    return [...new Set(stdout.split(' ').filter(Boolean))];
+  }
+
   /** All objects of a kind in every namespace; none where the kind is not known. */
   async listAll(kind: string): Promise<KubeObject[]> {
     try {

@@ -144,8 +144,16 @@ export function reliability(): string {
   return `# Reliability\n\nWritten by \`make test-faults\` from what was seen in the rehearsal world: real clusters, real Helm, cert-manager, ACME and Traefik, Google emulated.\n\n${text}`;
 }
 
+/** What is written by hand at the end of the file: it is kept. */
+function byHand(file: string): string {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const at = text.indexOf('\n## Outside the rehearsal');
+  return at < 0 ? '' : text.slice(at);
+}
+
 if (import.meta.main) {
   mkdirSync(join(ROOT, 'docs'), { recursive: true });
-  writeFileSync(join(ROOT, 'docs', 'reliability.md'), reliability());
+  const file = join(ROOT, 'docs', 'reliability.md');
+  writeFileSync(file, reliability() + byHand(file));
   console.log('docs/reliability.md');
 }

@@ -8,10 +8,11 @@ import type { KubeObject } from '../../lib/base/kubernetes.ts';
 const APPLY = ['apply', '--server-side', '--force-conflicts', '--field-manager', 'kubently-runbook'];
 const DRY_RUN = ['--dry-run=server', '-o', 'json'];
 
-export interface FakeRelease extends Omit<Release, 'values' | 'manifest'> {
+export interface FakeRelease extends Omit<Release, 'values' | 'manifest' | 'labels'> {
   namespace: string;
   values?: unknown;
   manifest?: string;
+  labels?: Record<string, string>;
   history?: (Revision & { manifest: string })[];
 }
 
@@ -50,6 +51,8 @@ export class FakeCluster implements World {
     const inside = this.objects.filter((o) => (o.metadata.namespace ?? namespace) === namespace).map(running);
     const tail = (n: number): string => args.slice(n).join(' ');
     if (verb === 'get' && args[3] === '--show-managed-fields') {
+      const found = inside.find((o) => o.kind === short(subject) && o.metadata.name === args[2]);
+      if (args.at(-1)?.endsWith('.manager}')) return (found?.metadata['managers'] as string | undefined) ?? '';
       const changedAt = inside.find((o) => o.kind === subject && o.metadata.name === args[2])?.metadata['changedAt'];
       return typeof changedAt === 'string' ? changedAt : '';
     }
@@ -101,10 +104,11 @@ export class FakeCluster implements World {
   #records(namespace: string): KubeObject[] {
     return this.releases
       .filter((r) => r.namespace === namespace)
-      .map(({ name, status, revision, chart, values, manifest = '' }) => {
+      .map(({ name, status, revision, chart, values, manifest = '', labels = {} }) => {
         const [, chartName = '', version = ''] = /^(.*?)-(v?\d.*)$/.exec(chart) ?? [];
         const record = { name, version: revision, info: { status }, chart: { metadata: { name: chartName, version } } };
-        return secretOf({ ...record, config: values, manifest }, namespace);
+        const secret = secretOf({ ...record, config: values, manifest }, namespace);
+        return { ...secret, metadata: { ...secret.metadata, labels: { ...labels, ...secret.metadata.labels } } };
       });
   }
 

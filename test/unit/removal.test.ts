@@ -238,6 +238,16 @@ test('another Ingress of the class keeps controller and address; an existing con
   expect((await retainedBy(ctx, NOTHING)).get('ingress')).toContain('existing');
 });
 
+test.each([
+  ['ClusterIssuer', 'letsencrypt-prod', undefined, 'issuers'],
+  ['Secret', 'clouddns-dns01-solver-sa', 'cert-manager', 'issuers'],
+  ['Service', 'traefik', 'traefik', 'ingress'],
+] as const)("%s %s that deploying left alone is another team's, and stays", async (kindOf, name, namespace, part) => {
+  gke.objects = gke.objects.filter((o) => o.kind !== kindOf || o.metadata.name !== name);
+  gke.objects.push(object(kindOf, name, namespace));
+  expect((await retainedBy((await make()).ctx, NOTHING)).get(part)).toContain("is not the runbook's");
+});
+
 test('an address that somebody else reserved and a record that points elsewhere stay', async () => {
   Object.assign(google.address ?? {}, { description: 'by hand' });
   google.record = { name: 'x', type: 'A', ttl: 300, rrdatas: ['198.51.100.1'] };

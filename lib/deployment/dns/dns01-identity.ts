@@ -3,7 +3,8 @@ import { yaml } from '../../base/yaml-tag.ts';
 import type { Context } from '../../context.ts';
 import { CERT_MANAGER_NAMESPACE } from '../cluster/infrastructure.ts';
 
-const IDENTITY_ANNOTATION = 'iam.gke.io/gcp-service-account';
+/** By it GKE lets a ServiceAccount sign in as an account of Google's. */
+export const IDENTITY_ANNOTATION = 'iam.gke.io/gcp-service-account';
 
 /** The account that cert-manager signs in as, or undefined. */
 export async function identityOf(ctx: Context): Promise<string | undefined> {

@@ -2,7 +2,12 @@
 import { STEP } from '../../base/plan-steps.ts';
 import type { Context } from '../../context.ts';
 import { Failure } from '../../base/failure.ts';
-import { CERT_MANAGER_NAMESPACE, deploymentName, DNS01_SECRET } from '../cluster/infrastructure.ts';
+import { z } from 'zod';
+import { conflict, type Check } from '../../step.ts';
+import { parsedJson } from '../../base/parsed-json.ts';
+import { adopt, ownerOf } from '../ownership/applicable.ts';
+import { isMarked } from '../ownership/ownership.ts';
+import { CERT_MANAGER_NAMESPACE, deploymentName, dns01Email, DNS01_SECRET } from '../cluster/infrastructure.ts';
 import { secretObject, secretValue } from '../../clients/kubectl.ts';
 import type { Secret } from '../../base/secret.ts';
 import { waitFor } from '../../base/wait.ts';
@@ -10,6 +15,9 @@ import type { KubeObject } from '../../base/kubernetes.ts';
 
 /** Key of the Secret for what a rotation replaced and has not yet proven to be refused; nothing else reads it. */
 const PREVIOUS = 'previous.json';
+
+/** What is read of a key's file. */
+const KeyShape = z.object({ private_key_id: z.string(), client_email: z.string().optional() });
 
 export interface Key {
   secret: Secret;
@@ -24,9 +32,23 @@ export async function keysInCluster(ctx: Context): Promise<{ current?: Key; prev
   return { ...(current ? { current } : {}), ...(previous ? { previous } : {}) };
 }
 
+/** A Secret of that name that is not the runbook's and holds no key of the account is somebody else's solver's: a conflict. */
+export async function othersKey(ctx: Context, keyIds: readonly string[]): Promise<Check | undefined> {
+  const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
+  const { current } = await keysInCluster(ctx);
+  const secret = await kube.get('Secret', DNS01_SECRET.name);
+  if (!secret || isMarked(secret.metadata.labels) || (current && keyIds.includes(current.id))) return undefined;
+  const text = secretValue(secret, DNS01_SECRET.key);
+  const account = text && KeyShape.safeParse(parsedJson(text.reveal())).data?.client_email;
+  return conflict(
+    `Secret ${DNS01_SECRET.name} is ${await ownerOf(kube, secret)}; its key is ${account ? `that of ${account}` : "no key of Google's"}, not one of ${dns01Email(ctx.settings)}`,
+    `set DNS01_AUTH=workload-identity (no Secret), or let the runbook replace the key: ${adopt(kube, secret)}`,
+  );
+}
+
 function keyOf(secret: KubeObject | undefined, name: string): Key | undefined {
   const text = secretValue(secret, name);
-  const id = text && (JSON.parse(text.reveal()) as { private_key_id?: string }).private_key_id;
+  const id = text && KeyShape.safeParse(parsedJson(text.reveal())).data?.private_key_id;
   return text && id ? { secret: text, id } : undefined;
 }
 

@@ -74,9 +74,14 @@ export function placeAt({ owned }: Pick<Removal, 'owned'>, { context, namespace 
   return found;
 }
 
-/** True for a namespace that the runbook made: it marks only those (lib/deployment/cluster/infrastructure.ts newNamespace). */
+/** True for what carries the runbook's mark; of namespaces only those that it made do (lib/deployment/cluster/infrastructure.ts newNamespace). */
+export function isMarked(labels: Readonly<Record<string, string>> | undefined): boolean {
+  return labels?.[MANAGED_BY] === FIELD_MANAGER;
+}
+
+/** True for a namespace that the runbook made. */
 export function isOurNamespace(namespace: KubeObject | undefined): boolean {
-  return namespace?.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
+  return isMarked(namespace?.metadata.labels);
 }
 
 /**

@@ -4,13 +4,14 @@ import type { Context } from '../../context.ts';
 import {
   CERT_MANAGER_NAMESPACE,
   deploymentName,
+  DNS01_SECRET,
   INGRESS_CLASS,
   INGRESS_NAMESPACE,
   ISSUER_NAMES,
 } from '../cluster/infrastructure.ts';
 import { OURS } from '../../clients/kubectl.ts';
 import type { Keep, Part, Retained } from '../../step.ts';
-import { isOurNamespace, type Place } from './ownership.ts';
+import { isMarked, isOurNamespace, type Place } from './ownership.ts';
 import { nameOf, type KubeObject } from '../../base/kubernetes.ts';
 import { TLS_SECRET } from '../../chart/secret-names.ts';
 
@@ -39,8 +40,9 @@ type Retain = (part: Part, reason: string | undefined) => void;
 /** cert-manager that others use or made, and the issuers that other Certificates name. */
 async function retainIssuing(ctx: Context, retain: Retain): Promise<void> {
   const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
-  const [namespace, certificates, issuers, clusterIssuers] = await Promise.all([
+  const [namespace, key, certificates, issuers, clusterIssuers] = await Promise.all([
     kube.get('Namespace', CERT_MANAGER_NAMESPACE),
+    kube.get('Secret', DNS01_SECRET.name),
     kube.listAll('Certificate.cert-manager.io'),
     kube.listAll('Issuer.cert-manager.io'),
     kube.list('ClusterIssuer.cert-manager.io'),
@@ -55,6 +57,9 @@ async function retainIssuing(ctx: Context, retain: Retain): Promise<void> {
     return issuerRef.kind === 'ClusterIssuer' && OUR_ISSUERS.includes(issuerRef.name);
   });
   retain('issuers', user && `${where(user)} is issued by them`);
+  const used = [...clusterIssuers.filter((i) => OUR_ISSUERS.includes(i.metadata.name)), ...(key ? [key] : [])];
+  const theirs = used.find((o) => !isMarked(o.metadata.labels));
+  retain('issuers', theirs && `${nameOf(theirs)} is not the runbook's: it was used as it was`);
   if (namespace && !isOurNamespace(namespace)) retain('cert-manager', 'it was there before the runbook');
   const [other] = [
     ...others,
@@ -71,7 +76,12 @@ async function retainIngress(ctx: Context, retain: Retain): Promise<void> {
     retain('ingress', 'INGRESS_CONTROLLER=existing: it was there before the runbook');
     return;
   }
-  const ingresses = await ctx.inGke(INGRESS_NAMESPACE).listAll('Ingress.networking.k8s.io');
+  const kube = ctx.inGke(INGRESS_NAMESPACE);
+  const [service, ingresses] = await Promise.all([
+    kube.get('Service', 'traefik'),
+    kube.listAll('Ingress.networking.k8s.io'),
+  ]);
+  retain('ingress', service && !isMarked(service.metadata.labels) ? "Service traefik is not the runbook's" : undefined);
   const other = ingresses.find((i) => {
     const { annotations = {} } = i.metadata;
     const { ingressClassName } = i['spec'] as { ingressClassName?: string };

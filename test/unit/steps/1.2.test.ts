@@ -29,12 +29,12 @@ function keyFile(id: string): string {
   return JSON.stringify({ type: 'service_account', private_key_id: id, private_key: PEM, client_email: EMAIL });
 }
 
-function held(text: string): KubeObject {
+function held(text: string, labels = { 'app.kubernetes.io/managed-by': 'kubently-runbook' }): KubeObject {
   const data = { 'key.json': Buffer.from(text).toString('base64') };
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name: 'clouddns-dns01-solver-sa', namespace: NAMESPACE },
+    metadata: { name: 'clouddns-dns01-solver-sa', namespace: NAMESPACE, labels },
     data,
   };
 }
@@ -145,6 +145,21 @@ test('a Secret whose key Google no longer knows gets a new one', async () => {
   expect(await step.check(ctx)).toMatchObject({ state: 'differs' });
   await step.apply(ctx);
   expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
+test.each([
+  ["another account's key", keyFile('theirs').replace(EMAIL, 'dns@other.test'), 'that of dns@other.test'],
+  ['what is no key', 'password', "no key of Google's"],
+])("a Secret of another team's solver with %s is left alone", async (_, text, its) => {
+  google.withAccount(OURS, ['key-1']);
+  cluster.objects.push({ ...held(text), metadata: { name: 'clouddns-dns01-solver-sa', namespace: NAMESPACE } });
+  const outside = fakeOutside({ worlds: [google, cluster] });
+  expect(await step.check(contextOf(outside))).toMatchObject({
+    state: 'conflict',
+    reason: `Secret clouddns-dns01-solver-sa is somebody else's; its key is ${its}, not one of ${EMAIL}`,
+    next: expect.stringContaining('label Secret clouddns-dns01-solver-sa') as string,
+  });
+  expect(outside.changes).toEqual([]);
 });
 
 test('workload identity makes no key and no Secret', async () => {

@@ -169,6 +169,60 @@ test('existing: without the class or without the address it is a conflict, else 
   expect(outside.changes).toEqual([]);
 });
 
+const helms = { 'meta.helm.sh/release-name': 'ingress-nginx', 'meta.helm.sh/release-namespace': 'ingress-nginx' };
+const ingressClass = (name: string, controller = 'k8s.io/ingress-nginx'): KubeObject => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'IngressClass',
+  metadata: { name, annotations: helms },
+  spec: { controller },
+});
+
+test.each([
+  ['nginx', 'set INGRESS_CONTROLLER=existing'],
+  ['internal', 'have its owner give it another spec.controller'],
+])('a class %s that a running ingress-nginx serves is a conflict, and nothing is applied', async (name, next) => {
+  cluster.objects = [ingressClass(name)];
+  const { outside, ctx } = make();
+  expect(await step.check(ctx)).toEqual({
+    state: 'conflict',
+    reason: `IngressClass ${name} (k8s.io/ingress-nginx) is Helm's (release ingress-nginx of namespace ingress-nginx); a second controller would serve the same Ingresses`,
+    next: expect.stringContaining(next) as string,
+  });
+  expect(outside.changes).toEqual([]);
+});
+
+test('a class of another controller is no matter', async () => {
+  cluster.objects = [ingressClass('gce', 'k8s.io/gce')];
+  expect(await step.check(make().ctx)).toMatchObject({ state: 'absent' });
+});
+
+test("another team's Traefik in namespace traefik is a conflict that names the writer and the difference", async () => {
+  const theirs = ingressObjects(given, IP).filter((o) => o.kind === 'Deployment' || o.kind === 'Namespace');
+  cluster.objects = theirs.map((o) => ({
+    ...rolledOut(o),
+    metadata: { ...o.metadata, labels: {}, managers: 'terraform' },
+    ...(o.kind === 'Deployment' ? { spec: { replicas: 4 } } : {}),
+  }));
+  const { outside, ctx } = make();
+  expect(await step.check(ctx)).toMatchObject({
+    state: 'conflict',
+    reason: expect.stringMatching(
+      /^Deployment\/traefik is somebody else's \(written by terraform\), and differs: /,
+    ) as string,
+    next: expect.stringContaining('--namespace traefik label Deployment.apps traefik') as string,
+  });
+  expect(outside.changes).toEqual([]);
+});
+
+test('a namespace that was there before is used and not marked', async () => {
+  cluster.objects = [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'traefik' } }];
+  const { outside, ctx } = make();
+  await step.apply(ctx);
+  expect(outside.changes[0]).not.toContain('Namespace/');
+  expect(cluster.get('Namespace', 'traefik')?.metadata.labels).toBeUndefined();
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
 test('undo removes the Service, and with it the load balancer, first', async () => {
   cluster.objects = ingressObjects(given, IP).map(controllers);
   const { outside, ctx } = make();

@@ -58,6 +58,15 @@ test('with workload identity cert-manager signs in as the account, once', async 
   });
   const outside = fakeOutside({ worlds: [new FakeGoogle(), cluster], rows: [restart] });
   const ctx = contextOf(outside, settings({ dns01Auth: 'workload-identity' }));
+  expect(await step.check(ctx)).toMatchObject({
+    state: 'conflict',
+    next: expect.stringContaining('DNS01_AUTH=key') as string,
+  });
+  cluster.objects.push({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'cert-manager', labels: { 'app.kubernetes.io/managed-by': 'kubently-runbook' } },
+  });
   expect(await step.check(ctx)).toMatchObject({ state: 'differs', reason: expect.stringContaining(EMAIL) as string });
   await step.apply(ctx);
   expect(outside.changes).toHaveLength(4);
@@ -149,6 +158,44 @@ test('another e-mail address differs', async () => {
     state: 'differs',
     reason: 'ClusterIssuer/letsencrypt-staging spec.acme.email: ops@kubently.io → new@kubently.io (and 1 more)',
   });
+});
+
+/** Takes the runbook's mark off what the step made: as another team would have made it. */
+async function madeByOthers(): Promise<void> {
+  await step.apply(contextOf(fakeOutside({ worlds: [cluster] })));
+  cluster.objects = cluster.objects.map((o) => ({ ...o, metadata: { ...o.metadata, labels: {} } }));
+}
+
+test('issuers of another team that are as wanted are used as they are, and never applied', async () => {
+  await madeByOthers();
+  const outside = fakeOutside({ worlds: [cluster] });
+  const ctx = contextOf(outside);
+  expect(await step.check(ctx)).toEqual({
+    state: 'done',
+    reason:
+      'both issuers are registered, by DNS-01; uses ClusterIssuer/letsencrypt-staging as it is; uses ClusterIssuer/letsencrypt-prod as it is',
+  });
+  await step.apply(ctx);
+  expect(outside.changes).toEqual([]);
+});
+
+test('an issuer of another team with another solver is a conflict that names owner, difference and ways out', async () => {
+  await madeByOthers();
+  const issuer = cluster.get('ClusterIssuer', 'letsencrypt-prod');
+  Object.assign(issuer?.metadata ?? {}, { managers: 'kubectl-client-side-apply' });
+  Object.assign(issuer?.['spec'] ?? {}, { acme: { email: 'team@other.io', solvers: [{ http01: {} }] } });
+  const outside = fakeOutside({ worlds: [cluster] });
+  const found = await step.check(contextOf(outside));
+  expect(found).toMatchObject({
+    state: 'conflict',
+    reason: expect.stringMatching(
+      /^ClusterIssuer\/letsencrypt-prod is somebody else's \(written by kubectl-client-side-apply\), and differs: .*email: team@other.io → ops@kubently.io/,
+    ) as string,
+    next: expect.stringContaining(
+      'kubectl --context gke-context label ClusterIssuer.cert-manager.io letsencrypt-prod app.kubernetes.io/managed-by=kubently-runbook --overwrite',
+    ) as string,
+  });
+  expect(outside.changes).toEqual([]);
 });
 
 test('undo removes issuers and their account keys', async () => {
