@@ -69,8 +69,7 @@ beforeEach(() => {
       certificate('kubently-api-tls', 'kubently', 'letsencrypt-prod'),
       object('ClusterRole', 'kubently-executor', undefined, helms('kubently', 'kubently')),
       object('ClusterRole', 'somebody-elses'),
-      // Of another deployment in the same cluster.
-      object('IngressClass', 'internal', undefined, { labels: OURS }),
+      object('IngressClass', 'internal', undefined, { labels: OURS }), // of another deployment in the cluster
       object('ClusterIssuer', 'letsencrypt-prod', undefined, { labels: OURS }),
       object('Secret', 'letsencrypt-prod', 'cert-manager'),
       object('Secret', 'clouddns-dns01-solver-sa', 'cert-manager', { labels: OURS }),
