@@ -1,14 +1,33 @@
 /** Images as an anonymous puller sees them: what a cluster without a pull secret gets. */
+import { z } from 'zod';
+import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
-import type { Http, HttpAnswer } from '../base/http.ts';
+import type { Http, HttpAnswer, HttpRequest } from '../base/http.ts';
 import { isDigest } from '../base/outside-names.ts';
+import { parsedJson } from '../base/parsed-json.ts';
 import { oneLine } from '../base/say.ts';
+import type { Secret } from '../base/secret.ts';
 
 export interface PublishedImage {
   /** sha256:… of the manifest that the tag names. */
   digest: string;
   /** Label org.opencontainers.image.revision. */
   revision: string | undefined;
+  /** Linux architectures that it runs on (amd64, arm64). */
+  architectures: string[];
+}
+
+/** `refused`: the registry does not say whether the tag is there (a private GHCR package answers so for any tag). */
+export interface MissingImage {
+  missing: string;
+  refused: boolean;
+}
+
+export interface Puller {
+  http: Http;
+  clock: Clock;
+  /** Who asks; anonymous without. */
+  login?: { user: string; token: Secret };
 }
 
 const ACCEPT = [
@@ -18,68 +37,146 @@ const ACCEPT = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 
+const ManifestShape = z.object({
+  config: z.object({ digest: z.string() }).optional(),
+  manifests: z
+    .array(
+      z.object({
+        digest: z.string(),
+        platform: z.object({ architecture: z.string(), os: z.string().default('linux') }).optional(),
+      }),
+    )
+    .optional(),
+});
+const ConfigShape = z.object({
+  // OCI demands it; images of the first Docker had none and were amd64.
+  architecture: z.string().default('amd64'),
+  config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }).nullish(),
+});
+/** Docker's token API lets a service choose the name. */
+const TokenShape = z.object({ token: z.string().optional(), access_token: z.string().optional() });
+
+/** The registry asks to slow down, or is ill for a moment. */
+const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
+const AGAIN_MS = [1000, 2000, 4000];
+const LONGEST_PAUSE_MS = 20_000;
+
 /**
- * The image that host/path:tag names, or why an anonymous puller does not get it.
- * A private GHCR package answers 401 or 403 even for a tag that exists.
+ * The image that host/path:tag names, or why the puller does not get it.
+ * @throws Failure where the registry gives no answer to rely on: that says nothing about the tag
  */
 export async function publishedImage(
-  http: Http,
+  puller: Puller,
   repository: string,
   tag: string,
-): Promise<PublishedImage | { missing: string }> {
-  const pull = await anonymousPull(http, repository);
+): Promise<PublishedImage | MissingImage> {
+  const pull = await pullOf(puller, repository);
   const answer = await pull(`manifests/${tag}`, { accept: ACCEPT });
-  if (answer.status === 404) return { missing: `${repository}:${tag} is not in the registry` };
+  if (answer.status === 404) return { missing: `${repository}:${tag} is not in the registry`, refused: false };
   if (answer.status === 401 || answer.status === 403)
-    return { missing: `${repository}:${tag} cannot be pulled anonymously (HTTP ${answer.status})` };
-  if (answer.status !== 200) return { missing: `the registry answered HTTP ${answer.status} for ${repository}:${tag}` };
+    return {
+      missing: `${repository}:${tag} cannot be pulled ${puller.login ? `by ${puller.login.user}` : 'anonymously'} (HTTP ${answer.status})`,
+      refused: true,
+    };
   const digest = String(answer.headers['docker-content-digest'] ?? '');
-  let manifest = JSON.parse(answer.body) as {
-    config?: { digest: string };
-    manifests?: { digest: string; platform?: { architecture: string } }[];
+  const manifest = read(answer, ManifestShape, `${repository}:${tag}`);
+  const configOf = async (digestOfConfig: string): Promise<z.output<typeof ConfigShape>> =>
+    read(await pull(`blobs/${checked(digestOfConfig, repository)}`, {}), ConfigShape, `${repository}:${tag}`);
+  if (manifest.config) {
+    const { architecture, config } = await configOf(manifest.config.digest);
+    return { digest, revision: revisionOf(config), architectures: [architecture] };
+  }
+  // Attestations stand in an index as platform unknown/unknown.
+  const images = (manifest.manifests ?? []).filter((m) => m.platform?.os === 'linux');
+  const [first] = images;
+  if (!first) return { digest, revision: undefined, architectures: [] };
+  const child = await pull(`manifests/${checked(first.digest, repository)}`, { accept: ACCEPT });
+  const config = read(child, ManifestShape, `${repository}@${first.digest}`).config;
+  return {
+    digest,
+    revision: config && revisionOf((await configOf(config.digest)).config),
+    architectures: images.map((m) => m.platform?.architecture ?? ''),
   };
-  const child = manifest.manifests?.find((m) => m.platform?.architecture === 'amd64');
-  if (child)
-    manifest = JSON.parse(
-      (await pull(`manifests/${checked(child.digest, repository)}`, { accept: ACCEPT })).body,
-    ) as typeof manifest;
-  if (!manifest.config) return { missing: `${repository}:${tag} has no image for linux/amd64` };
-  const config = JSON.parse((await pull(`blobs/${checked(manifest.config.digest, repository)}`, {})).body) as {
-    config?: { Labels?: Record<string, string> };
-  };
-  return { digest, revision: config.config?.Labels?.['org.opencontainers.image.revision'] };
+}
+
+/** Where an image's registry is spoken to, as Docker reads its name: without a host it lies on Docker Hub. */
+export function registryHost(repository: string): string {
+  const [first = ''] = repository.split('/');
+  const isHost = /[.:]/.test(first) || first === 'localhost';
+  return !isHost || first === 'index.docker.io' ? 'docker.io' : first;
+}
+
+/** Host and path of a repository at the API. */
+function placeOf(repository: string): { host: string; path: string } {
+  const host = registryHost(repository);
+  const path = /^[^/]*[.:]|^localhost\//.test(repository) ? repository.slice(repository.indexOf('/') + 1) : repository;
+  if (host !== 'docker.io') return { host, path };
+  return { host: 'registry-1.docker.io', path: path.includes('/') ? path : `library/${path}` };
+}
+
+function revisionOf(config: z.output<typeof ConfigShape>['config']): string | undefined {
+  return config?.Labels?.['org.opencontainers.image.revision'];
+}
+
+/** What an answer says. @throws Failure for a refusal, a web page, another shape */
+function read<T>(answer: HttpAnswer, shape: z.ZodType<T>, of: string): T {
+  const found = answer.status === 200 ? shape.safeParse(parsedJson(answer.body)) : undefined;
+  if (found?.success) return found.data;
+  throw new Failure({
+    what: `the registry does not say what ${of} is (HTTP ${answer.status}); nothing was pushed`,
+    wanted: 'an answer of the registry API v2, in JSON',
+    found: oneLine(answer.body, 200) || 'no text',
+    next:
+      answer.status === 200
+        ? 'look at IMAGE_REGISTRY: something answers there that is no registry (a web site, a proxy)'
+        : 'rerun the same command to resume once the registry answers',
+  });
 }
 
 /** Docker's own rule: loopback registries are spoken to without TLS. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3})(:\d+)?$/;
 
-/** GETs of a repository, with the anonymous token that the registry's challenge names. */
-async function anonymousPull(
-  http: Http,
+/** GETs of a repository, with the token that the registry's challenge names. */
+async function pullOf(
+  puller: Puller,
   repository: string,
 ): Promise<(path: string, headers: Record<string, string>) => Promise<HttpAnswer>> {
-  const [host = '', ...path] = repository.split('/');
+  const { host, path } = placeOf(repository);
   const base = `${LOOPBACK.test(host) ? 'http' : 'https'}://${host}`;
-  const token = await anonymousToken(http, host, await http({ url: `${base}/v2/` }), path.join('/'));
+  const authorization = await authorizationFor(puller, host, await patient(puller, { url: `${base}/v2/` }), path);
   const get = async (url: string, headers: Record<string, string>): Promise<HttpAnswer> => {
-    const answer = await http({ url, headers });
+    const answer = await patient(puller, { url, headers });
     const location = answer.headers['location'];
     // Blobs are redirected to a store that must not get our header.
     return answer.status >= 300 && answer.status < 400 && typeof location === 'string'
-      ? http({ url: storeOf(new URL(location, url), host).href })
+      ? patient(puller, { url: storeOf(new URL(location, url), host).href })
       : answer;
   };
   return (rest, headers) =>
-    get(`${base}/v2/${path.join('/')}/${rest}`, { ...headers, ...(token ? { authorization: `Bearer ${token}` } : {}) });
+    get(`${base}/v2/${path}/${rest}`, { ...headers, ...(authorization ? { authorization } : {}) });
 }
 
-async function anonymousToken(
-  http: Http,
+/** The answer, asked for again while the registry asks for patience, for as long as it says. */
+async function patient({ http, clock }: Puller, request: HttpRequest): Promise<HttpAnswer> {
+  for (const ms of AGAIN_MS) {
+    const answer = await http(request);
+    if (!PASSES.has(answer.status)) return answer;
+    const asked = Number(answer.headers['retry-after'] ?? 0) * 1000;
+    await clock.sleep(asked > 0 ? Math.min(asked, LONGEST_PAUSE_MS) : ms);
+  }
+  return http(request);
+}
+
+async function authorizationFor(
+  puller: Puller,
   host: string,
   challenge: HttpAnswer,
   path: string,
 ): Promise<string | undefined> {
+  const { login } = puller;
   const header = String(challenge.headers['www-authenticate'] ?? '');
+  const basic = login && `Basic ${Buffer.from(`${login.user}:${login.token.reveal()}`).toString('base64')}`;
+  if (/^basic\b/i.test(header)) return basic;
   const realm = /realm="([^"]+)"/.exec(header)?.[1];
   if (!realm) return undefined;
   const url = URL.parse(realm);
@@ -93,8 +190,12 @@ async function anonymousToken(
   const service = /service="([^"]+)"/.exec(header)?.[1];
   if (service) url.searchParams.set('service', service);
   url.searchParams.set('scope', `repository:${path}:pull`);
-  const answer = await http({ url: url.href });
-  return answer.status === 200 ? (JSON.parse(answer.body) as { token?: string }).token : undefined;
+  const answer = await patient(puller, { url: url.href, ...(basic ? { headers: { authorization: basic } } : {}) });
+  // GHCR gives no token for what is private; the manifest's own answer then tells that.
+  if (answer.status === 401 || answer.status === 403) return undefined;
+  const { token, access_token } = read(answer, TokenShape, `a token for ${path}`);
+  const given = token ?? access_token;
+  return given === undefined ? undefined : `Bearer ${given}`;
 }
 
 /** True for the registry itself, a host beneath it, and its neighbours in the same domain (auth.docker.io of registry-1.docker.io). */

@@ -15,7 +15,7 @@ export const criterion: Criterion = {
     const commit = await headCommit(ctx.run, settings.repo);
     const digests = new Map<string, string>();
     for (const image of IMAGES) {
-      const found = await publishedImage(ctx.http, `${settings.images.registry}/${image}`, commit.short);
+      const found = await publishedImage(ctx, `${settings.images.registry}/${image}`, commit.short);
       if ('missing' in found) throw new Failure({ what: found.missing, next: './runbook 2.2' });
       if (found.revision !== commit.full)
         throw new Failure({

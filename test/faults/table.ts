@@ -130,6 +130,13 @@ function badInput(found: Suite | undefined): string {
   return `${found.numPassedTests} of ${found.numTotalTests} tests of wrong settings pass: each names cause and remedy in one line, ends with status 2, and Google was asked nothing.`;
 }
 
+/** Situations are written by hand, each held by a unit test: what stands in the page stays there. */
+function kept(title: string): string {
+  const file = join(ROOT, 'docs', 'reliability.md');
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  return (text.split(`## ${title}\n\n`)[1] ?? NOT_RUN).split('\n## ')[0]?.trimEnd() ?? NOT_RUN;
+}
+
 /** The page. */
 export function reliability(): string {
   const parts: [string, string][] = [
@@ -139,6 +146,7 @@ export function reliability(): string {
     ['Two operators', operators(read('two-operators') as TwoOperators | undefined)],
     ['Secrets', leaks(read('leaks') as Leaks | undefined)],
     ['Bad input', badInput(read('bad-input') as Suite | undefined)],
+    ['Situations', kept('Situations')],
   ];
   const text = parts.map(([title, body]) => `## ${title}\n\n${body}\n`).join('\n');
   return `# Reliability\n\nWritten by \`make test-faults\` from what was seen in the rehearsal world: real clusters, real Helm, cert-manager, ACME and Traefik, Google emulated.\n\n${text}`;

@@ -125,7 +125,7 @@ if (name === 'openssl') {
 if (argv.includes('describe')) process.stdout.write('${of('INGRESS_IP')}\\n');
 if (argv.includes('keys') && argv.includes('create')) process.stdout.write(readFileSync('${folder}/key'));
 `;
-  for (const name of ['kubectl', 'helm', 'gcloud', 'docker', 'curl', 'openssl', 'node', 'npm']) {
+  for (const name of ['kubectl', 'helm', 'gcloud', 'git', 'docker', 'curl', 'openssl', 'node', 'npm']) {
     writeFileSync(join(bin, name), tool);
     chmodSync(join(bin, name), 0o755);
   }

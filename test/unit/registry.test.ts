@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { HttpAnswer } from '../../lib/base/http.ts';
-import { publishedImage } from '../../lib/clients/registry.ts';
+import { publishedImage, registryHost } from '../../lib/clients/registry.ts';
 import { fakeOutside, json } from './outside.ts';
 
 const BASE = 'GET https://reg.test/v2/';
@@ -11,18 +11,19 @@ const image = json({ config: { digest: 'sha256:cfg' } }, 200, DIGEST);
 
 const ask = (http: Record<string, HttpAnswer>, repository = 'reg.test/k/api') => {
   const outside = fakeOutside({ http });
-  return { outside, answer: publishedImage(outside.http, repository, 't') };
+  return { outside, answer: publishedImage(outside, repository, 't') };
 };
 
 test('digest and revision of a single manifest', async () => {
   const { answer } = ask({ ...OPEN, [`${BASE}k/api/manifests/t`]: image, [`${BASE}k/api/blobs/sha256:cfg`]: config });
-  expect(await answer).toEqual({ digest: 'sha256:abc', revision: 'c0ffee' });
+  expect(await answer).toEqual({ digest: 'sha256:abc', revision: 'c0ffee', architectures: ['amd64'] });
 });
 
-test('an index: its digest, and the revision of its linux/amd64 image', async () => {
+test('an index: its digest, its images, which an attestation is none of, and their revision', async () => {
   const manifests = [
-    { digest: 'sha256:arm', platform: { architecture: 'arm64' } },
-    { digest: 'sha256:amd', platform: { architecture: 'amd64' } },
+    { digest: 'sha256:amd', platform: { architecture: 'amd64', os: 'linux' } },
+    { digest: 'sha256:arm', platform: { architecture: 'arm64', os: 'linux' } },
+    { digest: 'sha256:att', platform: { architecture: 'unknown', os: 'unknown' } },
   ];
   const { answer } = ask({
     ...OPEN,
@@ -30,13 +31,22 @@ test('an index: its digest, and the revision of its linux/amd64 image', async ()
     [`${BASE}k/api/manifests/sha256:amd`]: image,
     [`${BASE}k/api/blobs/sha256:cfg`]: config,
   });
-  expect(await answer).toEqual({ digest: 'sha256:abc', revision: 'c0ffee' });
+  expect(await answer).toEqual({ digest: 'sha256:abc', revision: 'c0ffee', architectures: ['amd64', 'arm64'] });
 });
 
-test('an index without linux/amd64 is of no use', async () => {
-  const manifests = [{ digest: 'sha256:arm', platform: { architecture: 'arm64' } }];
-  const { answer } = ask({ ...OPEN, [`${BASE}k/api/manifests/t`]: json({ manifests }) });
-  expect(await answer).toEqual({ missing: 'reg.test/k/api:t has no image for linux/amd64' });
+test('an index of attestations alone is for no platform', async () => {
+  const manifests = [{ digest: 'sha256:att', platform: { architecture: 'unknown', os: 'unknown' } }];
+  const { answer } = ask({ ...OPEN, [`${BASE}k/api/manifests/t`]: json({ manifests }, 200, DIGEST) });
+  expect(await answer).toMatchObject({ architectures: [] });
+});
+
+test('a single manifest is for the platform that its configuration says', async () => {
+  const { answer } = ask({
+    ...OPEN,
+    [`${BASE}k/api/manifests/t`]: image,
+    [`${BASE}k/api/blobs/sha256:cfg`]: json({ architecture: 'arm64', os: 'linux', config: {} }),
+  });
+  expect(await answer).toMatchObject({ architectures: ['arm64'] });
 });
 
 test('an image without labels has no revision', async () => {
@@ -45,16 +55,89 @@ test('an image without labels has no revision', async () => {
     [`${BASE}k/api/manifests/t`]: image,
     [`${BASE}k/api/blobs/sha256:cfg`]: json({ config: {} }),
   });
-  expect(await answer).toEqual({ digest: 'sha256:abc', revision: undefined });
+  expect(await answer).toMatchObject({ digest: 'sha256:abc', revision: undefined });
 });
 
 test.each([
-  [404, 'reg.test/k/api:t is not in the registry'],
-  [401, 'reg.test/k/api:t cannot be pulled anonymously (HTTP 401)'],
-  [403, 'reg.test/k/api:t cannot be pulled anonymously (HTTP 403)'],
-  [503, 'the registry answered HTTP 503 for reg.test/k/api:t'],
-])('HTTP %i is told', async (status, missing) => {
-  expect(await ask({ ...OPEN, [`${BASE}k/api/manifests/t`]: json({}, status) }).answer).toEqual({ missing });
+  [404, 'reg.test/k/api:t is not in the registry', false],
+  [401, 'reg.test/k/api:t cannot be pulled anonymously (HTTP 401)', true],
+  [403, 'reg.test/k/api:t cannot be pulled anonymously (HTTP 403)', true],
+])('HTTP %i is told', async (status, missing, refused) => {
+  expect(await ask({ ...OPEN, [`${BASE}k/api/manifests/t`]: json({}, status) }).answer).toEqual({ missing, refused });
+});
+
+/** Answers one after the other; the last one for good. */
+function inTurn(...answers: HttpAnswer[]): () => HttpAnswer {
+  return () => (answers.length > 1 ? answers.shift() : answers[0]) as HttpAnswer;
+}
+
+test.each([429, 500, 502, 503, 504])('HTTP %i passes, or says nothing about the tag', async (status) => {
+  const ill = json({ errors: [{ code: 'TOOMANYREQUESTS' }] }, status);
+  const blob = { [`${BASE}k/api/blobs/sha256:cfg`]: config };
+  const passing = fakeOutside({ http: { ...OPEN, ...blob, [`${BASE}k/api/manifests/t`]: inTurn(ill, image) } });
+  expect(await publishedImage(passing, 'reg.test/k/api', 't')).toMatchObject({ revision: 'c0ffee' });
+  expect(passing.sleeps).toEqual([1000]);
+  const { outside, answer } = ask({ ...OPEN, [`${BASE}k/api/manifests/t`]: ill });
+  await expect(answer).rejects.toMatchObject({
+    message: `the registry does not say what reg.test/k/api:t is (HTTP ${status}); nothing was pushed`,
+    parts: { found: expect.stringContaining('TOOMANYREQUESTS') as string },
+  });
+  expect(outside.sleeps).toEqual([1000, 2000, 4000]);
+});
+
+test('the pause that a registry asks for is kept, up to a bound', async () => {
+  const slow = json({}, 429, { 'retry-after': '7' });
+  const hour = json({}, 429, { 'retry-after': '3600' });
+  const { clock, http, sleeps } = fakeOutside({
+    http: { ...OPEN, [`${BASE}k/api/manifests/t`]: inTurn(slow, hour, json({}, 404)) },
+  });
+  expect(await publishedImage({ clock, http }, 'reg.test/k/api', 't')).toHaveProperty('missing');
+  expect(sleeps).toEqual([7000, 20_000]);
+});
+
+test.each([
+  ['the token service', 'GET https://auth.reg.test/token?scope=repository%3Ak%2Fapi%3Apull'],
+  ['the manifest', `${BASE}k/api/manifests/t`],
+  ['the configuration', `${BASE}k/api/blobs/sha256:cfg`],
+])('a web page or an illness in place of %s is no absence', async (_, url) => {
+  const challenge = { 'www-authenticate': 'Bearer realm="https://auth.reg.test/token"' };
+  const whole = {
+    [BASE]: json({}, 401, challenge),
+    'GET https://auth.reg.test/token?scope=repository%3Ak%2Fapi%3Apull': json({ token: 'anonymous' }),
+    [`${BASE}k/api/manifests/t`]: image,
+    [`${BASE}k/api/blobs/sha256:cfg`]: config,
+  };
+  for (const odd of [{ status: 200, headers: {}, body: '<html>welcome</html>' }, json({}, 503)])
+    await expect(ask({ ...whole, [url]: odd }).answer).rejects.toThrow('does not say what');
+});
+
+test('a token by its other name', async () => {
+  const challenge = { 'www-authenticate': 'Bearer realm="https://auth.reg.test/token"' };
+  const { outside, answer } = ask({
+    [BASE]: json({}, 401, challenge),
+    'GET https://auth.reg.test/token?scope=repository%3Ak%2Fapi%3Apull': json({ access_token: 'anonymous' }),
+    [`${BASE}k/api/manifests/t`]: json({}, 404),
+  });
+  expect(await answer).toMatchObject({ refused: false });
+  expect(outside.requests.at(-1)?.headers?.['authorization']).toBe('Bearer anonymous');
+});
+
+test('a registry that asks for a password by Basic is one that nobody pulls from anonymously', async () => {
+  const challenge = { 'www-authenticate': 'Basic realm="Registry Realm"' };
+  const http = { [BASE]: json({}, 401, challenge), [`${BASE}k/api/manifests/t`]: json({}, 401) };
+  expect(await ask(http).answer).toMatchObject({ refused: true });
+});
+
+test.each([
+  ['docker.io/k/api', 'k/api'],
+  ['index.docker.io/k/api', 'k/api'],
+  ['docker.io/api', 'library/api'],
+  ['k/api', 'k/api'],
+])('%s lies on Docker Hub, whose API has a host of its own', async (repository, path) => {
+  const hub = 'GET https://registry-1.docker.io/v2/';
+  const { answer } = ask({ [hub]: json({}), [`${hub}${path}/manifests/t`]: json({}, 404) }, repository);
+  expect(await answer).toEqual({ missing: `${repository}:t is not in the registry`, refused: false });
+  expect(registryHost(repository)).toBe('docker.io');
 });
 
 test('the challenge’s token is fetched for the one repository, and sent', async () => {

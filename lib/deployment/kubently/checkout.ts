@@ -1,5 +1,7 @@
 /** The Kubently checkout: its commit is what gets built and deployed. */
 import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Run } from '../../base/command.ts';
 import { Failure } from '../../base/failure.ts';
@@ -70,6 +72,27 @@ export async function originOf(run: Run, repo: string): Promise<string> {
 
 /** Every step of a look asks at the same moment. */
 const asked = new Map<string, Promise<Commit>>();
+
+/** Does the work in a folder that holds what the commit holds and nothing else: no file that git ignores or does not know. @throws CommandFailed */
+export async function withCommitted<T>(
+  run: Run,
+  repo: string,
+  commit: Commit,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'kubently-runbook-commit-'));
+  const source = join(folder, 'source');
+  try {
+    await mkdir(source);
+    // An index of its own: the checkout's stays as it is.
+    const env = { ...NOTHING_OF_ITS_OWN, GIT_INDEX_FILE: join(folder, 'index'), GIT_WORK_TREE: source };
+    const args = ['-C', repo, 'checkout', '--quiet', commit.full, '--', '.'];
+    await run({ binary: 'git', args, env, mutates: true });
+    return await work(source);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
 
 /** Paths that differ from the commit; none when the checkout is clean. */
 export async function changedPaths(run: Run, repo: string): Promise<string[]> {

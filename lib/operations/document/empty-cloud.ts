@@ -53,7 +53,7 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
     const { binary, args } = command;
     switch (binary) {
       case 'git':
-        return (await real(command)).stdout;
+        return command.mutates ? '' : (await real(command)).stdout;
       case 'helm':
         return args[0] === 'template'
           ? (await real(command)).stdout

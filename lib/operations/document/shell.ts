@@ -18,6 +18,8 @@ interface Variable {
 }
 
 const NEW_FOLDER = 'mktemp -d';
+/** For a file that the command itself makes. */
+const NEW_NAME = 'mktemp --dry-run';
 
 /** Marks stand for shell expressions while the text around them is still quoted or written as YAML. */
 const MARK = /\uE000(\d+)\uE001/;
@@ -98,7 +100,7 @@ export class Shell {
     const environment = Object.entries(command.env ?? {}).map(([name, value]) => {
       const text = value instanceof Secret ? value.reveal() : value;
       if (text.startsWith(join(tmpdir(), 'kubently-runbook-')) && !this.#variables.has(text)) {
-        this.know(text, `${name}_FOLDER`, NEW_FOLDER);
+        this.know(text, `${name}_FOLDER`, name.endsWith('_FILE') ? NEW_NAME : NEW_FOLDER);
         this.#defined.delete(`${name}_FOLDER`);
         this.#folders.push(`${name}_FOLDER`);
       }
@@ -144,7 +146,7 @@ export class Shell {
       if (source === undefined || this.#defined.has(name)) return [];
       this.#defined.add(name);
       // A value that the tokens file or the shell has already is kept.
-      return [source === NEW_FOLDER ? `${name}=$(${source})` : `: "\${${name}:=$(${source})}"`];
+      return [source === NEW_FOLDER || source === NEW_NAME ? `${name}=$(${source})` : `: "\${${name}:=$(${source})}"`];
     });
     this.#needed = [];
     return lines;
