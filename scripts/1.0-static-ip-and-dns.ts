@@ -1,6 +1,6 @@
 /** Plan step 1.0: the static IP is reserved and the A record points to it. */
 import { absent, conflict, done, type ChangeStep } from '../lib/step.ts';
-import { Failure } from '../lib/base/failure.ts';
+import { waitFor } from '../lib/base/wait.ts';
 import { deploymentName, inGoogleCloud } from '../lib/deployment/cluster/infrastructure.ts';
 import { balancerGone } from '../lib/deployment/cluster/load-balancer.ts';
 import { obstacle, unfitAddress } from '../lib/deployment/dns/host-shape.ts';
@@ -48,14 +48,25 @@ export const step: ChangeStep = {
     return done(`A record is ${found}, as reserved`);
   },
 
-  async apply({ google, gcloud, settings }) {
+  async apply(ctx) {
+    const { google, gcloud, settings } = ctx;
     const { host, dnsZone, staticIpName, region } = settings;
     if (!(await google.address(staticIpName)))
       // By the description removal knows what this deployment reserved.
       await gcloud.create`compute addresses create ${staticIpName} --region=${region} --description=${deploymentName(settings)}`;
-    const address = await google.address(staticIpName);
-    if (!address)
-      throw new Failure({ what: `the address ${staticIpName} was created and cannot be read`, next: './runbook 1.0' });
+    // What was just made is not always read at once.
+    const address = await waitFor(
+      {
+        what: `address ${staticIpName}`,
+        timeoutMs: 60_000,
+        probe: async () => {
+          const value = await google.address(staticIpName);
+          return value ? { state: 'ready', value } : { state: 'pending', reason: 'was created and cannot be read yet' };
+        },
+        next: './runbook 1.0',
+      },
+      ctx,
+    );
     if (await google.record(dnsZone, `${host}.`, 'A')) return;
     await gcloud.create`dns record-sets create ${host}. --zone=${dnsZone} --type=A --ttl=${TTL_S} --rrdatas=${address.address}`;
   },

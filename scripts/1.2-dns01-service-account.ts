@@ -1,7 +1,7 @@
 /** Plan step 1.2: a service account may write the zone; its key lies in a Secret, unless cert-manager signs in by workload identity (1.4). */
-import { absent, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
-import { accountVisible, dns01Members, hasRole } from '../lib/deployment/dns/dns01-account.ts';
-import { deleteOrphans, keyLetIn, keysInCluster, othersKey } from '../lib/deployment/dns/dns01-key.ts';
+import { absent, conflict, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
+import { accountVisible, dns01Members, hasRole, onceSeen } from '../lib/deployment/dns/dns01-account.ts';
+import { createKey, deleteOrphans, keyLetIn, keysInCluster, othersKey } from '../lib/deployment/dns/dns01-key.ts';
 import { secretObject } from '../lib/clients/kubectl.ts';
 import type { Context } from '../lib/context.ts';
 import {
@@ -25,20 +25,34 @@ export const step: ChangeStep = {
   async check(ctx): Promise<Check> {
     const { google, settings } = ctx;
     const email = dns01Email(settings);
-    const [account, bindings, { current: key }, keyIds] = await Promise.all([
+    const [account, bindings, { current: key }, keys] = await Promise.all([
       google.serviceAccount(email),
       google.bindings(),
       keysInCluster(ctx),
-      google.keyIds(email),
+      google.keys(email),
     ]);
-    const taken = settings.dns01Auth === 'key' ? await othersKey(ctx, keyIds) : undefined;
+    const taken =
+      settings.dns01Auth === 'key'
+        ? await othersKey(
+            ctx,
+            keys.map((k) => k.id),
+          )
+        : undefined;
     if (taken) return taken;
     if (!account) return absent(`no service account ${email}`);
+    // Somebody did that on purpose.
+    if (account.disabled)
+      return conflict(
+        `service account ${email} is disabled`,
+        `gcloud iam service-accounts enable ${email} --project=${settings.project}; or name another by DNS01_ACCOUNT`,
+      );
     if (!hasRole(bindings, email)) return differs(`${email} is not bound to ${DNS01_ROLE}`);
     if (settings.dns01Auth === 'workload-identity') return done(`${email} has ${DNS01_ROLE}, and needs no key`);
     if (!key) return absent(`Secret ${DNS01_SECRET.name} holds no key`);
-    if (!keyIds.includes(key.id))
-      return differs(`the key in Secret ${DNS01_SECRET.name} is not one of the account's ${keyIds.length} live keys`);
+    const held = keys.find(({ id }) => id === key.id);
+    if (!held)
+      return differs(`the key in Secret ${DNS01_SECRET.name} is not one of the account's ${keys.length} live keys`);
+    if (!held.usable) return differs(`the key in Secret ${DNS01_SECRET.name} is disabled or expired`);
     return done(`Secret ${DNS01_SECRET.name} holds a live key of ${email}`);
   },
 
@@ -54,9 +68,13 @@ export const step: ChangeStep = {
       await accountVisible(ctx, email);
     }
     // --condition=None: without it gcloud asks, as soon as anybody has a conditional binding.
-    await gcloud.change`
-      projects add-iam-policy-binding ${project}
-        --member=serviceAccount:${email} --role=${DNS01_ROLE} --condition=None`;
+    await onceSeen(
+      ctx,
+      `role of ${email}`,
+      () => gcloud.change`
+        projects add-iam-policy-binding ${project}
+          --member=serviceAccount:${email} --role=${DNS01_ROLE} --condition=None`,
+    );
     if (settings.dns01Auth === 'key') await ensureKey(ctx, email);
   },
 
@@ -103,13 +121,13 @@ export const step: ChangeStep = {
 
 /** The Secret holds a live key of the account, in a namespace that may be new; nothing is changed where it does. */
 async function ensureKey(ctx: Context, email: string): Promise<void> {
-  const [{ current }, live] = await Promise.all([keysInCluster(ctx), ctx.google.keyIds(email)]);
-  if (current && live.includes(current.id)) return;
+  const [{ current }, live] = await Promise.all([keysInCluster(ctx), ctx.google.keys(email)]);
+  if (current && live.some(({ id, usable }) => usable && id === current.id)) return;
   await deleteOrphans(ctx, email, []);
   const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
   await ensureNamespace(kube);
   // To stdout: no file to forget.
-  const key = await ctx.gcloud.createSecret`iam service-accounts keys create - --iam-account=${email}`;
+  const key = await createKey(ctx, email);
   await kube.apply([secretObject(DNS01_SECRET.name, CERT_MANAGER_NAMESPACE, { [DNS01_SECRET.key]: key })]);
   // gcloud asks again when an answer is lost: then there are two.
   const { current: held } = await keysInCluster(ctx);

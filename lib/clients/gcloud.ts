@@ -4,9 +4,13 @@ import { CommandFailed, type Run } from '../base/command.ts';
 import { Failure } from '../base/failure.ts';
 import { Secret } from '../base/secret.ts';
 import { commandTag } from '../base/tag.ts';
+import { tell } from '../base/telling.ts';
 
 /** Google asks to slow down, or a server of it is ill for a moment: tried again so much later. */
 const AGAIN_MS = [1000, 2000, 4000];
+/** A limit of a minute is over after one: 75 s in all. */
+const NEXT_MINUTE_MS = [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000, 15_000];
+const LIMITED_IN_WORDS = /RESOURCE_EXHAUSTED|rate ?limit ?exceeded|Quota exceeded.{0,300} per minute|HTTPError 429/i;
 /**
  * What passes, in gcloud's words, which tell no status: it does not try again after a 429, nor any POST of compute, and
  * after a lost answer of IAM it meets its own change (concurrent policy changes).
@@ -54,15 +58,18 @@ export class Gcloud {
       mutates: true,
       ...(sensitive ? { sensitive } : {}),
     } as const;
-    for (const ms of AGAIN_MS) {
+    for (let tries = 0; ; tries++) {
       try {
         return (await this.#run(command)).stdout;
       } catch (error) {
-        if (!(error instanceof CommandFailed && PASSES_IN_WORDS.test(error.stderr))) throw error;
+        const said = error instanceof CommandFailed ? error.stderr : '';
+        const limited = LIMITED_IN_WORDS.test(said);
+        const ms = (limited ? NEXT_MINUTE_MS : PASSES_IN_WORDS.test(said) ? AGAIN_MS : [])[tries];
+        if (ms === undefined) throw error;
+        if (limited) tell(`Google's limit of requests a minute is reached, tries again in ${ms / 1000} s`);
         await this.#clock.sleep(ms);
       }
     }
-    return (await this.#run(command)).stdout;
   }
 }
 

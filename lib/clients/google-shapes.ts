@@ -25,8 +25,18 @@ const RecordShape = z.object({
   rrdatas: z.array(z.string()).default([]),
 });
 export const RecordsShape = z.object({ rrsets: z.array(RecordShape).default([]) });
-export const AccountShape = z.object({ email: z.string().optional(), description: z.string().optional() });
-const KeyShape = z.object({ name: z.string(), validAfterTime: z.string().optional() });
+export const AccountShape = z.object({
+  email: z.string().optional(),
+  description: z.string().optional(),
+  disabled: z.boolean().optional(),
+});
+const KeyShape = z.object({
+  name: z.string(),
+  disabled: z.boolean().optional(),
+  validAfterTime: z.string().optional(),
+  /** Until when it is valid: in the year 9999 where it does not expire. */
+  validBeforeTime: z.string().optional(),
+});
 export const KeysShape = z.object({ keys: z.array(KeyShape).default([]) });
 const BindingShape = z.object({
   role: z.string(),
@@ -48,7 +58,6 @@ export const ObjectsShape = z.object({
 export type Address = z.output<typeof AddressShape>;
 export type ManagedZone = z.output<typeof ZoneShape>;
 export type RecordSet = z.output<typeof RecordShape>;
-export type AccountKey = z.output<typeof KeyShape>;
 export type ServiceAccount = z.output<typeof AccountShape>;
 export type Binding = z.output<typeof BindingShape>;
 export type StoredObject = z.output<typeof StoredObjectShape>;

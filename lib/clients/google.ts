@@ -5,7 +5,9 @@ import type { Clock } from '../base/clock.ts';
 import type { Run } from '../base/command.ts';
 import { Failure } from '../base/failure.ts';
 import type { Http, HttpAnswer, HttpRequest } from '../base/http.ts';
-import { oneLine } from '../base/say.ts';
+import { parsedJson } from '../base/parsed-json.ts';
+import { tell } from '../base/telling.ts';
+import { isRateLimit, refused } from './google-refusal.ts';
 import { underway } from '../base/underway.ts';
 import { Secret } from '../base/secret.ts';
 import { z } from 'zod';
@@ -18,7 +20,6 @@ import {
   RecordsShape,
   StoredObjectShape,
   ZoneShape,
-  type AccountKey,
   type Address,
   type Binding,
   type ManagedZone,
@@ -38,10 +39,21 @@ const BASES: Record<Service, string> = {
 };
 
 /** Google asks to slow down, or a server of it is ill for a moment: a read is tried again so much later, as gcloud does with its own. */
-const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
+const PASSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 const AGAIN_MS = [1000, 2000, 4000];
 /** Objects are as large as what Redis holds. */
 const OBJECT_MS = 300_000;
+/** A limit of a minute is over after one: 75 s in all. */
+const NEXT_MINUTE_MS = [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000, 15_000];
+
+export interface ServiceAccountKey {
+  id: string;
+  /** Neither disabled nor expired. */
+  usable: boolean;
+  /** Milliseconds since the epoch; undefined where Google does not say. */
+  madeAt: number | undefined;
+}
+
 /** The project's resources. */
 export class Google {
   readonly project: string;
@@ -100,20 +112,14 @@ export class Google {
     return this.#get('iam', `v1/projects/${this.project}/serviceAccounts/${email}`, AccountShape);
   }
 
-  /** Ids of the account's user-managed keys. */
-  async keyIds(email: string): Promise<string[]> {
-    return (await this.#keys(email)).map((k) => k.name.split('/').at(-1) ?? '');
-  }
-
-  /** When a key of the account was made, in milliseconds since the epoch; undefined where Google does not say. */
-  async keyMadeAt(email: string, id: string): Promise<number | undefined> {
-    const made = (await this.#keys(email)).find((k) => k.name.endsWith(`/${id}`))?.validAfterTime;
-    return made === undefined ? undefined : Date.parse(made);
-  }
-
-  async #keys(email: string): Promise<AccountKey[]> {
+  /** The account's user-managed keys. */
+  async keys(email: string): Promise<ServiceAccountKey[]> {
     const path = `v1/projects/${this.project}/serviceAccounts/${email}/keys?keyTypes=USER_MANAGED`;
-    return (await this.#get('iam', path, KeysShape))?.keys ?? [];
+    return ((await this.#get('iam', path, KeysShape))?.keys ?? []).map((k) => ({
+      id: k.name.split('/').at(-1) ?? '',
+      usable: k.disabled !== true && !(Date.parse(k.validBeforeTime ?? '') <= this.#clock.now()),
+      madeAt: k.validAfterTime === undefined ? undefined : Date.parse(k.validAfterTime),
+    }));
   }
 
   /** The project's IAM bindings. */
@@ -141,7 +147,7 @@ export class Google {
   async objectText(bucket: string, name: string): Promise<string> {
     const path = `b/${bucket}/o/${encodeURIComponent(name)}`;
     const answer = await this.#object({ url: `${this.#base('storage')}${path}?alt=media` });
-    if (answer.status !== 200) throw refused('storage', path, answer);
+    if (answer.status !== 200) throw this.#refused('storage', path, answer);
     return answer.body;
   }
 
@@ -153,7 +159,7 @@ export class Google {
     let made = await this.#object({ method: 'POST', url: `${upload}b/${bucket}/o?${query.toString()}`, text });
     // It is there: the answer to an earlier try was lost.
     if (made.status === 412) made = await this.#object({ url: this.#base('storage') + path });
-    if (made.status !== 200) throw refused('storage', path, made, 'the upload of');
+    if (made.status !== 200) throw this.#refused('storage', path, made, 'the upload of');
     return StoredObjectShape.parse(JSON.parse(made.body));
   }
 
@@ -162,17 +168,17 @@ export class Google {
     const path = `b/${bucket}/o/${encodeURIComponent(name)}`;
     const answer = await this.#object({ method: 'DELETE', url: this.#base('storage') + path });
     if (answer.status === 403) return false;
-    if (![200, 204, 404].includes(answer.status)) throw refused('storage', path, answer, 'the removal of');
+    if (![200, 204, 404].includes(answer.status)) throw this.#refused('storage', path, answer, 'the removal of');
     return true;
   }
 
   async #object(request: HttpRequest): Promise<HttpAnswer> {
-    return this.#read({ ...request, headers: await this.#signedIn(), timeoutMs: OBJECT_MS });
+    return this.#asUser({ ...request, timeoutMs: OBJECT_MS });
   }
 
   /** Whether a service account's key may read the zone: the effect of key and IAM binding together, by a self-signed token (AIP-4111). */
   async mayManageZone(key: Secret, zone: string): Promise<HttpAnswer> {
-    const token = selfSignedToken(key);
+    const token = selfSignedToken(key, this.#clock.now());
     return this.#http({
       url: `${this.#base('dns')}dns/v1/projects/${this.project}/managedZones/${zone}/rrsets?maxResults=1`,
       headers: { authorization: `Bearer ${token.reveal()}` },
@@ -197,30 +203,37 @@ export class Google {
   }
 
   async #getNow(service: Service, path: string, body?: unknown): Promise<unknown> {
-    const headers = await this.#signedIn();
-    const answer = await this.#read({ method: body ? 'POST' : 'GET', url: this.#base(service) + path, headers, body });
+    const request = { method: body ? 'POST' : 'GET', url: this.#base(service) + path, body } as const;
+    let answer = await this.#asUser(request);
+    // The run may outlive the token that it began with: gcloud gives a new one.
+    if (answer.status === 401) answer = await this.#asUser(request);
     if (answer.status === 404) return undefined;
-    if (answer.status !== 200) throw refused(service, path, answer);
-    try {
-      return JSON.parse(answer.body) as unknown;
-    } catch {
-      // Not JSON: no shape knows a text, and its beginning is told.
-      return answer.body.slice(0, 80);
-    }
+    if (answer.status !== 200) throw this.#refused(service, path, answer);
+    // Not JSON: no shape knows a text, and its beginning is told.
+    return parsedJson(answer.body) ?? answer.body.slice(0, 80);
   }
 
-  async #signedIn(): Promise<Record<string, string>> {
-    this.#token ??= this.#accessToken();
-    return { authorization: `Bearer ${(await this.#token).reveal()}` };
+  /** The answer to a request in the operator's name; a token that is refused is used no more. */
+  async #asUser(request: HttpRequest): Promise<HttpAnswer> {
+    const token = (this.#token ??= this.#accessToken());
+    const answer = await this.#read({ ...request, headers: { authorization: `Bearer ${(await token).reveal()}` } });
+    if (answer.status === 401 && this.#token === token) this.#token = undefined;
+    return answer;
+  }
+
+  #refused(service: Service, path: string, answer: HttpAnswer, asked?: string): Failure {
+    return refused(service, path, answer, { project: this.project, now: this.#clock.now() }, asked);
   }
 
   async #read(request: HttpRequest): Promise<HttpAnswer> {
-    for (const ms of AGAIN_MS) {
+    for (let tries = 0; ; tries++) {
       const answer = await this.#http(request);
-      if (!PASSES.has(answer.status)) return answer;
+      const limited = isRateLimit(answer);
+      const ms = (limited ? NEXT_MINUTE_MS : PASSES.has(answer.status) ? AGAIN_MS : [])[tries];
+      if (ms === undefined) return answer;
+      if (limited) tell(`Google's limit of requests a minute is reached, asks again in ${ms / 1000} s`);
       await this.#clock.sleep(ms);
     }
-    return this.#http(request);
   }
 
   async #accessToken(): Promise<Secret> {
@@ -236,34 +249,14 @@ export class Google {
   }
 }
 
-function refused(service: Service, path: string, answer: HttpAnswer, asked = 'the read of'): Failure {
-  let message = oneLine(answer.body, 300);
-  try {
-    message = (JSON.parse(answer.body) as { error?: { message?: string } }).error?.message ?? message;
-  } catch {
-    // not JSON: the text itself is the best there is
-  }
-  const next =
-    answer.status === 401
-      ? 'gcloud auth login'
-      : answer.status === 403
-        ? 'ask for the role, or enable the API in the project'
-        : 'rerun the same command to resume';
-  return new Failure({
-    what: `Google's ${service} API refused ${asked} ${path.split('?')[0] ?? path} (HTTP ${answer.status})`,
-    found: message,
-    next,
-  });
-}
-
 /** A JWT that Google's APIs take in place of an access token. */
-function selfSignedToken(key: Secret): Secret {
+function selfSignedToken(key: Secret, nowMs: number): Secret {
   const { client_email, private_key, private_key_id } = JSON.parse(key.reveal()) as {
     client_email: string;
     private_key: string;
     private_key_id: string;
   };
-  const now = Math.floor(Date.now() / 1000);
+  const now = Math.floor(nowMs / 1000);
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const claims = { iss: client_email, sub: client_email, aud: BASES.dns, iat: now, exp: now + 600 };
   const unsigned = `${part({ alg: 'RS256', typ: 'JWT', kid: private_key_id })}.${part(claims)}`;

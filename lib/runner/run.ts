@@ -1,6 +1,7 @@
 /** Runs steps as one graph: each as soon as what it needs is done; those that do not need each other at once. */
 import type { Context } from '../context.ts';
 import { Failure, firstLine } from '../base/failure.ts';
+import { listening } from '../base/telling.ts';
 import type { Journal } from './journal.ts';
 import { stepAtWork } from './journal-changes.ts';
 import { isEnded, moveTo, visitOnce, waitingRows, type Row, type State, type Watcher } from './rows.ts';
@@ -26,7 +27,9 @@ export async function runSteps(
   /** True once the step is done, run here or found done by its check. */
   const end = visitOnce(catalogue, (step): Promise<boolean> => {
     const row = rows.get(step.id);
-    return row ? stepAtWork.run(step.id, () => runOne(step, row)) : isDoneAlready(step, ctx, journal);
+    return row
+      ? stepAtWork.run(step.id, () => listening.run(noteOf(row), () => runOne(step, row)))
+      : isDoneAlready(step, ctx, journal);
   });
 
   const unmet = async (ids: readonly StepId[]): Promise<StepId[]> => {
@@ -36,8 +39,17 @@ export async function runSteps(
 
   // All steps are looked at at once. What was seen holds until the run changes something, since it has the lock.
   let changed = false;
-  const look = (step: Step): Promise<Check | undefined> =>
-    step.kind === 'change' ? step.check(ctx).catch(() => undefined) : Promise.resolve(undefined);
+  const noteOf =
+    (row: Row) =>
+    (text: string): void => {
+      row.reason = text;
+      watcher.changed(row, all);
+    };
+  const look = async (step: Step): Promise<Check | undefined> => {
+    const row = rows.get(step.id);
+    if (step.kind !== 'change' || !row) return undefined;
+    return listening.run(noteOf(row), () => step.check(ctx).catch(() => undefined));
+  };
   const seen = new Map(steps.map((step) => [step.id, look(step)]));
   const asSeen = async (step: ChangeStep, own: Context): Promise<Check> =>
     (changed ? undefined : await seen.get(step.id)) ?? step.check(own);
@@ -52,10 +64,7 @@ export async function runSteps(
     };
     const own: Context = {
       ...ctx,
-      note: (text) => {
-        row.reason = text;
-        watcher.changed(row, all);
-      },
+      note: noteOf(row),
       remark: (text) => {
         own.note(text);
         journal({ event: 'remark', step: step.id, reason: text });

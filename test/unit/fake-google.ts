@@ -22,6 +22,8 @@ export class FakeGoogle implements World {
   challenge: RecordSet | undefined;
   account: ServiceAccount | undefined;
   keys: string[] = [];
+  /** What Google says of a key beside its name, by id. */
+  ofKeys: Record<string, { disabled?: boolean; validBeforeTime?: string }> = {};
   bindings: Binding[] = [];
   /** What `keys create` prints, made by the test so that no key lies in the source. */
   newKey: { id: string; text: string } = { id: 'key-new', text: '{}' };
@@ -50,7 +52,9 @@ export class FakeGoogle implements World {
       case `GET ${ACCOUNT}`:
         return found(this.account);
       case `GET ${ACCOUNT}/keys?keyTypes=USER_MANAGED`:
-        return this.account ? json({ keys: this.keys.map((k) => ({ name: `x/keys/${k}` })) }) : found(undefined);
+        return this.account
+          ? json({ keys: this.keys.map((k) => ({ name: `x/keys/${k}`, ...this.ofKeys[k] })) })
+          : found(undefined);
       case `POST https://cloudresourcemanager.googleapis.com/v1/projects/${PROJECT}:getIamPolicy`:
         return json({ bindings: this.bindings });
       default:

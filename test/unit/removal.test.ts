@@ -3,15 +3,14 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { Chalk } from 'chalk';
 import { removeObjects } from '../../lib/deployment/ownership/remove-objects.ts';
 import type { Context } from '../../lib/context.ts';
-import { Failure } from '../../lib/base/failure.ts';
 import { inventory, itemLines, leftLines } from '../../lib/operations/removal/inventory.ts';
 import { ownedBy, placeAt } from '../../lib/deployment/ownership/ownership.ts';
-import { removalOf } from './undo.ts';
+import { removalOf, steps } from './undo.ts';
 import { STEPS } from '../../scripts/steps.ts';
 import { undoSteps } from '../../lib/operations/removal/removal.ts';
 import { Secret } from '../../lib/base/secret.ts';
 import { retainedBy } from '../../lib/deployment/ownership/retained.ts';
-import { absent, type ChangeStep, type StepId } from '../../lib/step.ts';
+import type { ChangeStep } from '../../lib/step.ts';
 import { changeTokens } from '../../lib/settings/tokens-file.ts';
 import { keepOf, remove } from '../../scripts/ops/remove.ts';
 import { FakeCluster } from './fake-cluster.ts';
@@ -361,49 +360,4 @@ test('what is left is grouped by place and kind', async () => {
       expect.stringMatching(/^ {4}Secret +kubently-api-keys, kubently-api-tls$/),
     ]),
   );
-});
-
-function steps(log: string[], failing: readonly StepId[] = []) {
-  return (id: StepId, needs: StepId[] = [], needsToVerify: StepId[] = []): ChangeStep => ({
-    id,
-    kind: 'change',
-    title: id,
-    needs,
-    needsToVerify,
-    check: () => Promise.resolve(absent('')),
-    apply: () => Promise.resolve(),
-    verify: () => Promise.resolve(''),
-    owns: () => ({}),
-    undo: () => {
-      log.push(id);
-      return failing.includes(id) ? Promise.reject(new Failure({ what: `${id} will not go` })) : Promise.resolve();
-    },
-  });
-}
-
-async function undo(all: ChangeStep[]) {
-  const rows = await undoSteps(all, contextOf(fakeOutside({})), { retained: new Map(), owned: [] }, () => undefined, {
-    changed: () => undefined,
-  });
-  return Object.fromEntries(rows.map((r) => [r.id, r.state]));
-}
-
-test('steps are undone after all that need them, also those that need them only to verify', async () => {
-  const log: string[] = [];
-  const step = steps(log);
-  await undo([step('1.0'), step('1.3', ['1.0']), step('2.5'), step('2.6', [], ['1.3', '2.5']), step('3.2', ['2.6'])]);
-  expect(log.slice(0, 2)).toEqual(['3.2', '2.6']);
-  expect(log.indexOf('1.3')).toBeLessThan(log.indexOf('1.0'));
-  expect(log).toHaveLength(5);
-});
-
-test('what a failed step builds on is left; a failed remote stops nothing', async () => {
-  const log: string[] = [];
-  const step = steps(log, ['1.3', '3.2']);
-  expect(await undo([step('1.0'), step('1.3', ['1.0']), step('2.6', ['1.3']), step('3.2', ['2.6'])])).toEqual({
-    '3.2': 'failed',
-    '2.6': 'removed',
-    '1.3': 'failed',
-    '1.0': 'blocked',
-  });
 });

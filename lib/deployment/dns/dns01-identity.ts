@@ -2,6 +2,7 @@
 import { yaml } from '../../base/yaml-tag.ts';
 import type { Context } from '../../context.ts';
 import { CERT_MANAGER_NAMESPACE } from '../cluster/infrastructure.ts';
+import { onceSeen } from './dns01-account.ts';
 
 /** By it GKE lets a ServiceAccount sign in as an account of Google's. */
 export const IDENTITY_ANNOTATION = 'iam.gke.io/gcp-service-account';
@@ -17,7 +18,12 @@ export async function identityOf(ctx: Context): Promise<string | undefined> {
 export async function ensureIdentity(ctx: Context, email: string): Promise<void> {
   const { gcloud, settings } = ctx;
   const member = `serviceAccount:${settings.project}.svc.id.goog[${CERT_MANAGER_NAMESPACE}/cert-manager]`;
-  await gcloud.change`iam service-accounts add-iam-policy-binding ${email} --role=roles/iam.workloadIdentityUser --member=${member}`;
+  await onceSeen(
+    ctx,
+    `workload identity of ${email}`,
+    () =>
+      gcloud.change`iam service-accounts add-iam-policy-binding ${email} --role=roles/iam.workloadIdentityUser --member=${member}`,
+  );
   const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
   await kube.apply([
     yaml`

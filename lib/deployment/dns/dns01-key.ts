@@ -8,9 +8,11 @@ import { parsedJson } from '../../base/parsed-json.ts';
 import { adopt, ownerOf } from '../ownership/applicable.ts';
 import { isMarked } from '../ownership/ownership.ts';
 import { CERT_MANAGER_NAMESPACE, deploymentName, dns01Email, DNS01_SECRET } from '../cluster/infrastructure.ts';
+import { googleWords, lastingRefusal } from '../../clients/google-refusal.ts';
 import { secretObject, secretValue } from '../../clients/kubectl.ts';
 import type { Secret } from '../../base/secret.ts';
 import { waitFor } from '../../base/wait.ts';
+import { onceSeen } from './dns01-account.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
 
 /** Key of the Secret for what a rotation replaced and has not yet proven to be refused; nothing else reads it. */
@@ -59,8 +61,12 @@ export async function putKeys(ctx: Context, current: Secret, previous?: Secret):
 }
 
 /** A new key of the account, which only the caller has. @throws Failure */
-export async function createKey({ gcloud }: Context, email: string): Promise<Secret> {
-  const key = await gcloud.createSecret`iam service-accounts keys create - --iam-account=${email}`;
+export async function createKey(ctx: Context, email: string): Promise<Secret> {
+  const key = await onceSeen(
+    ctx,
+    `a key of ${email}`,
+    () => ctx.gcloud.createSecret`iam service-accounts keys create - --iam-account=${email}`,
+  );
   if (!key.reveal().includes('private_key'))
     throw new Failure({ what: 'gcloud created a key and printed none', next: `./runbook ${STEP.dns01ServiceAccount}` });
   return key;
@@ -74,9 +80,9 @@ export async function deleteKey({ gcloud }: Context, email: string, id: string):
 /** A killed run may have left a key that no Secret holds; only an account of this deployment is tidied. */
 export async function deleteOrphans(ctx: Context, email: string, held: readonly string[]): Promise<void> {
   const { google, settings } = ctx;
-  const [live, account] = await Promise.all([google.keyIds(email), google.serviceAccount(email)]);
+  const [live, account] = await Promise.all([google.keys(email), google.serviceAccount(email)]);
   if (account?.description !== deploymentName(settings)) return;
-  for (const id of live) if (!held.includes(id)) await deleteKey(ctx, email, id);
+  for (const { id } of live) if (!held.includes(id)) await deleteKey(ctx, email, id);
 }
 
 /** Waits until the key reads the zone: grants take up to some minutes. @returns the evidence */
@@ -87,12 +93,18 @@ export async function keyLetIn(ctx: Context, key: Key): Promise<string> {
       timeoutMs: 600_000,
       everyMs: 1000,
       probe: async () => {
-        const { status } = await ctx.google.mayManageZone(key.secret, ctx.settings.dnsZone);
+        const answer = await ctx.google.mayManageZone(key.secret, ctx.settings.dnsZone);
+        const { status } = answer;
         if (status === 200)
           return { state: 'ready', value: `the key in the cluster reads zone ${ctx.settings.dnsZone}` };
         if (status === 404)
           return { state: 'failed', reason: `there is no zone ${ctx.settings.dnsZone}`, next: 'look at DNS_ZONE' };
-        return { state: 'pending', reason: `Google answers HTTP ${status}; grants take up to some minutes` };
+        const lasting = lastingRefusal(answer, ctx.settings.project, ctx.clock.now());
+        if (lasting) return { state: 'failed', ...lasting };
+        return {
+          state: 'pending',
+          reason: `Google answers HTTP ${status} (${googleWords(answer)}); grants take up to some minutes`,
+        };
       },
       next: `gcloud projects get-iam-policy ${ctx.settings.project}`,
     },

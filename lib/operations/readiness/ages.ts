@@ -34,7 +34,7 @@ export async function secretAges(seen: Seen): Promise<SecretAge[]> {
     generated(`executor token of ${id}`, `executor:${id}`, target, executorTokenSecret(of));
   const dnsKey = async (): Promise<SecretAge> => {
     const key = (await keysInCluster(seen.ctx)).current;
-    const made = key && (await seen.ctx.google.keyMadeAt(dns01Email(settings), key.id));
+    const made = key && (await seen.ctx.google.keys(dns01Email(settings))).find((k) => k.id === key.id)?.madeAt;
     const applied = await seen.ctx.inGke(CERT_MANAGER_NAMESPACE).changedAt('Secret', DNS01_SECRET.name);
     const rotatedAt = lastDone(seen, 'rotate', 'dns-key')?.at;
     return { name: 'DNS-01 key', subject: 'dns-key', since: made ?? oldest(applied, rotatedAt), rotatedAt };

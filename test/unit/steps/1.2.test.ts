@@ -4,7 +4,7 @@ import { pasteable } from '../../../lib/base/command.ts';
 import { step } from '../../../scripts/1.2-dns01-service-account.ts';
 import { deployment, FakeCluster } from '../fake-cluster.ts';
 import { EMAIL, FakeGoogle } from '../fake-google.ts';
-import { contextOf, fakeOutside, inputOf, json, settings, type World } from '../outside.ts';
+import { contextOf, fails, fakeOutside, inputOf, json, settings, type World } from '../outside.ts';
 import type { KubeObject } from '../../../lib/base/kubernetes.ts';
 import { undo } from '../undo.ts';
 import { dns01Email } from '../../../lib/deployment/cluster/infrastructure.ts';
@@ -160,6 +160,75 @@ test.each([
     next: expect.stringContaining('label Secret clouddns-dns01-solver-sa') as string,
   });
   expect(outside.changes).toEqual([]);
+});
+
+test('an account that is disabled is a conflict, with the command that enables it', async () => {
+  google.withAccount(OURS, ['key-1']);
+  google.account = { ...google.account, disabled: true };
+  expect(await step.check(contextOf(fakeOutside({ worlds: [google, cluster] })))).toMatchObject({
+    state: 'conflict',
+    next: expect.stringContaining(`gcloud iam service-accounts enable ${EMAIL}`) as string,
+  });
+});
+
+test.each([{ disabled: true }, { validBeforeTime: '2025-12-31T00:00:00Z' }])(
+  'a key that Google lists and takes no more (%j) gets a new one',
+  async (state) => {
+    google.withAccount(OURS, ['key-1']);
+    google.ofKeys = { 'key-1': state };
+    cluster.objects.push(held(keyFile('key-1')));
+    const ctx = contextOf(fakeOutside({ worlds: [google, cluster] }));
+    expect(await step.check(ctx)).toMatchObject({
+      state: 'differs',
+      reason: expect.stringContaining('expired') as string,
+    });
+    await step.apply(ctx);
+    expect(google.keys).toEqual(['key-new']);
+    expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+  },
+);
+
+test('each kind of call sees a new account at its own time: reads, policy, keys', async () => {
+  const late = new Map([
+    ['projects add-iam-policy-binding', `ERROR: INVALID_ARGUMENT: Service account ${EMAIL} does not exist.`],
+    ['keys create', 'ERROR: NOT_FOUND: Unknown service account. This command is authenticated as x'],
+  ]);
+  let reads = 0;
+  const slow: World = {
+    request: ({ url, method = 'GET' }) =>
+      method === 'GET' && url.endsWith(EMAIL) && google.account && reads++ < 2
+        ? json({ error: { message: 'denied on resource (or it may not exist)' } }, 403)
+        : undefined,
+    command: (command) => {
+      for (const [call, words] of late)
+        if (command.args.join(' ').includes(call)) {
+          late.delete(call);
+          return fails(words)(command);
+        }
+      return undefined;
+    },
+  };
+  const outside = fakeOutside({ worlds: [slow, google, cluster] });
+  const ctx = contextOf(outside);
+  await step.apply(ctx);
+  expect(outside.sleeps).toEqual([500, 500, 2000, 2000]);
+  expect(await step.check(ctx)).toMatchObject({ state: 'done' });
+});
+
+test.each([
+  ['SERVICE_DISABLED', {}, 'gcloud services enable dns.googleapis.com'],
+  ['x', { date: 'Thu, 01 Jan 2026 02:00:00 GMT' }, 'set the clock'],
+])('verify does not wait for what never passes (%s)', async (reason, headers, next) => {
+  google.withAccount(OURS, ['key-1']);
+  cluster.objects.push(held(keyFile('key-1')));
+  const details = [{ reason, metadata: { service: 'dns.googleapis.com' } }];
+  const answer = json({ error: { message: 'no', details } }, reason === 'x' ? 401 : 403, headers);
+  const outside = fakeOutside({ worlds: [google, cluster], http: { [RRSETS]: answer } });
+  await expect(step.verify(contextOf(outside))).rejects.toMatchObject({
+    name: 'Failure',
+    parts: { next: expect.stringContaining(next) as string },
+  });
+  expect(outside.sleeps).toEqual([]);
 });
 
 test('workload identity makes no key and no Secret', async () => {
