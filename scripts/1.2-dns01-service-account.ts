@@ -1,7 +1,7 @@
 /** Plan step 1.2: a service account may write the zone; its key lies in a Secret, unless cert-manager signs in by workload identity (1.4). */
 import { absent, conflict, differs, done, type Check, type ChangeStep } from '../lib/step.ts';
 import { accountVisible, dns01Members, hasRole, onceSeen } from '../lib/deployment/dns/dns01-account.ts';
-import { createKey, deleteOrphans, keyLetIn, keysInCluster, othersKey } from '../lib/deployment/dns/dns01-key.ts';
+import { deleteOrphans, keyLetIn, keysInCluster, newKey, othersKey } from '../lib/deployment/dns/dns01-key.ts';
 import { secretObject } from '../lib/clients/kubectl.ts';
 import type { Context } from '../lib/context.ts';
 import {
@@ -127,7 +127,11 @@ async function ensureKey(ctx: Context, email: string): Promise<void> {
   const kube = ctx.inGke(CERT_MANAGER_NAMESPACE);
   await ensureNamespace(kube);
   // To stdout: no file to forget.
-  const key = await createKey(ctx, email);
+  const key = await newKey(
+    ctx,
+    email,
+    () => ctx.gcloud.createSecret`iam service-accounts keys create - --iam-account=${email}`,
+  );
   await kube.apply([secretObject(DNS01_SECRET.name, CERT_MANAGER_NAMESPACE, { [DNS01_SECRET.key]: key })]);
   // gcloud asks again when an answer is lost: then there are two.
   const { current: held } = await keysInCluster(ctx);

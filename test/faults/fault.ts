@@ -51,13 +51,16 @@ export async function untilDone(args: readonly string[], envFile: string, id: st
   return runs;
 }
 
+/** The test looks for the cause itself, and on a busy machine sees it later than the product. */
+const LOOK_MS = 3000;
+
 /** The verdict over a fault's runs. */
 export function judge({ id, fault, done }: Pick<Fault, 'id' | 'fault' | 'done'>, seen: Seen): FaultResult {
   const { runs, cause, command } = seen;
   const first = runs[0];
   const completed = runs.at(-1)?.status === 0;
   const from = seen.knowableAt ?? first?.startedAt ?? 0;
-  const named = first?.lines.find((l) => l.at >= from && cause.test(l.text));
+  const named = first?.lines.find((l) => l.at >= from - LOOK_MS && cause.test(l.text));
   const atOnce = first?.status === 0;
   const secondsToNamed = atOnce || !named ? null : Math.max(0, (named.at - from) / 1000);
   const inTime = secondsToNamed !== null && secondsToNamed <= NAMED_WITHIN_S;

@@ -60,13 +60,9 @@ export async function putKeys(ctx: Context, current: Secret, previous?: Secret):
   await ctx.inGke(CERT_MANAGER_NAMESPACE).apply([secretObject(DNS01_SECRET.name, CERT_MANAGER_NAMESPACE, values)]);
 }
 
-/** A new key of the account, which only the caller has. @throws Failure */
-export async function createKey(ctx: Context, email: string): Promise<Secret> {
-  const key = await onceSeen(
-    ctx,
-    `a key of ${email}`,
-    () => ctx.gcloud.createSecret`iam service-accounts keys create - --iam-account=${email}`,
-  );
+/** Makes a key, as soon as Google sees the account everywhere. @throws Failure where none was printed */
+export async function newKey(ctx: Context, email: string, create: () => Promise<Secret>): Promise<Secret> {
+  const key = await onceSeen(ctx, `a key of ${email}`, create);
   if (!key.reveal().includes('private_key'))
     throw new Failure({ what: 'gcloud created a key and printed none', next: `./runbook ${STEP.dns01ServiceAccount}` });
   return key;

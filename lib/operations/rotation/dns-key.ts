@@ -1,7 +1,7 @@
 /** The DNS-01 account's key: the new one in the Secret, with the old one beside it until Google refuses that. */
 import { STEP } from '../../base/plan-steps.ts';
 import type { Context } from '../../context.ts';
-import { createKey, deleteKey, deleteOrphans, keysInCluster, putKeys } from '../../deployment/dns/dns01-key.ts';
+import { deleteKey, deleteOrphans, keysInCluster, newKey, putKeys } from '../../deployment/dns/dns01-key.ts';
 import { Failure } from '../../base/failure.ts';
 import { dns01Email } from '../../deployment/cluster/infrastructure.ts';
 import type { Secret } from '../../base/secret.ts';
@@ -27,7 +27,11 @@ export async function rotateDnsKey(ctx: Context): Promise<string> {
   if (!previous) {
     await deleteOrphans(ctx, email, [held.current.id]);
     previous = held.current;
-    current = await createKey(ctx, email);
+    current = await newKey(
+      ctx,
+      email,
+      () => ctx.gcloud.createSecret`iam service-accounts keys create - --iam-account=${email}`,
+    );
     await putKeys(ctx, current, previous.secret);
   }
   await forgetNext(ctx, DNS_KEY);
