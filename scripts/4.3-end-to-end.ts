@@ -109,7 +109,8 @@ async function runTestApp(ctx: Context, kube: Kubectl): Promise<string[]> {
             terminationGracePeriodSeconds: 0
             containers:
               - name: nginx
-                image: ${IMAGE}`,
+                image: ${IMAGE}
+                resources: { requests: { cpu: 10m, memory: 32Mi } }`,
   ];
   await kube.apply(objects);
   await waitForRollout(ctx, kube, 'Deployment.apps/nginx', 120_000);

@@ -2,12 +2,36 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
+import { Failure } from '../base/failure.ts';
 
+/** What one name server answers for a name. */
+export interface AnswerOf {
+  server: string;
+  addresses: string[];
+  /** Why it is not reached (ETIMEOUT); undefined where it answered. */
+  unreached?: string;
+}
+
+/** No answer at all comes from a name server: its port is blocked, or nobody listens there. */
+export class NoNameServer extends Failure {
+  override name = 'NoNameServer';
+  readonly code: string;
+
+  constructor(code: string, server: string | undefined) {
+    super({
+      what: `${server === undefined ? "this machine's resolver" : `the resolver ${server}`} does not answer (${code})`,
+      next: 'name a resolver that answers by DNS_SERVER, or allow port 53 (UDP and TCP) to it',
+    });
+    this.code = code;
+  }
+}
+
+/** Its answers throw NoNameServer where the resolver is not reached. */
 export interface Dns {
   /** Name servers to which the zone is delegated, as the public DNS says. */
   nameServers(zone: string): Promise<string[]>;
   /** What each of the name servers answers for the name's A record. */
-  addressesAt(servers: readonly string[], name: string): Promise<{ server: string; addresses: string[] }[]>;
+  addressesAt(servers: readonly string[], name: string): Promise<AnswerOf[]>;
   /** The name's A record by the ordinary resolver. */
   addresses(name: string): Promise<string[]>;
 }
@@ -16,13 +40,19 @@ export interface Dns {
 export function realDns(server: string | undefined): Dns {
   const ordinary = resolver(server ? [server] : undefined);
   return {
-    nameServers: async (zone) => none(ordinary.resolveNs(zone)),
-    addresses: async (name) => none(ordinary.resolve4(name)),
+    nameServers: (zone) => listed(ordinary.resolveNs(zone), server),
+    addresses: (name) => listed(ordinary.resolve4(name), server),
     addressesAt: (servers, name) =>
       Promise.all(
-        servers.map(async (ns) => {
-          const at = await none(ordinary.resolve4(ns.replace(/\.$/, '')));
-          return { server: ns, addresses: at.length === 0 ? [] : await none(resolver(at).resolve4(name)) };
+        servers.map(async (ns): Promise<AnswerOf> => {
+          try {
+            const at = await listed(ordinary.resolve4(ns.replace(/\.$/, '')), server);
+            const addresses = at.length === 0 ? [] : await listed(resolver(at).resolve4(name), ns);
+            return { server: ns, addresses };
+          } catch (error) {
+            if (!(error instanceof NoNameServer)) throw error;
+            return { server: ns, addresses: [], unreached: error.code };
+          }
         }),
       ),
   };
@@ -34,16 +64,19 @@ function resolver(servers: string[] | undefined): Resolver {
   return made;
 }
 
-async function none(answer: Promise<string[]>): Promise<string[]> {
+/** The name is not there, or who should know does not say. */
+const NO_ANSWER: readonly string[] = ['ENOTFOUND', 'ENODATA', 'ESERVFAIL', 'EREFUSED'];
+/** Nothing came back, or nothing that speaks DNS: networks that keep port 53 to themselves do all three. */
+const NOT_REACHED: readonly string[] = ['ETIMEOUT', 'ECONNREFUSED', 'ENOTIMP'];
+
+/** The answer in order; empty where there is none. @throws NoNameServer */
+async function listed(answer: Promise<string[]>, server: string | undefined): Promise<string[]> {
   try {
     return (await answer).sort();
   } catch (error) {
-    if (
-      error instanceof Error &&
-      'code' in error &&
-      ['ENOTFOUND', 'ENODATA', 'ESERVFAIL', 'EREFUSED', 'ETIMEOUT'].includes(String(error.code))
-    )
-      return [];
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (NOT_REACHED.includes(code)) throw new NoNameServer(code, server);
+    if (NO_ANSWER.includes(code)) return [];
     throw error;
   }
 }

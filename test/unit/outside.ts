@@ -12,6 +12,7 @@ import {
   type Followed,
   type Output,
 } from '../../lib/base/command.ts';
+import type { AnswerOf } from '../../lib/clients/dns.ts';
 import { makeContext, type Context, type Outside } from '../../lib/context.ts';
 import type { HttpAnswer, HttpRequest } from '../../lib/base/http.ts';
 import { Secret } from '../../lib/base/secret.ts';
@@ -52,7 +53,7 @@ export interface FakeParts {
   /** By "METHOD url". */
   http?: Readonly<Record<string, HttpAnswer | (() => HttpAnswer | Promise<HttpAnswer>)>>;
   /** A records at every name server, by host. */
-  addresses?: Readonly<Record<string, () => { server: string; addresses: string[] }[]>>;
+  addresses?: Readonly<Record<string, () => AnswerOf[]>>;
   /** NS records by zone, without the closing dot. */
   nameServers?: Readonly<Record<string, readonly string[]>>;
   /** A records by the ordinary resolver. */

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { Failure } from '../../base/failure.ts';
+import { condition, isTerminating, saying } from '../../clients/conditions.ts';
 import { OURS, type Kubectl } from '../../clients/kubectl.ts';
 import type { Issuer, Settings } from '../../settings/settings.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
@@ -92,10 +94,20 @@ export function monitoringObjects(settings: Settings): KubeObject[] {
   );
 }
 
-/** The namespace to make, marked as the runbook's; none where it is there: what the runbook did not make, it does not remove. */
+/**
+ * The namespace to make, marked as the runbook's; none where it is there: what the runbook did not make, it does not remove.
+ * @throws Failure where it is being deleted: it takes nothing any more
+ */
 export async function newNamespace(kube: Kubectl): Promise<KubeObject[]> {
-  const name = kube.target.namespace;
-  if (await kube.get('Namespace', name)) return [];
+  const { namespace: name, context } = kube.target;
+  const found = await kube.get('Namespace', name);
+  if (found && isTerminating(found))
+    throw new Failure({
+      what: `namespace ${name} of ${context} is being deleted`,
+      found: saying(condition(found, 'NamespaceContentRemaining') ?? condition(found, 'NamespaceFinalizersRemaining')),
+      next: `kubectl --context ${context} wait --for=delete namespace/${name} --timeout=5m, then rerun the same command`,
+    });
+  if (found) return [];
   return [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: OURS } }];
 }
 

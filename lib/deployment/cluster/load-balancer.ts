@@ -2,13 +2,11 @@
 import { STEP } from '../../base/plan-steps.ts';
 import type { Context } from '../../context.ts';
 import { eventsOf, warningLines, type KubeEvent } from '../../clients/events.ts';
+import { balancerWayOut, isRefusal, type Place } from './balancer-refusals.ts';
 import { INGRESS_NAMESPACE } from './infrastructure.ts';
 import { patience, waitFor, type Suspect } from '../../base/wait.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
 
-/** Refusals of the cloud that another try does not change: quota, an address that is another's or of another region, no rights. */
-const CLOUD_SAYS_NO =
-  /quota|in[- ]use|neither static nor|not reserved|does not exist|not found|invalid|forbidden|permission|40[03]/i;
 /** The cloud's controller tries again after 5 and 10 s: the second refusal counts. */
 const SECOND_TRY_MS = 12_000;
 /** A Service that changes its address has the old one for a while. */
@@ -29,7 +27,7 @@ export async function waitForBalancer(ctx: Context, address: string): Promise<vo
         if (given.includes(address)) return { state: 'ready', value: undefined };
         const events = eventsOf(await kube.list('Event'));
         return judge(
-          [...refusals(events, started), ...otherAddress(given, address)],
+          [...refusals(events, started, ctx.settings), ...otherAddress(given, address)],
           `the Service has ${given.join(', ') || 'no address yet'}`,
         );
       },
@@ -40,20 +38,17 @@ export async function waitForBalancer(ctx: Context, address: string): Promise<vo
   );
 }
 
-function refusals(events: readonly KubeEvent[], started: number): Suspect[] {
+function refusals(events: readonly KubeEvent[], started: number, place: Place): Suspect[] {
   // Said again since the wait began: an older one may be mended by now. A minute for clocks that differ.
-  const said = events.findLast((e) => e.reason === 'SyncLoadBalancerFailed' && e.at >= started - 60_000);
+  const said = events.findLast((e) => isRefusal(e) && e.at >= started - 60_000);
   if (!said) return [];
-  const final = CLOUD_SAYS_NO.test(said.message);
-  const next = /quota/i.test(said.message)
-    ? 'raise the quota of the project (gcloud compute project-info describe), then the same command again'
-    : `gcloud compute addresses list: the address must be reserved in the cluster’s region and free; ./runbook ${STEP.staticIpAndDns} reserves it`;
+  const next = balancerWayOut(said.message, place);
   return [
     {
       key: `${said.name}/refused`,
       reason: `Service ${said.name}: ${said.message}`,
       next,
-      graceMs: final ? SECOND_TRY_MS : Infinity,
+      graceMs: next === undefined ? Infinity : SECOND_TRY_MS,
     },
   ];
 }

@@ -91,6 +91,7 @@ function probePod({ name, namespace, labels, targets }: Prober, image: string): 
           name: 'probe',
           image,
           command: tryCommand(targets),
+          resources: { requests: { cpu: '10m', memory: '32Mi' } },
           // Never ready: with the API's labels it would join the API's Service, and requests would go to it.
           readinessProbe: { exec: { command: ['false'] } },
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },

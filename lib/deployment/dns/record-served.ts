@@ -1,9 +1,14 @@
 /** Whether the world gets the A record of the API: from the zone's own name servers, to which it is sent. */
 import { STEP } from '../../base/plan-steps.ts';
+import { NoNameServer } from '../../clients/dns.ts';
 import type { Context } from '../../context.ts';
 import { delegation, delegationText } from './delegation.ts';
 import { Failure } from '../../base/failure.ts';
 import { patience, waitFor } from '../../base/wait.ts';
+
+/** Longer than a name server that is restarted. */
+const BLOCKED_MS = 30_000;
+const PORT_53 = 'allow port 53 (UDP and TCP) to these name servers, or name a resolver that may ask them by DNS_SERVER';
 
 /** Waits for both (plan step 1.0). @returns the evidence @throws Failure where the zone is delegated to others */
 export async function recordServed(ctx: Context): Promise<string> {
@@ -20,6 +25,7 @@ async function servedByTheZone(ctx: Context): Promise<string> {
       what: `zone ${dnsZone} or address ${staticIpName} is gone`,
       next: `./runbook ${STEP.staticIpAndDns}`,
     });
+  const judge = patience(ctx.clock);
   return waitFor(
     {
       what: `A record of ${host} at the zone's name servers`,
@@ -32,10 +38,18 @@ async function servedByTheZone(ctx: Context): Promise<string> {
             state: 'ready',
             value: `${answers.length} name servers of ${zone.dnsName} answer ${address.address}`,
           };
-        return {
-          state: 'pending',
-          reason: late.map((a) => `${a.server} answers ${a.addresses.join(', ') || 'nothing'}`).join('; '),
-        };
+        const reason = late
+          .map(
+            (a) =>
+              `${a.server} ${a.unreached ? `is not reached (${a.unreached})` : `answers ${a.addresses.join(', ') || 'nothing'}`}`,
+          )
+          .join('; ');
+        if (!answers.every((a) => a.unreached)) return { state: 'pending', reason };
+        // Where port 53 leads to a resolver alone, its word is the best there is.
+        const seen = await dns.addresses(host);
+        if (seen.join() === address.address)
+          return { state: 'ready', value: `the resolver answers ${address.address}, and ${reason}` };
+        return judge([{ key: 'port 53', reason, next: PORT_53, graceMs: BLOCKED_MS }], reason);
       },
       next: `dig ${host} @${zone.nameServers[0] ?? ''}`,
     },
@@ -52,7 +66,9 @@ async function delegated(ctx: Context): Promise<string> {
       timeoutMs: 60_000,
       everyMs: 2000,
       probe: async () => {
-        const found = await delegation(ctx.google, ctx.dns, ctx.settings.dnsZone);
+        const found = await delegation(ctx.google, ctx.dns, ctx.settings.dnsZone).catch(unreached);
+        if (found instanceof NoNameServer)
+          return judge([{ key: 'resolver', reason: found.message, next: found.parts.next, graceMs: BLOCKED_MS }], '');
         if (found.state === 'whole') return { state: 'ready', value: 'public DNS points there' };
         const { reason, next } = delegationText(found);
         // No resolver mends it while one waits; a second look is for one that failed to answer.
@@ -63,4 +79,10 @@ async function delegated(ctx: Context): Promise<string> {
     },
     ctx,
   );
+}
+
+/** The failure itself where no resolver is reached; others are thrown on. */
+function unreached(error: unknown): NoNameServer {
+  if (error instanceof NoNameServer) return error;
+  throw error;
 }

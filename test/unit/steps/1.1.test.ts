@@ -35,7 +35,14 @@ test('absent: one helm upgrade of the pinned version, with the CRDs', async () =
   // The namespace is marked as the runbook's only where the runbook makes it.
   expect(outside.changes).toEqual(['apply in cert-manager: Namespace/cert-manager', UPGRADE]);
   const upgrade = outside.commands.find((c) => c.binary === 'helm' && c.mutates);
-  expect(upgrade && JSON.parse(inputOf(upgrade))).toMatchObject({ crds: { enabled: true, keep: true } });
+  expect(upgrade && JSON.parse(inputOf(upgrade))).toMatchObject({
+    crds: { enabled: true, keep: true },
+    // Autopilot: nothing of ours in kube-system, and no pod without requests.
+    global: { leaderElection: { namespace: 'cert-manager' } },
+    resources: { requests: { cpu: '10m' } },
+    webhook: { resources: { requests: { cpu: '10m' } } },
+    cainjector: { resources: { requests: { cpu: '10m' } } },
+  });
   expect(await step.check(ctx)).toMatchObject({ state: 'done' });
 });
 
@@ -201,4 +208,25 @@ test('undo takes release, CRDs and namespace away', async () => {
     'kubectl delete CustomResourceDefinition.apiextensions.k8s.io/certificates.cert-manager.io',
     'kubectl delete Namespace/cert-manager',
   ]);
+});
+
+test('a namespace that is being deleted takes nothing: that is told before anything is applied', async () => {
+  cluster.objects = [
+    {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'cert-manager', deletionTimestamp: '2026-01-01T00:00:00Z' },
+      status: {
+        conditions: [
+          { type: 'NamespaceContentRemaining', status: 'True', reason: 'SomeResourcesRemain', message: 'pods. has 1' },
+        ],
+      },
+    },
+  ];
+  const outside = fakeOutside({ worlds: [cluster] });
+  await expect(step.apply(contextOf(outside))).rejects.toMatchObject({
+    message: 'namespace cert-manager of gke-context is being deleted',
+    parts: { found: 'SomeResourcesRemain: pods. has 1' },
+  });
+  expect(outside.changes).toEqual([]);
 });

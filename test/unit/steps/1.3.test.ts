@@ -101,14 +101,14 @@ test('before 1.0 nothing can be known', async () => {
 });
 
 /** The Service without the address, and what the cloud says about it. */
-function refused(message: string, ip?: string): void {
+function refused(message: string, ip?: string, reason = 'SyncLoadBalancerFailed', type = 'Warning'): void {
   cluster.objects = ingressObjects(given, IP).map((o) => (o.kind === 'Service' && ip ? balancer(o, ip) : rolledOut(o)));
   cluster.objects.push({
     apiVersion: 'v1',
     kind: 'Event',
     metadata: { name: 'e', namespace: 'traefik' },
-    type: 'Warning',
-    reason: 'SyncLoadBalancerFailed',
+    type,
+    reason,
     message,
     lastTimestamp: '2026-01-01T00:00:00Z',
     involvedObject: { kind: 'Service', name: 'traefik' },
@@ -118,7 +118,16 @@ function refused(message: string, ip?: string): void {
 test.each([
   ["Quota 'IN_USE_ADDRESSES' exceeded", 'raise the quota'],
   ['requested ip is neither static nor assigned to the LB', './runbook 1.0 reserves it'],
-  ['Specified IP address is in-use and would result in a conflict', './runbook 1.0 reserves it'],
+  ['Specified IP address is in-use and would result in a conflict', 'gcloud compute forwarding-rules list'],
+  [
+    'requested IP "203.0.113.7" belongs to the Standard network tier; expected Premium',
+    'tier PREMIUM by STATIC_IP_NAME',
+  ],
+  [
+    'googleapi: Error 412: Constraint constraints/compute.restrictLoadBalancerCreationForTypes violated for projects/x',
+    "the organization's policies",
+  ],
+  ["Required 'compute.forwardingRules.create' permission for 'x', forbidden", 'roles/container.serviceAgent'],
 ])('the cloud refuses twice (%s): the end, with what to do', async (message, next) => {
   refused(message);
   const { outside, ctx } = make();
@@ -131,6 +140,35 @@ test.each([
     },
   });
   expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBe(12_000);
+});
+
+test.each([
+  [
+    'SyncExternalLoadBalancerFailed',
+    'Network tier mismatch for resource Static IP (x), desired: PREMIUM, received: STANDARD',
+  ],
+  [
+    'SyncExternalLoadBalancerFailed',
+    'IP configuration error: "203.0.113.7" address not found. Check if the IP is valid',
+  ],
+  [
+    'SyncInstanceGroupsFailed',
+    'Error syncing instance group, err: googleapi: Error 403: Required permission, forbidden',
+  ],
+])('the backend-service controller refuses by a reason of its own (%s), whatever the type', async (reason, message) => {
+  for (const type of ['Warning', 'Normal']) {
+    refused(message, undefined, reason, type);
+    const { outside, ctx } = make();
+    await expect(step.verify(ctx)).rejects.toMatchObject({ name: 'Failure' });
+    expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBe(12_000);
+  }
+});
+
+test('a limit of a minute is no quota of the project: it is waited for', async () => {
+  refused(
+    "googleapi: Error 403: Quota exceeded for quota metric 'Queries' and limit 'Queries per minute', rateLimitExceeded",
+  );
+  await expect(step.verify(make().ctx)).rejects.toMatchObject({ name: 'TimedOut' });
 });
 
 test('a cloud that is busy is waited for, and its words are told', async () => {
