@@ -10,6 +10,7 @@ import { withSettingsFile } from '../lib/base/next-command.ts';
 import { waitOf, withLock } from '../lib/runner/lock.ts';
 import { askGateway } from '../lib/runner/llm-gateway.ts';
 import { look } from '../lib/runner/look.ts';
+import { clusterWarnings } from '../lib/runner/cluster-problems.ts';
 import { preflight } from '../lib/runner/preflight.ts';
 import { STATUS } from '../lib/base/exit-status.ts';
 import { isEnded, type Row, type State } from '../lib/runner/rows.ts';
@@ -63,7 +64,9 @@ export async function run(session: Session, what: string, chosen: readonly Step[
   const started = Date.now();
   const problems = await preflight(ctx, 'as kept');
   if (problems.length > 0) throw new BadInput(problems);
-  warnings(ctx.settings).forEach((w) => out.line(out.chalk.yellow(`warning: ${w}`)));
+  [...warnings(ctx.settings), ...(await clusterWarnings(ctx))].forEach((w) =>
+    out.line(out.chalk.yellow(`warning: ${w}`)),
+  );
   const rows = await withLock(session, { what, waitMs }, async (tell) => {
     const watcher = await watch(out);
     try {
@@ -175,10 +178,11 @@ function criteriaOf(all: readonly Criterion[], only: string | undefined): readon
 }
 
 async function doctor({ ctx, out }: Session, json: boolean): Promise<number> {
-  const [found, gateway] = await Promise.all([preflight(ctx, 'asked'), askGateway(ctx)]);
+  const [found, gateway, newer] = await Promise.all([preflight(ctx, 'asked'), askGateway(ctx), clusterWarnings(ctx)]);
   const problems = [...found, ...(gateway?.state === 'problem' ? [gateway.problem] : [])];
   const warned = [
     ...warnings(ctx.settings),
+    ...newer,
     ...(gateway?.state === 'unreachable' ? [`${gateway.reason}; the API's pods must reach it`] : []),
   ];
   if (json) {

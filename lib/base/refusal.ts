@@ -38,10 +38,14 @@ const WAYS_OUT: readonly (readonly [said: readonly RegExp[], way: string])[] = [
     [/\(Forbidden\)/],
     'get the right that is named; an API server that has just been restarted says so too: then rerun the same command to resume',
   ],
+  [
+    [/Token must be a short-lived token|certificate has expired or is not yet valid/i],
+    "look at this machine's clock (timedatectl); where it is right, renew what has expired",
+  ],
   [[/Reauthentication|invalid_grant|gcloud auth login|do not currently have an active account/i], 'gcloud auth login'],
 ];
 
-/** The next step for a refusal in these words; undefined where none is known. */
+/** The next step for a refusal in these words, of kubectl, gcloud or an event; undefined where none is known. */
 export function wayOut(stderr: string): string | undefined {
   return WAYS_OUT.find(([said]) => said.every((words) => words.test(stderr)))?.[1];
 }

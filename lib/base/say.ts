@@ -67,3 +67,9 @@ export function bounded(text: string): string {
 function spelled(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
+
+/** All lines of a program's words as one, without repeats. @param most characters */
+export function joinedLines(text: string, most: number): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  return oneLine([...new Set(lines.filter(Boolean))].join('; '), most);
+}

@@ -55,6 +55,9 @@ export const ObjectsShape = z.object({
   nextPageToken: z.string().default(''),
 });
 
+/** Google leaves the list out where there is none. */
+export const PermissionsShape = z.object({ permissions: z.array(z.string()).default([]) });
+
 export type Address = z.output<typeof AddressShape>;
 export type ManagedZone = z.output<typeof ZoneShape>;
 export type RecordSet = z.output<typeof RecordShape>;

@@ -16,6 +16,7 @@ import {
   AddressShape,
   KeysShape,
   ObjectsShape,
+  PermissionsShape,
   PolicyShape,
   RecordsShape,
   StoredObjectShape,
@@ -128,6 +129,12 @@ export class Google {
       options: { requestedPolicyVersion: 3 },
     });
     return answer?.bindings ?? [];
+  }
+
+  /** Those of the permissions that the operator has in the project; undefined where Google does not say. */
+  async permitted(permissions: readonly string[]): Promise<string[] | undefined> {
+    const path = `v1/projects/${this.project}:testIamPermissions`;
+    return (await this.#get('cloudresourcemanager', path, PermissionsShape, { permissions }))?.permissions;
   }
 
   /** The bucket's objects whose names begin so; undefined where there is no such bucket. */

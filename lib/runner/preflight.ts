@@ -2,8 +2,12 @@
 import { ownCertificateProblems } from '../deployment/certificates/own-certificate.ts';
 import { changedPaths, missingFiles } from '../deployment/kubently/checkout.ts';
 import type { Context } from '../context.ts';
-import { explain, firstLine, type Problem } from '../base/failure.ts';
-import { untrusted } from '../clients/kubeconfig.ts';
+import { CommandFailed } from '../base/command.ts';
+import { explain, type Problem } from '../base/failure.ts';
+import { joinedLines } from '../base/say.ts';
+import { shellWord } from '../base/shell-word.ts';
+import { clusterProblems } from './cluster-problems.ts';
+import { projectProblems } from './project-problems.ts';
 import { toolProblems } from './tool-versions.ts';
 
 /**
@@ -17,70 +21,7 @@ export async function preflight(ctx: Context, tools: 'asked' | 'as kept'): Promi
 
 /** Why the project or a cluster cannot be read: one cause in place of each step's own words. Reads only. */
 export async function unreached(ctx: Context): Promise<Problem[]> {
-  return (await Promise.all([project(ctx), ...clusters(ctx)])).flat();
-}
-
-async function project({ google, settings }: Context): Promise<Problem[]> {
-  try {
-    const zone = await google.zone(settings.dnsZone);
-    if (!zone)
-      return [
-        {
-          about: 'DNS_ZONE',
-          message: `project ${settings.project} has no managed zone "${settings.dnsZone}"`,
-          remedy: `gcloud dns managed-zones list --project=${settings.project}`,
-        },
-      ];
-    const inZone = `${settings.host}.`.endsWith(`.${zone.dnsName}`);
-    return inZone
-      ? []
-      : [
-          {
-            about: 'API_HOST',
-            message: `"${settings.host}" does not lie in zone ${zone.name} (${zone.dnsName})`,
-            remedy: 'name a host of that zone, or its zone by DNS_ZONE',
-          },
-        ];
-  } catch (error) {
-    return [
-      {
-        about: 'GCP_PROJECT',
-        message: `cannot be read: ${firstLine(error)}`,
-        remedy: 'gcloud auth login, and look at GCP_PROJECT',
-      },
-    ];
-  }
-}
-
-function clusters(ctx: Context): Promise<Problem[]>[] {
-  const { gke, remotes } = ctx.settings;
-  const named: [string, string][] = [
-    ['GKE_CONTEXT', gke.context],
-    ...remotes.map((r): [string, string] => ['REMOTE_CLUSTERS', r.context]),
-  ];
-  return named.map(async ([about, context]) => {
-    try {
-      const open = untrusted(ctx.settings.childEnvironment, context);
-      if (open !== undefined)
-        return [
-          {
-            about,
-            message: `context "${context}" is not used: ${open}`,
-            remedy: `kubectl config set-cluster NAME --server=https://… --certificate-authority=FILE --embed-certs --insecure-skip-tls-verify=false`,
-          },
-        ];
-      await ctx.kube({ context, namespace: 'default' }).raw('/readyz');
-      return [];
-    } catch (error) {
-      return [
-        {
-          about,
-          message: `context "${context}" does not answer: ${lastLine(error)}`,
-          remedy: 'kubectl config get-contexts; gcloud container clusters get-credentials …',
-        },
-      ];
-    }
-  });
+  return (await Promise.all([projectProblems(ctx), clusterProblems(ctx)])).flat();
 }
 
 async function checkout({ run, settings }: Context): Promise<Problem[]> {
@@ -105,25 +46,22 @@ async function checkout({ run, settings }: Context): Promise<Problem[]> {
       },
     ];
   } catch (error) {
-    return [
-      {
-        about: 'KUBENTLY_REPO',
-        message: `"${repo}" is no git checkout: ${firstLine(error)}`,
-        remedy: explain(error).includes('dubious ownership')
-          ? `it is another user's; whoever owns it decides what git runs. Where you trust that user: git config --global --add safe.directory ${repo}`
-          : 'clone it with git',
-      },
-    ];
+    return [unreadable(repo, error)];
   }
 }
 
-/** kubectl's own words come last. */
-function lastLine(error: unknown): string {
-  return (
-    explain(error)
-      .trim()
-      .split('\n')
-      .findLast((l) => !l.trim().startsWith('next'))
-      ?.trim() ?? ''
-  );
+/** Why git does not say what the checkout's commit is. */
+function unreadable(repo: string, error: unknown): Problem {
+  const said = error instanceof CommandFailed ? error.stderr : explain(error);
+  const words = joinedLines(said, 400);
+  const about = 'KUBENTLY_REPO';
+  if (/dubious ownership/.test(said))
+    return {
+      about,
+      message: `git does not look into "${repo}", which is another user's: ${words}`,
+      remedy: `whoever owns it decides what git runs. Where you trust that user: git config --global --add safe.directory ${shellWord(repo)}`,
+    };
+  if (/not a git repository/.test(said))
+    return { about, message: `"${repo}" is no git checkout: ${words}`, remedy: 'clone it with git' };
+  return { about, message: `git cannot read "${repo}": ${words}`, remedy: `git -C ${shellWord(repo)} status` };
 }

@@ -22,6 +22,8 @@ export class FakeGoogle implements World {
   challenge: RecordSet | undefined;
   account: ServiceAccount | undefined;
   keys: string[] = [];
+  /** Permissions that the operator lacks. */
+  lacking: string[] = [];
   /** What Google says of a key beside its name, by id. */
   ofKeys: Record<string, { disabled?: boolean; validBeforeTime?: string }> = {};
   bindings: Binding[] = [];
@@ -36,7 +38,7 @@ export class FakeGoogle implements World {
     return line.endsWith(suffix) ? this.#change(line.slice(0, -suffix.length)) : undefined;
   };
 
-  request = ({ method = 'GET', url, headers }: HttpRequest): HttpAnswer | undefined => {
+  request = ({ method = 'GET', url, headers, body }: HttpRequest): HttpAnswer | undefined => {
     if (headers?.['authorization'] !== 'Bearer ya29.unit-access-token') return undefined;
     switch (`${method} ${url}`) {
       case `GET ${REGION}/addresses/kubently-ingress-ip`:
@@ -57,6 +59,10 @@ export class FakeGoogle implements World {
           : found(undefined);
       case `POST https://cloudresourcemanager.googleapis.com/v1/projects/${PROJECT}:getIamPolicy`:
         return json({ bindings: this.bindings });
+      case `POST https://cloudresourcemanager.googleapis.com/v1/projects/${PROJECT}:testIamPermissions`: {
+        const { permissions } = body as { permissions: string[] };
+        return json({ permissions: permissions.filter((p) => !this.lacking.includes(p)) });
+      }
       default:
         return undefined;
     }

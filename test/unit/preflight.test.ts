@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { clusterWarnings } from '../../lib/runner/cluster-problems.ts';
 import { preflight } from '../../lib/runner/preflight.ts';
 import type { Settings } from '../../lib/settings/settings.ts';
 import { FakeGoogle } from './fake-google.ts';
@@ -32,9 +33,14 @@ beforeEach(() => {
     writeFileSync(join(given.repo, path), '');
   }
   answers[`git -C ${given.repo} status --porcelain`] = '';
+  answers['kubectl get --raw /version --context gke-context --namespace default'] = version('1', '35');
   for (const context of ['gke-context', 'kind-context'])
     answers[`kubectl get --raw /readyz --context ${context} --namespace default`] = 'ok';
 });
+
+function version(major: string, minor: string): string {
+  return JSON.stringify({ major, minor, gitVersion: `v${major}.${minor}.1-gke.1` });
+}
 
 async function found(tools: 'asked' | 'as kept' = 'asked') {
   const rows = Object.entries(answers).map(([line, answer]): Row => {
@@ -45,8 +51,10 @@ async function found(tools: 'asked' | 'as kept' = 'asked') {
   const problems = await preflight(contextOf(outside, given, true), tools);
   expect(outside.changes).toEqual([]);
   for (const { remedy } of problems) expect(remedy).toBeTruthy();
+  remedies = problems.map((p) => p.remedy);
   return problems.map((p) => `${p.about}: ${p.message}`);
 }
+let remedies: string[] = [];
 
 test('a machine and a project as they should be: no problem, nothing changed', async () => {
   expect(await found()).toEqual([]);
@@ -98,7 +106,9 @@ test.each<[string, () => unknown, string]>([
   ['no checkout at all', () => (given = { ...given, repo: '/nonexistent' }), 'is no checkout of Kubently: it lacks '],
 ])('%s', async (_, change, message) => {
   change();
-  const none: World = { request: ({ url }) => (url.endsWith('/managedZones/none') ? json({}, 404) : undefined) };
+  const none: World = {
+    request: ({ url }) => (/managedZones\/none|name=api\.example\.org/.test(url) ? json({}, 404) : undefined),
+  };
   const real = google;
   google = { command: real.command, request: (r) => real.request?.(r) ?? none.request?.(r) } as World;
   const problems = await found();
@@ -155,4 +165,138 @@ test.each([
   const problems = await found();
   expect(problems).toHaveLength(1);
   expect(problems[0]).toContain(`GKE_CONTEXT: context "gke-context" is not used: ${says}`);
+});
+
+const STATUS_OF = (): string => `git -C ${given.repo} status --porcelain`;
+
+test.each<[string, () => unknown, string, string]>([
+  [
+    'a checkout of another user',
+    () =>
+      (answers[STATUS_OF()] = fails(
+        `fatal: detected dubious ownership in repository at '/srv/kubently'\nTo add an exception for this directory, call: …`,
+        128,
+      )),
+    "dubious ownership in repository at '/srv/kubently'; To add an exception",
+    'git config --global --add safe.directory',
+  ],
+  [
+    'a checkout that git cannot read',
+    () => (answers[STATUS_OF()] = fails('fatal: index file corrupt', 128)),
+    'fatal: index file corrupt',
+    'git -C ',
+  ],
+  [
+    'an exec plugin that says why',
+    () =>
+      (answers[READY] = fails(
+        "E1127 memcache.go:265] couldn't get current server API group list\nERROR: (gcloud.config) invalid_grant: Bad Request\nUnable to connect to the server: getting credentials: exec: executable gke-gcloud-auth-plugin failed with exit code 1",
+      )),
+    'invalid_grant: Bad Request; Unable to connect to the server',
+    'gcloud auth login',
+  ],
+  [
+    'a clock that is wrong',
+    () =>
+      (answers[READY] = fails(
+        'Unable to connect to the server: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2020-01-01',
+      )),
+    'is not yet valid: current time 2020-01-01',
+    "look at this machine's clock",
+  ],
+  [
+    'an exec plugin that is not there',
+    () =>
+      (answers[READY] = fails(
+        'Unable to connect to the server: getting credentials: exec: executable gke-gcloud-auth-plugin not found',
+      )),
+    'gke-gcloud-auth-plugin not found',
+    'gcloud components install gke-gcloud-auth-plugin',
+  ],
+  [
+    'a cluster version that is too old',
+    () => (answers['kubectl get --raw /version --context gke-context --namespace default'] = version('1', '30+')),
+    'runs Kubernetes v1.30+.1-gke.1; cert-manager v1.21.2 and Traefik are made for 1.33 and newer',
+    'gcloud container clusters upgrade',
+  ],
+])('%s: the whole cause, and a remedy that fits', async (_, change, message, remedy) => {
+  change();
+  const problems = await found();
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain(message);
+  expect(remedies[0]).toContain(remedy);
+});
+
+test.each([
+  ['kind-remote', 'kind export kubeconfig --name remote'],
+  ['gke_my-project_us-central1_my-cluster', 'get-credentials my-cluster --location=us-central1 --project=my-project'],
+  ['arn:aws:eks:eu-west-1:1:cluster/dev', 'kubectl --context arn:aws:eks:eu-west-1:1:cluster/dev cluster-info'],
+])('a cluster %s that is away gets the remedy of its kind', async (context, remedy) => {
+  given = { ...given, remotes: given.remotes.map((r) => ({ ...r, context })) };
+  answers[`kubectl get --raw /readyz --context ${context} --namespace default`] = fails(
+    'The connection to the server 127.0.0.1:40123 was refused - did you specify the right host or port?',
+  );
+  expect(await found()).toHaveLength(1);
+  expect(remedies[0]).toContain(remedy);
+});
+
+test('every right that is missing is named at once, with a role that holds it', async () => {
+  const lacking = ['compute.addresses.create', 'iam.serviceAccounts.create', 'resourcemanager.projects.setIamPolicy'];
+  google = Object.assign(new FakeGoogle(), { lacking });
+  expect(await found()).toEqual(lacking.map((p) => `GCP_PROJECT: you lack ${p} in project unit-project`));
+  expect(remedies.map((r) => r.split('--role=')[1])).toEqual([
+    'roles/compute.networkAdmin',
+    'roles/iam.serviceAccountAdmin',
+    'roles/resourcemanager.projectIamAdmin',
+  ]);
+});
+
+test('who deploys again needs no right to make what is there', async () => {
+  const fake = new FakeGoogle().reserved().withAccount('x', ['key-1']);
+  google = Object.assign(fake, { lacking: ['compute.addresses.create', 'iam.serviceAccountKeys.create'] });
+  expect(await found()).toEqual([]);
+});
+
+/** Google that refuses what the address matches. */
+function refusing(part: string, answer: ReturnType<typeof json>): void {
+  const fake = new FakeGoogle();
+  google = {
+    command: fake.command,
+    request: (r) => (r.url.includes(part) ? answer : fake.request(r)),
+  };
+}
+
+test.each([
+  ['compute', 'compute.googleapis.com'],
+  ['iam', 'iam.googleapis.com'],
+  ['cloudresourcemanager', 'cloudresourcemanager.googleapis.com'],
+  ['dns', 'dns.googleapis.com'],
+])('%s is asked: an API that is not enabled is told once, in Google’s words', async (_, host) => {
+  const details = [{ reason: 'SERVICE_DISABLED', metadata: { service: host } }];
+  refusing(`//${host}/`, json({ error: { code: 403, message: `${host} is disabled in it`, details } }, 403));
+  expect(await found()).toEqual([`GCP_PROJECT: cannot be read: ${host} is disabled in it`]);
+  expect(remedies[0]).toContain(`gcloud services enable ${host} --project=unit-project`);
+});
+
+test('a read that is refused for want of a right names the right', async () => {
+  const denied = json({ error: { code: 403, message: "Required 'compute.addresses.get' permission" } }, 403);
+  refusing('/addresses/', denied);
+  const fake = google;
+  google = {
+    command: fake.command,
+    request: (r) =>
+      r.url.endsWith(':testIamPermissions')
+        ? json({
+            permissions: (r.body as { permissions: string[] }).permissions.filter((p) => !p.startsWith('compute')),
+          })
+        : fake.request?.(r),
+  } as World;
+  expect(await found()).toEqual(['GCP_PROJECT: you lack compute.addresses.get in project unit-project']);
+});
+
+test('a cluster newer than what was tried is a warning, and stops nothing', async () => {
+  const rows: Row[] = [{ binary: 'kubectl', args: (a) => a.includes('/version'), answer: version('1', '38') }];
+  expect(await clusterWarnings(contextOf(fakeOutside({ rows }), given, true))).toEqual([
+    'gke-context runs Kubernetes v1.38.1-gke.1; cert-manager v1.21.2 is made for 1.33 to 1.36',
+  ]);
 });

@@ -116,12 +116,16 @@ test('what may pass is given its time, and then named', async () => {
   expect(waitedMs).toBe(30_000);
 });
 
-test('pods that may not be created: quota', async () => {
-  const refusal = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'exceeded quota: none' };
+test.each([
+  ['exceeded quota: none', 'raise the ResourceQuota that is named'],
+  ['pods "x" is forbidden: failed quota: all: must specify limits.cpu for: main', 'give a LimitRange with defaults'],
+  ['admission webhook "v.test" denied the request: no', 'meet the policy that is named'],
+])('pods that may not be created (%s): the end, with what to do', async (message, next) => {
+  const refusal = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message };
   const { ended, waitedMs } = await waits(stuck({}, [], { conditions: [refusal] }), '');
   expect(ended).toMatchObject({
-    message: 'Deployment.apps/api in kubently: its pods cannot be created: exceeded quota: none',
-    parts: { next: expect.stringContaining('raise the quota') as string },
+    message: `Deployment.apps/api in kubently: its pods cannot be created: ${message}`,
+    parts: { next: expect.stringContaining(next) as string },
   });
   expect(waitedMs).toBe(20_000);
 });

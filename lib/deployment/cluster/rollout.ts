@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts';
 import { eventsOf, warningLines, type KubeEvent } from '../../clients/events.ts';
 import type { Kubectl } from '../../clients/kubectl.ts';
 import { crashedContainer, podSuspects } from './pod-failure.ts';
+import { wayOut } from '../../base/refusal.ts';
 import { patience, waitFor, type Probe, type Suspect } from '../../base/wait.ts';
 import type { KubeObject } from '../../base/kubernetes.ts';
 
@@ -84,9 +85,7 @@ function createSuspects(object: KubeObject | undefined, events: readonly KubeEve
   );
   const message = refused?.status === 'True' ? refused.message : event?.message;
   if (message === undefined) return [];
-  const next = message.includes('quota')
-    ? 'raise the quota (kubectl describe resourcequota), then the same command again'
-    : 'mend what is named there, then the same command again';
+  const next = wayOut(message) ?? 'mend what is named there, then the same command again';
   return [{ key: `${name}/create`, reason: `its pods cannot be created: ${message}`, next, graceMs: CREATE_MS }];
 }
 
