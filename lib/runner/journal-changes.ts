@@ -35,8 +35,8 @@ export function changesJournalled(outside: Outside, journal: Journal): Outside {
     command.mutates ? told(pasteable(command), () => outside.run(command)) : outside.run(command);
   const http: Http = (request) => {
     const { method = 'GET', url } = request;
-    // Google's API asks for a policy by POST.
-    const reads = method === 'GET' || method === 'HEAD' || url.endsWith(':getIamPolicy');
+    // Google's API asks for a policy, and for rights, by POST.
+    const reads = method === 'GET' || method === 'HEAD' || /:(getIamPolicy|testIamPermissions)$/.test(url);
     return reads ? outside.http(request) : told(`${method} ${url}`, () => outside.http(request));
   };
   return { ...outside, run, http };
