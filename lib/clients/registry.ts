@@ -60,6 +60,8 @@ const TokenShape = z.object({ token: z.string().optional(), access_token: z.stri
 const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
 const AGAIN_MS = [1000, 2000, 4000];
 const LONGEST_PAUSE_MS = 20_000;
+/** Of time-outs there are two, of refused connections four. */
+const LONGEST_SILENCE_MS = 25_000;
 
 /**
  * The image that host/path:tag names, or why the puller does not get it.
@@ -156,15 +158,35 @@ async function pullOf(
     get(`${base}/v2/${path}/${rest}`, { ...headers, ...(authorization ? { authorization } : {}) });
 }
 
-/** The answer, asked for again while the registry asks for patience, for as long as it says. */
+/** The answer, asked for again while the registry asks for patience, for as long as it says. @throws Failure where none comes */
 async function patient({ http, clock }: Puller, request: HttpRequest): Promise<HttpAnswer> {
-  for (const ms of AGAIN_MS) {
-    const answer = await http(request);
-    if (!PASSES.has(answer.status)) return answer;
-    const asked = Number(answer.headers['retry-after'] ?? 0) * 1000;
-    await clock.sleep(asked > 0 ? Math.min(asked, LONGEST_PAUSE_MS) : ms);
+  const started = clock.now();
+  for (let tries = 0; ; tries++) {
+    const answer = await http(request).catch((error: unknown) => error);
+    const ms = AGAIN_MS[tries];
+    if (isAnswer(answer)) {
+      if (!PASSES.has(answer.status) || ms === undefined) return answer;
+      const asked = Number(answer.headers['retry-after'] ?? 0) * 1000;
+      await clock.sleep(asked > 0 ? Math.min(asked, LONGEST_PAUSE_MS) : ms);
+    } else {
+      if (ms === undefined || clock.now() - started >= LONGEST_SILENCE_MS) throw silent(request.url, answer);
+      await clock.sleep(ms);
+    }
   }
-  return http(request);
+}
+
+function isAnswer(answer: unknown): answer is HttpAnswer {
+  return !(answer instanceof Error);
+}
+
+function silent(url: string, cause: unknown): Failure {
+  const { host } = new URL(url);
+  return new Failure({
+    what: `the registry ${host} does not answer: ${cause instanceof Error ? oneLine(cause.message, 200) : 'no reason given'}`,
+    found: 'that says nothing about the image: nothing was pushed',
+    next: 'rerun the same command to resume once the registry answers',
+    cause,
+  });
 }
 
 async function authorizationFor(

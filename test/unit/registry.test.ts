@@ -85,6 +85,31 @@ test.each([429, 500, 502, 503, 504])('HTTP %i passes, or says nothing about the 
   expect(outside.sleeps).toEqual([1000, 2000, 4000]);
 });
 
+test.each([
+  ['a connection that breaks', 0, 4],
+  ['a time-out', 15_000, 2],
+])('%s passes, or says nothing about the tag either', async (_, ms, most) => {
+  const away = (times: number) => {
+    const outside = fakeOutside({
+      http: {
+        ...OPEN,
+        [`${BASE}k/api/manifests/t`]: () => {
+          if (times-- <= 0) return json({}, 404);
+          outside.clock.advance(ms);
+          throw new Error('no answer from reg.test within 15 s');
+        },
+      },
+    });
+    return outside;
+  };
+  expect(await publishedImage(away(1), 'reg.test/k/api', 't')).toMatchObject({ refused: false });
+  const outside = away(Infinity);
+  await expect(publishedImage(outside, 'reg.test/k/api', 't')).rejects.toThrow(
+    'the registry reg.test does not answer: no answer from reg.test within 15 s',
+  );
+  expect(outside.requests.filter((r) => r.url.endsWith('/t'))).toHaveLength(most);
+});
+
 test('the pause that a registry asks for is kept, up to a bound', async () => {
   const slow = json({}, 429, { 'retry-after': '7' });
   const hour = json({}, 429, { 'retry-after': '3600' });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { realRun, type Command } from '../../../lib/base/command.ts';
 import type { KubeObject } from '../../../lib/base/kubernetes.ts';
-import { changedPaths, withCommitted } from '../../../lib/deployment/kubently/checkout.ts';
+import { changedPaths, headCommit, withCommitted } from '../../../lib/deployment/kubently/checkout.ts';
 import type { HttpAnswer } from '../../../lib/base/http.ts';
 import { Secret } from '../../../lib/base/secret.ts';
 import { step } from '../../../scripts/2.2-images.ts';
@@ -223,4 +223,8 @@ test('what is built holds what is committed and nothing else, and the checkout s
   expect(existsSync(folder)).toBe(false);
   expect(await changedPaths(run, repo)).toEqual(before);
   expect(before).toEqual([' M sub/committed', '?? stray']);
+  // The tag does not grow as git's abbreviations do.
+  sh('config', 'core.abbrev', '12');
+  expect(sh('rev-parse', '--short', 'HEAD')).toHaveLength(12);
+  expect(await headCommit(run, repo)).toEqual({ full, short: full.slice(0, 7) });
 });
