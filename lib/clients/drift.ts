@@ -1,10 +1,11 @@
 /** What applying objects would change, field by field, by a server-side dry run: the server's own answer, with its defaults. */
+import { isTerminating } from './conditions.ts';
 import { fieldDifferences, type Difference } from './field-differences.ts';
 import { FIELD_MANAGER, type Kubectl } from './kubectl.ts';
 import { nameOf, type KubeObject } from '../base/kubernetes.ts';
 
 export interface Drift {
-  /** Kind/name of what is not there. */
+  /** Kind/name of what is not there, or is being deleted. */
   absent: string[];
   changed: Difference[];
 }
@@ -20,8 +21,13 @@ export async function drift(
   manager: string = FIELD_MANAGER,
 ): Promise<Drift> {
   const live = await Promise.all(objects.map((o) => kube.get(fullKind(o), o.metadata.name)));
-  const absent = objects.filter((_, i) => live[i] === undefined);
-  const present = objects.filter((_, i) => live[i] !== undefined);
+  // What is being deleted is there for a moment longer, and takes no change with it.
+  const isThere = objects.map((_, i) => {
+    const found = live[i];
+    return found !== undefined && !isTerminating(found);
+  });
+  const absent = objects.filter((_, i) => !isThere[i]);
+  const present = objects.filter((_, i) => isThere[i]);
   const merged = present.length === 0 ? [] : await kube.applyDryRun(present, manager);
   const changed = present.flatMap((wanted, i) => {
     const found = live[objects.indexOf(wanted)];

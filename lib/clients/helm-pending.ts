@@ -1,4 +1,4 @@
-/** A Helm release that a killed helm left pending: marked as failed, so that the next upgrade goes on from the last good one. */
+/** A Helm release that a killed helm left pending or half uninstalled: marked as failed, so that the next upgrade goes on from the last good one. */
 import type { Clock } from '../base/clock.ts';
 import type { Run } from '../base/command.ts';
 import { decode, encode, newestSecret } from './helm-record.ts';
@@ -57,7 +57,7 @@ export async function recoverPending(run: Run, target: Target, release: string, 
   teller.remark(`release ${release}: revision ${record.version} was left ${was} by a killed helm; marked failed`);
 }
 
-/** The newest revision; `pending`: its state where that is pending. */
+/** The newest revision; `pending`: its state where a helm should still be at work. */
 async function newestRecord(
   kube: Kubectl,
   release: string,
@@ -67,7 +67,7 @@ async function newestRecord(
   const { info } = decode(newest);
   return {
     name: newest.metadata.name,
-    pending: info.status.startsWith('pending-') ? info.status : undefined,
-    at: Date.parse(info.last_deployed ?? newest.metadata.creationTimestamp ?? '') || 0,
+    pending: info.status.startsWith('pending-') || info.status === 'uninstalling' ? info.status : undefined,
+    at: Date.parse((info.deleted || info.last_deployed) ?? newest.metadata.creationTimestamp ?? '') || 0,
   };
 }

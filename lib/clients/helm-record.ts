@@ -8,7 +8,8 @@ import type { KubeObject } from '../base/kubernetes.ts';
 export interface HelmRecord {
   name: string;
   version: number;
-  info: { status: string; description?: string; last_deployed?: string };
+  /** `deleted`: when an uninstall began. */
+  info: { status: string; description?: string; last_deployed?: string; deleted?: string };
   chart: { metadata: { name: string; version: string } };
   /** The values given; absent where there were none. */
   config?: unknown;

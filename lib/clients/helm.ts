@@ -106,7 +106,7 @@ export class Helm {
 
   /**
    * The tag of `upgrade --install NAME …`; the values go by stdin. It returns when the objects are accepted, not when
-   * they run. A record that a killed helm left pending is recovered first: use it only while holding the lock.
+   * they run. A record that a killed helm left pending or uninstalling is recovered first: use it only while holding the lock.
    */
   upgrade(given: UpgradeInput, teller: Teller): Tag<Promise<void>> {
     return commandTag(async (args) => {
@@ -114,7 +114,10 @@ export class Helm {
       try {
         await this.#upgrade(args, given);
       } catch (error) {
-        if (!(error instanceof CommandFailed && /another operation .{1,80} is in progress/.test(error.stderr)))
+        if (!(
+          error instanceof CommandFailed &&
+          /another operation .{1,80} is in progress|has no deployed releases/.test(error.stderr)
+        ))
           throw error;
         await recoverPending(this.#run, this.target, release, teller);
         await this.#upgrade(args, given);

@@ -7,6 +7,7 @@ import { isDigest } from '../base/outside-names.ts';
 import { parsedJson } from '../base/parsed-json.ts';
 import { oneLine } from '../base/say.ts';
 import type { Secret } from '../base/secret.ts';
+import { tell } from '../base/telling.ts';
 
 export interface PublishedImage {
   /** sha256:… of the manifest that the tag names. */
@@ -167,7 +168,9 @@ async function patient({ http, clock }: Puller, request: HttpRequest): Promise<H
     if (isAnswer(answer)) {
       if (!PASSES.has(answer.status) || ms === undefined) return answer;
       const asked = Number(answer.headers['retry-after'] ?? 0) * 1000;
-      await clock.sleep(asked > 0 ? Math.min(asked, LONGEST_PAUSE_MS) : ms);
+      const pause = asked > 0 ? Math.min(asked, LONGEST_PAUSE_MS) : ms;
+      tell(`the registry answers HTTP ${answer.status}, asks again in ${pause / 1000} s`);
+      await clock.sleep(pause);
     } else {
       if (ms === undefined || clock.now() - started >= LONGEST_SILENCE_MS) throw silent(request.url, answer);
       await clock.sleep(ms);

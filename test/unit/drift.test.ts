@@ -29,6 +29,14 @@ test('what is missing is absent, and no dry run is asked for it', async () => {
   expect(outside.commands).toHaveLength(1);
 });
 
+test('what is being deleted is as good as absent, however alike', async () => {
+  const { absent, changed } = await found(
+    [map({ a: '1' }, { deletionTimestamp: '2026-01-01T00:00:00Z' })],
+    [map({ a: '1' })],
+  );
+  expect({ absent, changed }).toEqual({ absent: ['ConfigMap/m'], changed: [] });
+});
+
 test('each field that differs, with both values', async () => {
   const { changed } = await found([map({ a: '1', b: '2' })], [map({ a: '9', b: '2', c: '3' })]);
   expect(differenceLines(changed)).toEqual(['ConfigMap/m data.a: 1 → 9', 'ConfigMap/m data.c: nothing → 3']);

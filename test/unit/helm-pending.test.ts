@@ -73,6 +73,18 @@ test('left pending: only its state is changed, then the upgrade is tried again, 
   expect(remarks).toEqual(['release r: revision 10 was left pending-upgrade by a killed helm; marked failed']);
 });
 
+test('half uninstalled by a helm that was killed: Helm would never go on; it is marked as failed, and installed over', async () => {
+  const { helm, ctx, cluster, outside, remarks } = world([record(3, 'uninstalling', '2025-12-31T00:00:00Z')]);
+  cluster.helmUpgrade = (command: Command) => {
+    const dying = cluster.objects.some((o) => o.metadata.labels?.['status'] === 'uninstalling');
+    const stderr = 'Error: UPGRADE FAILED: "r" has no deployed releases';
+    if (dying) throw new CommandFailed(command, 1, { stdout: '', stderr }, false);
+  };
+  await helm.upgrade({ values: {} }, ctx)`upgrade --install r ./chart --create-namespace --force-conflicts`;
+  expect(outside.changes).toHaveLength(3);
+  expect(remarks).toEqual(['release r: revision 3 was left uninstalling by a killed helm; marked failed']);
+});
+
 test('a young record may be a living helm’s: it gets its time to end', async () => {
   const { helm, ctx, cluster, outside, remarks } = world([record(1, 'pending-install', '2025-12-31T23:59:55Z')]);
   outside.clock.sleep = (ms) => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { HttpAnswer } from '../../lib/base/http.ts';
+import { listening } from '../../lib/base/telling.ts';
 import { publishedImage, registryHost } from '../../lib/clients/registry.ts';
 import { fakeOutside, json } from './outside.ts';
 
@@ -116,7 +117,12 @@ test('the pause that a registry asks for is kept, up to a bound', async () => {
   const { clock, http, sleeps } = fakeOutside({
     http: { ...OPEN, [`${BASE}k/api/manifests/t`]: inTurn(slow, hour, json({}, 404)) },
   });
-  expect(await publishedImage({ clock, http }, 'reg.test/k/api', 't')).toHaveProperty('missing');
+  const told: string[] = [];
+  const listen = (text: string): number => told.push(text);
+  expect(await listening.run(listen, () => publishedImage({ clock, http }, 'reg.test/k/api', 't'))).toHaveProperty(
+    'missing',
+  );
+  expect(told[0]).toBe('the registry answers HTTP 429, asks again in 7 s');
   expect(sleeps).toEqual([7000, 20_000]);
 });
 
