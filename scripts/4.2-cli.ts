@@ -33,7 +33,7 @@ export const step: ProofStep = {
         throw new Failure({
           what: `the CLI got no answer about ${id}`,
           detail: text.trim().split('\n').slice(-8).join('\n'),
-          next: './runbook 4.1',
+          next: /timeout|timed out/i.test(text) ? agentRemedy(text) : './runbook 4.1',
         });
       // One command may be lost while its executor moves from an API pod that ends to the next.
       await executorAnswers(ctx, id);
