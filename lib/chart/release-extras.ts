@@ -26,7 +26,7 @@ export type ReleaseExtra = { says: string; namespace: string } & (
       patch: { spec: object };
     }
   | {
-      kind: 'drained-first' | 'ends-soon' | 'rolls-at-once';
+      kind: 'drained-first' | 'ends-soon' | 'rolls-at-once' | 'spread';
       deployment: string;
       /** A strategic merge patch of the Deployment. */
       patch: { spec: object };
@@ -85,7 +85,7 @@ function gkeSide({ spec, objects, roles: { api, redis, executor } }: Release): R
       says: `Certificate ${spec.tlsSecret} for ${spec.host} (the runbook's own)`,
     },
   ];
-  if (api) extras.push(...drainedFirst(api, namespace), ...rollsAtOnce(api, namespace));
+  if (api) extras.push(...drainedFirst(api, namespace), ...rollsAtOnce(api, namespace), ...spread(api, namespace));
   if (api && spec.llmCaFile)
     extras.push(
       trustedCa(api, namespace, {
@@ -153,6 +153,27 @@ function rollsAtOnce({ name, object, replicas }: Workload, namespace: string): R
       deployment: object.metadata.name,
       patch: { spec: { strategy: { rollingUpdate: { maxSurge: '100%', maxUnavailable: 0 } } } },
       says: `an upgrade of ${name} starts all new pods before it ends the old ones, so that executors are cut off once`,
+    },
+  ];
+}
+
+/** Pods that may all stand on one node all go with it. Nothing where the chart says how they are kept apart. */
+function spread({ name, object, pod, replicas, selector }: Workload, namespace: string): ReleaseExtra[] {
+  const said = (pod.topologySpreadConstraints ?? []).length > 0 || pod.affinity?.podAntiAffinity !== undefined;
+  if (replicas < 2 || said) return [];
+  const apart = {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    whenUnsatisfiable: 'ScheduleAnyway',
+    labelSelector: { matchLabels: selector },
+  };
+  return [
+    {
+      kind: 'spread',
+      namespace,
+      deployment: object.metadata.name,
+      patch: { spec: { template: { spec: { topologySpreadConstraints: [apart] } } } },
+      says: `pods of ${name} on nodes of their own, where there are several`,
     },
   ];
 }

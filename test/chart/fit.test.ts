@@ -138,6 +138,21 @@ test('an API that rolls as Kubernetes does by default starts all its new pods fi
   });
 });
 
+test('the API’s pods are spread over nodes; a chart that keeps them apart itself is left alone', async () => {
+  const spread = async (chart: string): Promise<unknown[]> =>
+    (await fitRelease(gke, chart, render)).extras.filter((a) => a.kind === 'spread');
+  const [own] = await spread(fixture('H'));
+  expect(JSON.stringify(own)).toContain('"whenUnsatisfiable":"ScheduleAnyway"');
+  const change = (text: string): string =>
+    text.replace(
+      /^( {4}spec:)$/m,
+      '$1\n      topologySpreadConstraints: [{ maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule }]',
+    );
+  await mutated('H', { 'templates/api-deployment.yaml': change }, async (chart) => {
+    expect(await spread(chart)).toEqual([]);
+  });
+});
+
 test('an executor that Recreate replaces ends soon; a chart that says how long is left alone', async () => {
   const fit = await fitRelease(remote, fixture('H'), render);
   expect(fit.extras).toContainEqual(

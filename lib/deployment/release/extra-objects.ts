@@ -36,13 +36,19 @@ export function extraObjects(
             apiVersion: 'policy/v1',
             kind: 'PodDisruptionBudget',
             metadata: { name: a.name, namespace, labels: OURS },
-            spec: { minAvailable: a.minAvailable, selector: { matchLabels: a.selector } },
+            spec: {
+              minAvailable: a.minAvailable,
+              // One that is not ready holds up no drain.
+              unhealthyPodEvictionPolicy: 'AlwaysAllow',
+              selector: { matchLabels: a.selector },
+            },
           },
         ];
       // Patches, below; and what steps of their own make: 2.6, 2.8, 3.2.
       case 'drained-first':
       case 'ends-soon':
       case 'rolls-at-once':
+      case 'spread':
       case 'restart-on-secret-change':
       case 'hpa-adopt':
       case 'hpa-remove':
@@ -66,6 +72,7 @@ export async function kustomization(ctx: Context, targeted: TargetedRelease, fit
       case 'drained-first':
       case 'ends-soon':
       case 'rolls-at-once':
+      case 'spread':
         patches.push(patch('apps/v1', 'Deployment', a.deployment, a.patch));
         break;
       case 'hpa-adopt':
