@@ -59,10 +59,10 @@ export function realOutside(settings: Settings): Outside {
   return {
     run: directReads(realRun({ ...settings.childEnvironment, [RUN_VARIABLE]: RUN_ID }), settings.childEnvironment),
     follow: realFollow(settings.childEnvironment),
-    http: realHttp(lookup),
+    http: realHttp(lookup, settings.childEnvironment),
     dns,
-    served: realServedCertificate(lookup),
-    legacyTls: realLegacyTls(lookup),
+    served: realServedCertificate(lookup, settings.childEnvironment),
+    legacyTls: realLegacyTls(lookup, settings.childEnvironment),
     clock: systemClock,
   };
 }

@@ -52,14 +52,18 @@ export const step: ChangeStep = {
     const name = (image: string): string => `${settings.images.registry}/${image}:${commit.short}`;
     const { registry, token, user } = settings.images;
     const needed = await architectures(ctx);
-    await withCommitted(ctx.run, settings.repo, commit, (source) =>
-      withDocker(ctx.run, source, async (docker) => {
-        if (token) await docker.withInput(token)`login ${registryHost(registry)} --username ${user} --password-stdin`;
+    const host = registryHost(registry);
+    await withCommitted(ctx.run, settings.repo, commit, (cwd) =>
+      withDocker(ctx.run, { cwd, environment: settings.childEnvironment, login: token && host }, async (docker) => {
         for (const image of IMAGES) {
           ctx.note(`builds ${name(image)}`);
           const platforms = needed[image].map((a) => `linux/${a}`).join(',');
           const platform = platforms === OWN_PLATFORM ? [] : ['--platform', platforms];
           await docker.change`build ${platform} --label ${REVISION}=${commit.full} --tag ${name(image)} --file ${dockerfile(image)} .`;
+        }
+        // Not before: what a Dockerfile runs has no login to find.
+        if (token) await docker.withInput(token)`login ${host} --username ${user} --password-stdin`;
+        for (const image of IMAGES) {
           ctx.note(`pushes ${name(image)}`);
           await docker.change`push ${name(image)}`;
         }

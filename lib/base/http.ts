@@ -1,7 +1,9 @@
 /** HTTP(S) with a deadline, the runbook's own resolver and CA; verification is never off. */
 import { lookup as systemLookup } from 'node:dns';
-import { request as secure, type Agent } from 'node:https';
+import type { Agent } from 'node:http';
+import { Agent as SecureAgent, request as secure } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { agentOptions, proxyFailed, proxyFor, throughProxy } from './proxy.ts';
 
 export interface HttpRequest {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
@@ -26,7 +28,7 @@ export interface HttpAnswer {
 export type Http = (request: HttpRequest) => Promise<HttpAnswer>;
 
 // An import of node:http would load its WebSocket as well: 40 ms of every start.
-const { request: plain } = process.getBuiltinModule('node:http');
+const { request: plain, Agent: PlainAgent } = process.getBuiltinModule('node:http');
 const DEFAULT_TIMEOUT_MS = 15_000;
 /** No answer that the runbook asks for comes near it. */
 const LARGEST_BODY = 32 * 1024 * 1024;
@@ -34,10 +36,24 @@ const LARGEST_BODY = 32 * 1024 * 1024;
 /**
  * The real Http.
  * @param lookup resolves names by DNS_SERVER where that is set
+ * @param environment its HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY count
  */
-export function realHttp(lookup: LookupFunction = systemLookup): Http {
+export function realHttp(
+  lookup: LookupFunction = systemLookup,
+  environment: Readonly<Record<string, string>> = {},
+): Http {
+  const agents = new Map<string, Agent>();
+  const agentFor = (to: URL, proxy: URL): Agent => {
+    const key = `${to.protocol}${proxy.href}`;
+    const Kind = to.protocol === 'https:' ? SecureAgent : PlainAgent;
+    const known = agents.get(key) ?? new Kind(agentOptions(to, environment));
+    agents.set(key, known);
+    return known;
+  };
   return ({ method = 'GET', url, headers = {}, body, text: plainText, timeoutMs = DEFAULT_TIMEOUT_MS, agent }) =>
     new Promise((resolve, reject) => {
+      const to = new URL(url);
+      const proxy = proxyFor(to, environment);
       const text = plainText ?? (body === undefined ? undefined : JSON.stringify(body));
       const type = plainText === undefined ? 'application/json' : 'text/plain';
       const send = url.startsWith('https:') ? secure : plain;
@@ -45,8 +61,9 @@ export function realHttp(lookup: LookupFunction = systemLookup): Http {
         url,
         {
           method,
-          lookup,
-          agent,
+          // The proxy's own name is the system's to know; it looks the other up itself.
+          lookup: proxy ? systemLookup : lookup,
+          agent: agent ?? (proxy && agentFor(to, proxy)),
           // Said, or the shell's NODE_TLS_REJECT_UNAUTHORIZED=0 would switch it off.
           rejectUnauthorized: true,
           headers: {
@@ -57,11 +74,16 @@ export function realHttp(lookup: LookupFunction = systemLookup): Http {
           signal: AbortSignal.timeout(timeoutMs),
         },
         (answer) => {
+          if (proxy && answer.statusCode === 407) {
+            answer.resume();
+            reject(proxyFailed(proxy, to.host, 407, answer.statusMessage ?? ''));
+            return;
+          }
           const chunks: Buffer[] = [];
           let size = 0;
           answer.on('data', (chunk: Buffer) => {
             size += chunk.length;
-            if (size > LARGEST_BODY) answer.destroy(new Error(`${new URL(url).host} answers with more than 32 MB`));
+            if (size > LARGEST_BODY) answer.destroy(new Error(`${to.host} answers with more than 32 MB`));
             else chunks.push(chunk);
           });
           answer.on('error', reject);
@@ -77,8 +99,12 @@ export function realHttp(lookup: LookupFunction = systemLookup): Http {
       sent.on('error', (error) =>
         reject(
           error.name === 'AbortError' || error.name === 'TimeoutError'
-            ? new Error(`no answer from ${new URL(url).host} within ${timeoutMs / 1000} s`)
-            : error,
+            ? new Error(
+                `no answer from ${to.host} within ${timeoutMs / 1000} s${proxy ? ` (through the proxy ${proxy.host})` : ''}`,
+              )
+            : proxy
+              ? throughProxy(error, to, proxy)
+              : error,
         ),
       );
       sent.end(text);

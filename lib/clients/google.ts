@@ -8,6 +8,7 @@ import type { Http, HttpAnswer, HttpRequest } from '../base/http.ts';
 import { parsedJson } from '../base/parsed-json.ts';
 import { tell } from '../base/telling.ts';
 import { isRateLimit, refused } from './google-refusal.ts';
+import { gcloudProperty } from './gcloud-config.ts';
 import { underway } from '../base/underway.ts';
 import { Secret } from '../base/secret.ts';
 import { z } from 'zod';
@@ -31,13 +32,15 @@ import {
 
 type Service = 'compute' | 'dns' | 'iam' | 'cloudresourcemanager' | 'storage';
 
-const BASES: Record<Service, string> = {
-  compute: 'https://compute.googleapis.com/compute/v1/',
-  dns: 'https://dns.googleapis.com/',
-  iam: 'https://iam.googleapis.com/',
-  cloudresourcemanager: 'https://cloudresourcemanager.googleapis.com/',
-  storage: 'https://storage.googleapis.com/storage/v1/',
+/** What follows a service's host; gcloud's endpoint overrides hold it, too. */
+const PATHS: Record<Service, string> = {
+  compute: 'compute/v1/',
+  dns: '',
+  iam: '',
+  cloudresourcemanager: '',
+  storage: 'storage/v1/',
 };
+const UNIVERSE = 'googleapis.com';
 
 /** Google asks to slow down, or a server of it is ill for a moment: a read is tried again so much later, as gcloud does with its own. */
 const PASSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
@@ -185,15 +188,23 @@ export class Google {
 
   /** Whether a service account's key may read the zone: the effect of key and IAM binding together, by a self-signed token (AIP-4111). */
   async mayManageZone(key: Secret, zone: string): Promise<HttpAnswer> {
-    const token = selfSignedToken(key, this.#clock.now());
+    const token = selfSignedToken(key, `https://dns.${this.#universe()}/`, this.#clock.now());
     return this.#http({
       url: `${this.#base('dns')}dns/v1/projects/${this.project}/managedZones/${zone}/rrsets?maxResults=1`,
       headers: { authorization: `Bearer ${token.reveal()}` },
     });
   }
 
+  /** As gcloud's own: an endpoint override, else the service in the universe domain. */
   #base(service: Service): string {
-    return this.#environment[`CLOUDSDK_API_ENDPOINT_OVERRIDES_${service.toUpperCase()}`] ?? BASES[service];
+    const override = gcloudProperty(this.#environment, 'api_endpoint_overrides', service);
+    if (override !== undefined) return override.endsWith('/') ? override : `${override}/`;
+    return `https://${service}.${this.#universe()}/${PATHS[service]}`;
+  }
+
+  #universe(): string {
+    const named = gcloudProperty(this.#environment, 'core', 'universe_domain');
+    return named ?? (this.#environment['GOOGLE_CLOUD_UNIVERSE_DOMAIN'] || UNIVERSE);
   }
 
   /** Steps that ask the same at the same moment share the answer. */
@@ -257,7 +268,7 @@ export class Google {
 }
 
 /** A JWT that Google's APIs take in place of an access token. */
-function selfSignedToken(key: Secret, nowMs: number): Secret {
+function selfSignedToken(key: Secret, audience: string, nowMs: number): Secret {
   const { client_email, private_key, private_key_id } = JSON.parse(key.reveal()) as {
     client_email: string;
     private_key: string;
@@ -265,7 +276,7 @@ function selfSignedToken(key: Secret, nowMs: number): Secret {
   };
   const now = Math.floor(nowMs / 1000);
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const claims = { iss: client_email, sub: client_email, aud: BASES.dns, iat: now, exp: now + 600 };
+  const claims = { iss: client_email, sub: client_email, aud: audience, iat: now, exp: now + 600 };
   const unsigned = `${part({ alg: 'RS256', typ: 'JWT', kid: private_key_id })}.${part(claims)}`;
   return new Secret(`${unsigned}.${createSign('RSA-SHA256').update(unsigned).sign(private_key, 'base64url')}`);
 }

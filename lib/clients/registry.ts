@@ -61,8 +61,9 @@ const TokenShape = z.object({ token: z.string().optional(), access_token: z.stri
 const PASSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
 const AGAIN_MS = [1000, 2000, 4000];
 const LONGEST_PAUSE_MS = 20_000;
+const TIMEOUT_MS = 10_000;
 /** Of time-outs there are two, of refused connections four. */
-const LONGEST_SILENCE_MS = 25_000;
+const LONGEST_SILENCE_MS = 15_000;
 
 /**
  * The image that host/path:tag names, or why the puller does not get it.
@@ -163,7 +164,7 @@ async function pullOf(
 async function patient({ http, clock }: Puller, request: HttpRequest): Promise<HttpAnswer> {
   const started = clock.now();
   for (let tries = 0; ; tries++) {
-    const answer = await http(request).catch((error: unknown) => error);
+    const answer = await http({ ...request, timeoutMs: TIMEOUT_MS }).catch((error: unknown) => error);
     const ms = AGAIN_MS[tries];
     if (isAnswer(answer)) {
       if (!PASSES.has(answer.status) || ms === undefined) return answer;

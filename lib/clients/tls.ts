@@ -1,6 +1,7 @@
 /** The certificate that a host really serves. */
 import { X509Certificate } from 'node:crypto';
 import type { LookupFunction } from 'node:net';
+import { proxyFor, tunnel } from '../base/proxy.ts';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 export interface Served {
@@ -20,10 +21,14 @@ export interface Served {
 export type ServedCertificate = (host: string) => Promise<Served>;
 
 /** The real one; trust is the process's default CAs, with TLS_CA_FILE added (lib/context.ts). */
-export function realServedCertificate(lookup: LookupFunction | undefined): ServedCertificate {
-  return (host) =>
-    new Promise((resolve, reject) => {
-      const socket = reading(host, lookup, {}, () => {
+export function realServedCertificate(
+  lookup: LookupFunction | undefined,
+  environment: Readonly<Record<string, string>> = {},
+): ServedCertificate {
+  return async (host) => {
+    const way = await wayTo(host, environment);
+    return new Promise((resolve, reject) => {
+      const socket = reading(host, lookup, way, () => {
         const raw = socket.getPeerCertificate().raw as Buffer | undefined;
         const { authorized, authorizationError } = socket;
         const protocol = socket.getProtocol() ?? 'unknown';
@@ -41,6 +46,13 @@ export function realServedCertificate(lookup: LookupFunction | undefined): Serve
       });
       socket.on('error', reject);
     });
+  };
+}
+
+/** The proxy's tunnel to the host where the environment names one. @throws ProxyFailed */
+async function wayTo(host: string, environment: Readonly<Record<string, string>>): Promise<ConnectionOptions> {
+  const proxy = proxyFor(new URL(`https://${host}`), environment);
+  return proxy ? { socket: await tunnel(proxy, `${host}:443`) } : {};
 }
 
 /** A handshake that only reads: nothing is sent, and `authorized` still says whether the chain is trusted. */
@@ -71,10 +83,15 @@ function read(raw: Buffer): Omit<Served, 'trusted' | 'refusal' | 'protocol'> {
 export type LegacyTls = (host: string) => Promise<string | undefined>;
 
 /** The real one; rejects where nothing answers, so that silence is not taken for a refusal. */
-export function realLegacyTls(lookup: LookupFunction | undefined): LegacyTls {
-  return (host) =>
-    new Promise((resolve, reject) => {
+export function realLegacyTls(
+  lookup: LookupFunction | undefined,
+  environment: Readonly<Record<string, string>> = {},
+): LegacyTls {
+  return async (host) => {
+    const way = await wayTo(host, environment);
+    return new Promise((resolve, reject) => {
       const old: ConnectionOptions = {
+        ...way,
         minVersion: 'TLSv1',
         maxVersion: 'TLSv1.1',
         // Without this, OpenSSL does not even offer them.
@@ -89,4 +106,5 @@ export function realLegacyTls(lookup: LookupFunction | undefined): LegacyTls {
         else reject(error);
       });
     });
+  };
 }

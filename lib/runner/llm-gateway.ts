@@ -4,6 +4,8 @@ import { Agent } from 'node:https';
 import { getCACertificates } from 'node:tls';
 import { z } from 'zod';
 import { parsedJson } from '../base/parsed-json.ts';
+import { agentOptions } from '../base/proxy.ts';
+import type { Settings } from '../settings/settings.ts';
 import type { Context } from '../context.ts';
 import { LLM_ENV } from '../chart/release-spec.ts';
 import { firstLine, type Problem } from '../base/failure.ts';
@@ -30,7 +32,11 @@ export async function askGateway({ http, settings }: Context): Promise<GatewayAn
     problem: { about, message, remedy },
   });
   try {
-    const { status, body } = await http({ url, headers, ...(caFile === undefined ? {} : { agent: trusting(caFile) }) });
+    const { status, body } = await http({
+      url,
+      headers,
+      ...(caFile === undefined ? {} : { agent: trusting(caFile, url, settings.childEnvironment) }),
+    });
     if (status === 401 || status === 403)
       return problem(variable, `${baseUrl} refuses the key (HTTP ${status})`, `set a key that ${baseUrl} takes`);
     if (status !== 200) return { state: 'unreachable', reason: `${url} answers HTTP ${status}` };
@@ -50,6 +56,7 @@ export async function askGateway({ http, settings }: Context): Promise<GatewayAn
   }
 }
 
-function trusting(caFile: string): Agent {
-  return new Agent({ ca: [...getCACertificates('default'), readFileSync(caFile, 'utf8')] });
+function trusting(caFile: string, url: string, environment: Settings['childEnvironment']): Agent {
+  const way = agentOptions(new URL(url), environment);
+  return new Agent({ ...way, ca: [...getCACertificates('default'), readFileSync(caFile, 'utf8')] });
 }

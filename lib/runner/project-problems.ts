@@ -99,6 +99,6 @@ function refusal(error: unknown): Problem {
   return {
     about: 'GCP_PROJECT',
     message: `cannot be read: ${cause}`,
-    remedy: next ?? 'look at GCP_PROJECT, and at the network between here and googleapis.com',
+    remedy: next ?? 'Google must be reachable from here: where a proxy is the way out, set HTTPS_PROXY',
   };
 }

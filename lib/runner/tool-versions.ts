@@ -45,7 +45,7 @@ const TOOLS: Tool[] = [
     args: ['version', '--format', '{{.Server.Version}}'],
     least: [20, 10],
     version: /(\d{1,6})\.(\d{1,6})/,
-    remedy: 'start Docker, or name its socket by DOCKER_HOST',
+    remedy: 'start Docker, or name its socket by DOCKER_HOST or its context by DOCKER_CONTEXT',
     daemon: true,
   },
   { binary: 'npm', args: ['--version'], least: [9, 0], version: /(\d{1,6})\.(\d{1,6})/, remedy: 'install npm' },

@@ -85,10 +85,17 @@ export function tokensFileProblem(file: string, host: string): string | undefine
   return privacyProblem(file);
 }
 
-/** Boxes what the children's environment holds in confidence, so that it is scrubbed: Google's token, proxies' passwords. */
+const CREDENTIALS: ReadonlySet<string> = new Set([
+  'CLOUDSDK_AUTH_ACCESS_TOKEN',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_CONTAINER_AUTHORIZATION_TOKEN',
+]);
+
+/** Boxes what the children's environment holds in confidence, so that it is scrubbed: tokens and keys, proxies' passwords. */
 export function boxCredentials(environment: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(environment)) {
-    if (name === 'CLOUDSDK_AUTH_ACCESS_TOKEN') new Secret(value);
+    if (CREDENTIALS.has(name)) new Secret(value);
     const password = /_proxy$/i.test(name) ? URL.parse(value)?.password : undefined;
     if (!password) continue;
     new Secret(password);

@@ -317,16 +317,29 @@ export const valuesShape = z.object(
 );
 
 /** Settings of the tools themselves that may stand in the file too and reach the children (docs/architecture.md rule 9). */
-export const PASSED_ON = /^(KUBECONFIG|DOCKER_HOST|DOCKER_CONFIG|DOCKER_BUILDKIT|CLOUDSDK_[A-Z0-9_]+)$/;
+export const PASSED_ON =
+  /^(KUBECONFIG|DOCKER_(HOST|CONFIG|BUILDKIT|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|BUILDX_(BUILDER|CONFIG)|CLOUDSDK_[A-Z0-9_]+|AWS_(PROFILE|REGION|DEFAULT_REGION|CONFIG_FILE|SHARED_CREDENTIALS_FILE))$/;
 
-/** What children get from the process environment, besides PASSED_ON. */
-export const INHERITED =
-  /^(PATH|HOME|USER|LANG|TMPDIR|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS|GOOGLE_APPLICATION_CREDENTIALS)$/i;
+/** What children get from the process environment, besides PASSED_ON: where things are, the way out, and by what an operator signs in. */
+export const INHERITED = new RegExp(
+  `^(${[
+    'PATH|HOME|USER|LANG|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME|CACHE_HOME|DATA_HOME)',
+    '(https?|no|all)_proxy',
+    'SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS',
+    'GOOGLE_APPLICATION_CREDENTIALS|GOOGLE_EXTERNAL_ACCOUNT_[A-Z_]+|GOOGLE_CLOUD_(UNIVERSE_DOMAIN|QUOTA_PROJECT)',
+    'GOOGLE_API_USE_(CLIENT_CERTIFICATE|MTLS_ENDPOINT)',
+    // Workload identity federation from AWS, and the exec plugin of EKS's kubeconfigs.
+    'AWS_[A-Z0-9_]+',
+    // Docker by DOCKER_HOST=ssh://… or such a context.
+    'SSH_AUTH_SOCK',
+  ].join('|')})$`,
+  'i',
+);
 
 /** The text of .env.example. */
 export function exampleFile(): string {
   const head =
-    '# Settings of the Kubently runbook. Copy to .env and edit; ENV_FILE=path names another file.\n# The environment wins over this file. Also allowed here: KUBECONFIG, DOCKER_HOST, DOCKER_CONFIG, CLOUDSDK_….\n';
+    '# Settings of the Kubently runbook. Copy to .env and edit; ENV_FILE=path names another file.\n# The environment wins over this file. Also allowed here: KUBECONFIG, DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG, CLOUDSDK_…, AWS_PROFILE.\n';
   const sections = SECTIONS.map(
     ({ title, settings }) =>
       `\n# --- ${title} ---\n` +

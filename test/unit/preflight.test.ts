@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { clusterWarnings } from '../../lib/runner/cluster-problems.ts';
+import { proxyFailed } from '../../lib/base/proxy.ts';
 import { preflight } from '../../lib/runner/preflight.ts';
 import type { Settings } from '../../lib/settings/settings.ts';
 import { FakeGoogle } from './fake-google.ts';
@@ -299,4 +300,24 @@ test('a cluster newer than what was tried is a warning, and stops nothing', asyn
   expect(await clusterWarnings(contextOf(fakeOutside({ rows }), given, true))).toEqual([
     'gke-context runs Kubernetes v1.38.1-gke.1; cert-manager v1.21.2 is made for 1.33 to 1.36',
   ]);
+});
+
+test.each<[string, Error, string]>([
+  [
+    'a proxy',
+    proxyFailed(new URL('http://p.test:3128'), 'dns.googleapis.com:443', 407, 'No'),
+    'HTTPS_PROXY: http://USER',
+  ],
+  ['the network', new Error('getaddrinfo ENOTFOUND dns.googleapis.com'), 'Google must be reachable from here'],
+])('%s in the way to Google is no matter of signing in', async (_, error, remedy) => {
+  const refusing: World = {
+    request: () => {
+      throw error;
+    },
+  };
+  const signedIn: Row = { binary: 'gcloud', args: (a) => a[0] === 'auth', answer: 'token' };
+  const problems = await preflight(contextOf(fakeOutside({ worlds: [refusing], rows: [signedIn] }), given), 'asked');
+  const told = problems.find((p) => p.about === 'GCP_PROJECT');
+  expect(told?.remedy).toContain(remedy);
+  expect(told?.remedy).not.toContain('gcloud auth login');
 });

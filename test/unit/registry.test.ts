@@ -88,7 +88,7 @@ test.each([429, 500, 502, 503, 504])('HTTP %i passes, or says nothing about the 
 
 test.each([
   ['a connection that breaks', 0, 4],
-  ['a time-out', 15_000, 2],
+  ['a time-out', 10_000, 2],
 ])('%s passes, or says nothing about the tag either', async (_, ms, most) => {
   const away = (times: number) => {
     const outside = fakeOutside({
@@ -97,7 +97,7 @@ test.each([
         [`${BASE}k/api/manifests/t`]: () => {
           if (times-- <= 0) return json({}, 404);
           outside.clock.advance(ms);
-          throw new Error('no answer from reg.test within 15 s');
+          throw new Error('no answer from reg.test within 10 s');
         },
       },
     });
@@ -106,7 +106,7 @@ test.each([
   expect(await publishedImage(away(1), 'reg.test/k/api', 't')).toMatchObject({ refused: false });
   const outside = away(Infinity);
   await expect(publishedImage(outside, 'reg.test/k/api', 't')).rejects.toThrow(
-    'the registry reg.test does not answer: no answer from reg.test within 15 s',
+    'the registry reg.test does not answer: no answer from reg.test within 10 s',
   );
   expect(outside.requests.filter((r) => r.url.endsWith('/t'))).toHaveLength(most);
 });

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { BadInput, explain, type Problem } from '../../lib/base/failure.ts';
+import { scrub } from '../../lib/base/secret.ts';
 import { loadSettings, type Settings } from '../../lib/settings/settings.ts';
 import { exampleFile, ROWS } from '../../lib/settings/settings-table.ts';
 import { temporaryFolder } from './outside.ts';
@@ -247,11 +248,23 @@ test('children get the listed environment only, the environment over the file', 
     KUBECONFIG: '/from/env',
     https_proxy: 'http://p',
     NAMESPACE: 'kubently',
-    AWS_SECRET_ACCESS_KEY: 'x',
+    AWS_SECRET_ACCESS_KEY: 'aws-secret-0001',
+    GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES: '1',
+    GOOGLE_API_KEY: 'key-of-the-model',
+    DOCKER_CONTEXT: 'colima',
     FROM: '2.3',
   });
   const { PATH, ...rest } = childEnvironment;
-  expect(rest).toEqual({ HOME: '/home/u', KUBECONFIG: '/from/env', DOCKER_CONFIG: '/d', https_proxy: 'http://p' });
+  expect(rest).toEqual({
+    HOME: '/home/u',
+    KUBECONFIG: '/from/env',
+    DOCKER_CONFIG: '/d',
+    https_proxy: 'http://p',
+    AWS_SECRET_ACCESS_KEY: 'aws-secret-0001',
+    GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES: '1',
+    DOCKER_CONTEXT: 'colima',
+  });
+  expect(scrub('by aws-secret-0001')).toBe('by [REDACTED]');
   expect(PATH).toMatch(/\/\.tools\/bin:\/usr\/bin$/);
 });
 

@@ -79,7 +79,7 @@ test('absent: builds with the commit’s label, pushes, with no login where ther
   const ctx = contextOf(outside, given);
   expect(await step.check(ctx)).toEqual({ state: 'absent', reason: `${REGISTRY}/api:c31127e is not in the registry` });
   await step.apply(ctx);
-  expect(outside.changes.map((c) => c.split(' ')[1])).toEqual(['-C', 'build', 'push', 'build', 'push']);
+  expect(outside.changes.map((c) => c.split(' ')[1])).toEqual(['-C', 'build', 'build', 'push', 'push']);
   expect(outside.commands.filter((c) => c.args[0] === 'build').map((c) => c.cwd)).toEqual([...folders, ...folders]);
   expect(existsSync(String(folders[0]))).toBe(false);
   expect(new Set(configs).size).toBe(1);
