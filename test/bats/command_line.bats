@@ -8,12 +8,15 @@ setup() {
   load "$PWD/node_modules/bats-support/load.bash"
   load "$PWD/node_modules/bats-assert/load.bash"
   root=$PWD
-  export CALLED="$BATS_TEST_TMPDIR/called"
+  export CALLED="$BATS_TEST_TMPDIR/called" RUNBOOK=$PWD
   fakes="$BATS_TEST_TMPDIR/bin"
   mkdir "$fakes"
+  # The runbook asks git for its own commit, for the journal: that is no tool's work.
+  # shellcheck disable=SC2016 # the fake expands them
+  printf '#!/bin/sh\ncase "$*" in "--git-dir=$RUNBOOK/.git rev-parse "*) exit 128 ;; esac\n' >"$fakes/git"
   for tool in kubectl gcloud helm docker git npm; do
     # shellcheck disable=SC2016 # the fake expands them
-    printf '#!/bin/sh\necho "%s $*" >>"$CALLED"\nexit 97\n' "$tool" >"$fakes/$tool"
+    printf '#!/bin/sh\necho "%s $*" >>"$CALLED"\nexit 97\n' "$tool" >>"$fakes/$tool"
     chmod +x "$fakes/$tool"
   done
   # What the program starts finds .tools/bin first; a tool there would be called past the fakes.
