@@ -66,11 +66,13 @@ export async function ensureCheckout(): Promise<string> {
   if (!laidOut || (await git('status', '--porcelain').catch(() => 'broken')) !== '') {
     rmSync(join(PATHS.checkout, '.git'), { recursive: true, force: true });
     copySource(PATHS.checkout);
+    await installDependencies(PATHS.checkout);
     await git('init', '--quiet', '--initial-branch=main', '--template=');
     await git('add', '--all');
+    // An image is built of what is committed alone, and its Dockerfile takes the dependencies over.
+    await git('add', '--force', 'node_modules');
     await git('commit', '--quiet', '--no-verify', '--message=Kubently, as the rehearsal deploys it');
     writeFileSync(LAID_OUT, wanted);
   }
-  await installDependencies(PATHS.checkout);
   return (await git('rev-parse', '--short', 'HEAD')).trim();
 }
