@@ -18,6 +18,7 @@ lay_out() {
   cp -a "test/chart/fixtures/${shape^^}" "$repo/deployment/helm/kubently"
   git -C "$repo" init --quiet --initial-branch=main
   git -C "$repo" add --all
+  git -C "$repo" add --force node_modules
   git -C "$repo" -c user.name=test -c user.email=test@rehearsal.test commit --quiet --message="Shape $shape"
   export ENV_FILE=$BATS_TEST_TMPDIR/.env
   install -m 600 /dev/null "$ENV_FILE"
