@@ -16,21 +16,32 @@ export const step: ChangeStep = {
   needs: [],
 
   async check({ google, settings: { host, dnsZone, staticIpName } }) {
-    const [address, records] = await Promise.all([google.address(staticIpName), google.records(dnsZone, `${host}.`)]);
+    const [address, records, challenge] = await Promise.all([
+      google.address(staticIpName),
+      google.records(dnsZone, `${host}.`),
+      google.records(dnsZone, `_acme-challenge.${host}.`),
+    ]);
     const unfit = address && unfitAddress(address);
     if (unfit !== undefined)
       return conflict(
         unfit,
         'name another address by STATIC_IP_NAME: where there is none of that name, 1.0 reserves it',
       );
-    const inTheWay = obstacle(records);
+    const inTheWay = obstacle(records) ?? obstacle(challenge);
     if (inTheWay)
       return conflict(
         inTheWay.reason,
-        `name another API_HOST; or, where nobody needs the record: gcloud dns record-sets delete ${host}. --zone=${dnsZone} --type=${inTheWay.type} --project=${google.project}`,
+        `name another API_HOST; or, where nobody needs the record: gcloud dns record-sets delete ${inTheWay.name} --zone=${dnsZone} --type=${inTheWay.type} --project=${google.project}`,
       );
     const record = records.find((r) => r.type === 'A');
     if (!address) {
+      // Who may not ask for it is not held up by it.
+      const global = await google.globalAddress(staticIpName).catch(() => undefined);
+      if (global)
+        return conflict(
+          `${staticIpName} (${global.address}) is reserved outside all regions, and the balancer takes one of ${google.region}`,
+          'name another address by STATIC_IP_NAME: where there is none of that name, 1.0 reserves it',
+        );
       if (record)
         return conflict(
           `${host} already points to ${record.rrdatas.join(', ')}, and no address ${staticIpName} is reserved`,
@@ -53,7 +64,8 @@ export const step: ChangeStep = {
     const { host, dnsZone, staticIpName, region } = settings;
     if (!(await google.address(staticIpName)))
       // By the description removal knows what this deployment reserved.
-      await gcloud.create`compute addresses create ${staticIpName} --region=${region} --description=${deploymentName(settings)}`;
+      // The tier, because a project's own default may be STANDARD, which the balancer does not take.
+      await gcloud.create`compute addresses create ${staticIpName} --region=${region} --network-tier=PREMIUM --description=${deploymentName(settings)}`;
     // What was just made is not always read at once.
     const address = await waitFor(
       {

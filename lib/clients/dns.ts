@@ -34,6 +34,10 @@ export interface Dns {
   addressesAt(servers: readonly string[], name: string): Promise<AnswerOf[]>;
   /** The name's A record by the ordinary resolver. */
   addresses(name: string): Promise<string[]>;
+  /** Whom the name's own CAA records let issue, each as written; undefined where it has no such record. */
+  mayIssue(name: string): Promise<string[] | undefined>;
+  /** Whether the ordinary resolver fails on the zone (SERVFAIL), as one does that checks DNSSEC and finds it broken. */
+  fails(zone: string): Promise<boolean>;
 }
 
 /** The real Dns. @param server DNS_SERVER, else the system's resolver */
@@ -42,6 +46,15 @@ export function realDns(server: string | undefined): Dns {
   return {
     nameServers: (zone) => listed(ordinary.resolveNs(zone), server),
     addresses: (name) => listed(ordinary.resolve4(name), server),
+    mayIssue: async (name) => {
+      const records = await answered(ordinary.resolveCaa(name), server);
+      return records?.flatMap(({ issue }) => (issue === undefined ? [] : [issue]));
+    },
+    fails: (zone) =>
+      ordinary.resolveNs(zone).then(
+        () => false,
+        (error: unknown) => codeOf(error) === 'ESERVFAIL',
+      ),
     addressesAt: (servers, name) =>
       Promise.all(
         servers.map(async (ns): Promise<AnswerOf> => {
@@ -71,14 +84,23 @@ const NOT_REACHED: readonly string[] = ['ETIMEOUT', 'ECONNREFUSED', 'ENOTIMP'];
 
 /** The answer in order; empty where there is none. @throws NoNameServer */
 async function listed(answer: Promise<string[]>, server: string | undefined): Promise<string[]> {
+  return ((await answered(answer, server)) ?? []).sort();
+}
+
+/** The answer; undefined where there is none. @throws NoNameServer */
+async function answered<T>(answer: Promise<T[]>, server: string | undefined): Promise<T[] | undefined> {
   try {
-    return (await answer).sort();
+    return await answer;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = codeOf(error);
     if (NOT_REACHED.includes(code)) throw new NoNameServer(code, server);
-    if (NO_ANSWER.includes(code)) return [];
+    if (NO_ANSWER.includes(code)) return undefined;
     throw error;
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /** A look-up for sockets that asks the given Dns instead of the system. */

@@ -15,8 +15,14 @@ export const AddressShape = z.object({
 export const ZoneShape = z.object({
   name: z.string(),
   dnsName: z.string(),
+  /** A private zone has none. */
   nameServers: z.array(z.string()).default([]),
+  /** public or private; absent: public. */
+  visibility: z.string().optional(),
+  /** Absent: off. */
+  dnssecConfig: z.object({ state: z.string().optional() }).optional(),
 });
+export const ZonesShape = z.object({ managedZones: z.array(ZoneShape).default([]) });
 const RecordShape = z.object({
   name: z.string(),
   type: z.string(),

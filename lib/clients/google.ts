@@ -22,6 +22,7 @@ import {
   RecordsShape,
   StoredObjectShape,
   ZoneShape,
+  ZonesShape,
   type Address,
   type Binding,
   type ManagedZone,
@@ -93,8 +94,20 @@ export class Google {
     return this.#get('compute', `projects/${this.project}/regions/${this.region}/addresses/${name}`, AddressShape);
   }
 
+  /** The address of that name outside all regions, which no Service can use. */
+  globalAddress(name: string): Promise<Address | undefined> {
+    return this.#get('compute', `projects/${this.project}/global/addresses/${name}`, AddressShape);
+  }
+
   zone(name: string): Promise<ManagedZone | undefined> {
     return this.#get('dns', `dns/v1/projects/${this.project}/managedZones/${name}`, ZoneShape);
+  }
+
+  /** All zones of that DNS name, private ones too. @param dnsName with its closing dot */
+  async zonesOf(dnsName: string): Promise<ManagedZone[]> {
+    const query = new URLSearchParams({ dnsName });
+    const path = `dns/v1/projects/${this.project}/managedZones?${query.toString()}`;
+    return (await this.#get('dns', path, ZonesShape))?.managedZones ?? [];
   }
 
   /** @param name with its closing dot */

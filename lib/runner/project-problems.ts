@@ -4,6 +4,7 @@ import { explain, Failure, type Problem } from '../base/failure.ts';
 import { joinedLines } from '../base/say.ts';
 import { dns01Email } from '../deployment/cluster/infrastructure.ts';
 import { hasRole } from '../deployment/dns/dns01-account.ts';
+import { zoneProblems } from './zone-problems.ts';
 
 /** A role that holds the permissions beneath it (cloud.google.com/iam/docs/understanding-roles). */
 const ROLES = {
@@ -60,7 +61,7 @@ export async function projectProblems(ctx: Context): Promise<Problem[]> {
   const lacking = await missing(ctx, [...failed.map((f) => f.permission), ...toMake]);
   const others = failed.filter(({ permission }) => !lacking.includes(permission)).map(({ error }) => refusal(error));
   return [
-    ...hostProblems(ctx, zone?.value),
+    ...(zone?.value ? await zoneProblems(ctx, zone.value) : []),
     ...new Map(others.map((p) => [p.message, p])).values(),
     ...[...Map.groupBy(lacking, roleOf)].map(([role, permissions]) => ({
       about: 'GCP_PROJECT',
@@ -79,17 +80,6 @@ async function missing({ google }: Context, permissions: readonly Permission[]):
 
 function roleOf(permission: Permission): string {
   return ROLES[permission.split('.').slice(0, 2).join('.') as keyof typeof ROLES];
-}
-
-function hostProblems({ settings }: Context, zone: { name: string; dnsName: string } | undefined): Problem[] {
-  if (!zone || `${settings.host}.`.endsWith(`.${zone.dnsName}`)) return [];
-  return [
-    {
-      about: 'API_HOST',
-      message: `"${settings.host}" does not lie in zone ${zone.name} (${zone.dnsName})`,
-      remedy: 'name a host of that zone, or its zone by DNS_ZONE',
-    },
-  ];
 }
 
 /** Google's reason, or gcloud's own words, with the next step that fits them. */

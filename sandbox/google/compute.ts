@@ -181,6 +181,10 @@ export function computeRoutes(cloud: Cloud): Route[] {
     route(`GET ${region}/addresses/:address`, 'compute.addresses.get', ({ param }) =>
       addressResource(cloud, find(cloud, param('region'), param('address'))),
     ),
+    route(`GET ${project}/global/addresses/:address`, 'compute.globalAddresses.get', ({ param }) => {
+      const path = `projects/${cloud.project}/global/addresses/${param('address')}`;
+      throw new GoogleError(404, `The resource '${path}' was not found`);
+    }),
     route(`DELETE ${region}/addresses/:address`, 'compute.addresses.delete', ({ param }) =>
       remove(cloud, param('region'), param('address')),
     ),

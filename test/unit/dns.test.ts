@@ -41,6 +41,14 @@ test('a name that is not there is no failure', async () => {
   expect(await realDns(await answering(3)).addresses('example.com')).toEqual([]);
 });
 
+test('a name without CAA has no issuers; a resolver that fails on a zone says so', async () => {
+  expect(await realDns(await answering(3)).mayIssue('example.com')).toBeUndefined();
+  socket?.close();
+  expect(await realDns(await answering(2)).fails('example.com')).toBe(true);
+  socket?.close();
+  expect(await realDns(await answering(3)).fails('example.com')).toBe(false);
+});
+
 const HOST = 'unit-api.kubently.io';
 const blocked = ['ns1.test.', 'ns2.test.'].map((server) => ({ server, addresses: [], unreached: 'ETIMEOUT' }));
 

@@ -1,5 +1,5 @@
 /** A Google Cloud project as REST shows it and as the plan's gcloud commands change it; nothing else is known. */
-import type { Address, Binding, RecordSet, ServiceAccount } from '../../lib/clients/google-shapes.ts';
+import type { Address, Binding, ManagedZone, RecordSet, ServiceAccount } from '../../lib/clients/google-shapes.ts';
 import type { Command } from '../../lib/base/command.ts';
 import type { HttpAnswer, HttpRequest } from '../../lib/base/http.ts';
 import { json, type World } from './outside.ts';
@@ -10,7 +10,9 @@ export const IP = '203.0.113.7';
 const HOST = 'unit-api.kubently.io.';
 export const DESCRIPTION = 'kubently-runbook unit-api.kubently.io';
 const REGION = `https://compute.googleapis.com/compute/v1/projects/${PROJECT}/regions/us-central1`;
-const ZONE = `https://dns.googleapis.com/dns/v1/projects/${PROJECT}/managedZones/kubently-io`;
+const ZONES = `https://dns.googleapis.com/dns/v1/projects/${PROJECT}/managedZones`;
+const ZONE = `${ZONES}/kubently-io`;
+const OWN_ZONE = { name: 'kubently-io', dnsName: 'kubently.io.', nameServers: ['ns1.test.', 'ns2.test.'] };
 const ACCOUNT = `https://iam.googleapis.com/v1/projects/${PROJECT}/serviceAccounts/${EMAIL}`;
 
 export class FakeGoogle implements World {
@@ -18,6 +20,14 @@ export class FakeGoogle implements World {
   record: RecordSet | undefined;
   /** Other records at the host. */
   beside: RecordSet[] = [];
+  /** Other records at the challenge's name. */
+  besideChallenge: RecordSet[] = [];
+  /** The address of that name outside all regions. */
+  global: Address | undefined;
+  /** What else the zone says of itself. */
+  ofZone: Partial<ManagedZone> = {};
+  /** Other zones of the same DNS name. */
+  twins: ManagedZone[] = [];
   /** What a challenge that was cut off left behind. */
   challenge: RecordSet | undefined;
   account: ServiceAccount | undefined;
@@ -43,12 +53,18 @@ export class FakeGoogle implements World {
     switch (`${method} ${url}`) {
       case `GET ${REGION}/addresses/kubently-ingress-ip`:
         return found(this.address);
+      case `GET https://compute.googleapis.com/compute/v1/projects/${PROJECT}/global/addresses/kubently-ingress-ip`:
+        return found(this.global);
       case `GET ${ZONE}`:
-        return json({ name: 'kubently-io', dnsName: 'kubently.io.', nameServers: ['ns1.test.', 'ns2.test.'] });
+        return json({ ...OWN_ZONE, ...this.ofZone });
+      case `GET ${ZONES}?dnsName=kubently.io.`:
+        return json({ managedZones: [OWN_ZONE, ...this.twins] });
       case `GET ${ZONE}/rrsets?name=${HOST}&type=A`:
         return json({ rrsets: this.record ? [this.record] : [] });
       case `GET ${ZONE}/rrsets?name=${HOST}`:
         return json({ rrsets: [...(this.record ? [this.record] : []), ...this.beside] });
+      case `GET ${ZONE}/rrsets?name=_acme-challenge.${HOST}`:
+        return json({ rrsets: [...(this.challenge ? [this.challenge] : []), ...this.besideChallenge] });
       case `GET ${ZONE}/rrsets?name=_acme-challenge.${HOST}&type=TXT`:
         return json({ rrsets: this.challenge ? [this.challenge] : [] });
       case `GET ${ACCOUNT}`:
@@ -99,7 +115,7 @@ export class FakeGoogle implements World {
       return '';
     }
     switch (line) {
-      case `compute addresses create kubently-ingress-ip --region=us-central1 --description=${DESCRIPTION}`:
+      case `compute addresses create kubently-ingress-ip --region=us-central1 --network-tier=PREMIUM --description=${DESCRIPTION}`:
         this.address = { name: 'kubently-ingress-ip', address: IP, status: 'RESERVED', description: DESCRIPTION };
         return '';
       case 'compute addresses delete kubently-ingress-ip --region=us-central1':

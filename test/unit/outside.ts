@@ -58,6 +58,10 @@ export interface FakeParts {
   nameServers?: Readonly<Record<string, readonly string[]>>;
   /** A records by the ordinary resolver. */
   resolved?: Readonly<Record<string, readonly string[]>>;
+  /** Whom CAA records let issue, by name; a name that is not listed has none. */
+  mayIssue?: Readonly<Record<string, readonly string[]>>;
+  /** Zones on which the ordinary resolver fails. */
+  failing?: readonly string[];
   served?: Readonly<Record<string, () => Served>>;
   /** What a followed command says, by its line to paste. */
   follows?: (command: string, line: (text: string) => void) => Followed | Promise<Followed>;
@@ -73,6 +77,8 @@ export function fakeOutside({
   addresses = {},
   nameServers = {},
   resolved = {},
+  mayIssue = {},
+  failing = [],
   served = {},
   follows,
   legacyTls = {},
@@ -118,6 +124,8 @@ export function fakeOutside({
     dns: {
       nameServers: (zone) => listed(nameServers[zone], `NS ${zone}`),
       addresses: (name) => listed(resolved[name], `A ${name}`),
+      mayIssue: (name) => Promise.resolve(mayIssue[name] && [...mayIssue[name]]),
+      fails: (zone) => Promise.resolve(failing.includes(zone)),
       addressesAt: (servers, name) => {
         const answer = addresses[name];
         return answer

@@ -20,11 +20,20 @@ export async function delegation(google: Google, dns: Dns, name: string): Promis
       what: `there is no zone ${name}`,
       next: `gcloud dns managed-zones list --project=${google.project}`,
     });
-  const plain = (server: string): string => server.replace(/\.$/, '').toLowerCase();
-  const seen = (await dns.nameServers(plain(zone.dnsName))).map(plain);
-  const held = zone.nameServers.filter((server) => seen.includes(plain(server))).length;
-  const state = seen.length === 0 ? 'none' : held === zone.nameServers.length ? 'whole' : held > 0 ? 'partly' : 'wrong';
-  return { zone, seen, state };
+  const seen = (await dns.nameServers(plainServer(zone.dnsName))).map(plainServer);
+  return { zone, seen, state: delegationTo(zone, seen) };
+}
+
+/** How far those name servers are the zone's. @param seen by plainServer() */
+export function delegationTo({ nameServers }: ManagedZone, seen: readonly string[]): Delegation['state'] {
+  if (seen.length === 0) return 'none';
+  const held = nameServers.filter((server) => seen.includes(plainServer(server))).length;
+  return held === nameServers.length ? 'whole' : held > 0 ? 'partly' : 'wrong';
+}
+
+/** As it is compared: without the closing dot, in lower case. */
+export function plainServer(server: string): string {
+  return server.replace(/\.$/, '').toLowerCase();
 }
 
 /** "kubently.io. is delegated to a, b, and its zone is served by c, d", and what to do about it. */

@@ -2,9 +2,10 @@
 import { STEP } from '../../base/plan-steps.ts';
 import { NoNameServer } from '../../clients/dns.ts';
 import type { Context } from '../../context.ts';
-import { delegation, delegationText } from './delegation.ts';
+import type { ManagedZone } from '../../clients/google-shapes.ts';
+import { delegation, delegationText, plainServer } from './delegation.ts';
 import { Failure } from '../../base/failure.ts';
-import { patience, waitFor } from '../../base/wait.ts';
+import { patience, waitFor, type Suspect } from '../../base/wait.ts';
 
 /** Longer than a name server that is restarted. */
 const BLOCKED_MS = 30_000;
@@ -71,6 +72,9 @@ async function delegated(ctx: Context): Promise<string> {
           return judge([{ key: 'resolver', reason: found.message, next: found.parts.next, graceMs: BLOCKED_MS }], '');
         if (found.state === 'whole') return { state: 'ready', value: 'public DNS points there' };
         const { reason, next } = delegationText(found);
+        // Resolvers that check DNSSEC fail on a zone whose signatures do not fit the registrar's DS record.
+        if (found.state === 'none' && (await ctx.dns.fails(plainServer(found.zone.dnsName))))
+          return judge([dnssecSuspect(found.zone)], `resolvers fail on ${found.zone.dnsName} (SERVFAIL)`);
         // No resolver mends it while one waits; a second look is for one that failed to answer.
         const wrong = { key: 'delegation', reason, next, graceMs: 4000 };
         return judge(found.state === 'wrong' ? [wrong] : [], reason);
@@ -79,6 +83,19 @@ async function delegated(ctx: Context): Promise<string> {
     },
     ctx,
   );
+}
+
+/** Its own name servers have answered by then. */
+function dnssecSuspect({ name, dnsName, dnssecConfig }: ManagedZone): Suspect {
+  const signed = dnssecConfig?.state === 'on';
+  return {
+    key: 'dnssec',
+    reason: `resolvers fail on ${dnsName} (SERVFAIL), while its name servers answer; DNSSEC of zone ${name} is ${dnssecConfig?.state ?? 'off'}`,
+    next: signed
+      ? `its DS record must stand at the registrar as: gcloud dns dns-keys list --zone=${name}`
+      : `where the registrar of ${dnsName} holds a DS record, remove it there, or switch DNSSEC on: gcloud dns managed-zones update ${name} --dnssec-state=on`,
+    graceMs: BLOCKED_MS,
+  };
 }
 
 /** The failure itself where no resolver is reached; others are thrown on. */

@@ -93,7 +93,7 @@ export function emptyCloud(settings: Settings, real: Run): EmptyCloud {
       follow: notAsked,
       legacyTls: notAsked,
       served: notAsked,
-      dns: { nameServers: notAsked, addresses: notAsked, addressesAt: notAsked },
+      dns: { nameServers: notAsked, addresses: notAsked, addressesAt: notAsked, mayIssue: notAsked, fails: notAsked },
       http,
       clock: {
         now: () => now,
@@ -137,6 +137,7 @@ class EmptyGoogle {
     const { host, dnsZone, staticIpName } = this.#settings;
     const has = (thing: string, value: object): HttpAnswer => (this.#made.has(thing) ? json(value) : json({}, 404));
     const record = { name: `${host}.`, type: 'A', ttl: 300, rrdatas: [ADDRESS] };
+    if (pathname.includes('/global/')) return json({}, 404);
     if (pathname.includes('/addresses/'))
       return has('compute addresses', { name: staticIpName, address: ADDRESS, status: 'RESERVED' });
     if (pathname.endsWith('/rrsets')) return json({ rrsets: this.#made.has('dns record-sets') ? [record] : [] });

@@ -6,12 +6,18 @@ import { undo } from '../undo.ts';
 
 const HOST = 'unit-api.kubently.io';
 const CREATE_ADDRESS =
-  "gcloud compute addresses create kubently-ingress-ip --region=us-central1 '--description=kubently-runbook unit-api.kubently.io' --project unit-project --quiet";
+  "gcloud compute addresses create kubently-ingress-ip --region=us-central1 --network-tier=PREMIUM '--description=kubently-runbook unit-api.kubently.io' --project unit-project --quiet";
 const CREATE_RECORD = `gcloud dns record-sets create ${HOST}. --zone=kubently-io --type=A --ttl=300 --rrdatas=${IP} --project unit-project --quiet`;
 
-function world(google: FakeGoogle, answers: string[][] = [[IP]], seen = ['ns2.test.', 'NS1.test']) {
+function world(
+  google: FakeGoogle,
+  answers: string[][] = [[IP]],
+  seen = ['ns2.test.', 'NS1.test'],
+  failing: string[] = [],
+) {
   const outside = fakeOutside({
     worlds: [google],
+    failing,
     nameServers: { 'kubently.io': seen },
     addresses: {
       [HOST]: () => ['ns1.test.', 'ns2.test.'].map((server) => ({ server, addresses: answers[0] ?? [] })),
@@ -77,6 +83,47 @@ test.each([
     reason: expect.stringContaining(reason) as string,
     next: expect.stringContaining('STATIC_IP_NAME') as string,
   });
+});
+
+test('an address of that name outside all regions is noticed before anything is reserved', async () => {
+  const google = new FakeGoogle();
+  google.global = { name: 'kubently-ingress-ip', address: '198.51.100.9', addressType: 'EXTERNAL' };
+  expect(await step.check(world(google).ctx)).toMatchObject({
+    state: 'conflict',
+    reason: expect.stringContaining('is reserved outside all regions') as string,
+  });
+});
+
+test('an alias at the name of the challenge is noticed: no TXT record can stand beside it', async () => {
+  const google = new FakeGoogle().reserved();
+  google.besideChallenge = [
+    { name: `_acme-challenge.${HOST}.`, type: 'CNAME', ttl: 60, rrdatas: ['acme.other.test.'] },
+  ];
+  expect(await step.check(world(google).ctx)).toMatchObject({
+    state: 'conflict',
+    reason: expect.stringContaining(`_acme-challenge.${HOST}. is an alias`) as string,
+    next: expect.stringContaining(`delete _acme-challenge.${HOST}. --zone=kubently-io --type=CNAME`) as string,
+  });
+});
+
+test.each([
+  ['1 . alpn=h2', 'done'],
+  ['1 . alpn=h2 ipv4hint=198.51.100.9', 'conflict'],
+  ['0 other.test.', 'conflict'],
+])('an HTTPS record "%s" at the host: %s', async (record, state) => {
+  const google = new FakeGoogle().reserved();
+  google.beside = [{ name: `${HOST}.`, type: 'HTTPS', ttl: 300, rrdatas: [record] }];
+  expect(await step.check(world(google).ctx)).toMatchObject({ state });
+});
+
+test('DNSSEC that resolvers find broken ends verify within half a minute, and names the DS record', async () => {
+  const { outside, ctx } = world(new FakeGoogle().reserved(), [[IP]], [], ['kubently.io']);
+  await expect(step.verify(ctx)).rejects.toMatchObject({
+    name: 'Failure',
+    message: expect.stringContaining('DNSSEC of zone kubently-io is off') as string,
+    parts: { next: expect.stringContaining('DS record') as string },
+  });
+  expect(outside.sleeps.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(32_000);
 });
 
 test.each([
