@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 phase5 plan status verify readiness doctor history tmux rollback remove rotate backup restore drill logs report lint-chart render runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-attacks test-tls test-operations test-shapes test-faults bench
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 phase5 plan status verify readiness doctor history tmux rollback remove rotate backup restore drill logs report lint-chart render iac runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-attacks test-tls test-operations test-shapes test-faults bench
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (docs/architecture.md rule 9), word for word: neither
@@ -83,6 +83,9 @@ lint-chart: tools ## whether the checkout's chart gives complete releases
 
 render: tools ## both releases as files, without a cluster: OUT=folder
 	@./runbook render $(FLAGS)
+
+iac: tools ## what was made in Google Cloud as OpenTofu or Terraform code that takes it over: OUT=folder
+	@./runbook iac $(FLAGS)
 
 runbook-doc: tools ## the deployment as a document to go on with by hand: OUT=file
 	@./runbook document $(FLAGS)

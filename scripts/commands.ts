@@ -149,6 +149,16 @@ function operations(program: Command): void {
       return operation(self, false, (session) => work(session, flags));
     },
   );
+  const iac = command(
+    program,
+    'iac',
+    'what was made in Google Cloud as OpenTofu or Terraform code, with import blocks',
+    'iac --out tofu',
+  );
+  ends<{ out?: string }>(iac.option('--out <folder>', 'where to'), async ({ out }, self) => {
+    const { writeIac } = await import('./ops/iac.ts');
+    return operation(self, true, (session) => writeIac(session, out));
+  });
 }
 
 function files(program: Command): void {

@@ -15,8 +15,13 @@ export function outFile(path: string): string {
   return file;
 }
 
-/** The folder to write into; it may be missing. @throws BadInput where it cannot be made or written */
-export function outFolder(path: string): string {
+/**
+ * The folder to write into; it may be missing.
+ * @param example the command that names one
+ * @throws BadInput where none is given, or it cannot be made or written
+ */
+export function outFolder(path: string | undefined, example: string): string {
+  if (!path) throw new BadInput([{ about: 'OUT', message: 'is not given', remedy: `name a folder: ${example}` }]);
   const folder = place(path);
   let there = folder;
   while (!existsSync(there)) there = dirname(there);

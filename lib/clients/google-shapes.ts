@@ -33,6 +33,7 @@ const RecordShape = z.object({
 export const RecordsShape = z.object({ rrsets: z.array(RecordShape).default([]) });
 export const AccountShape = z.object({
   email: z.string().optional(),
+  displayName: z.string().optional(),
   description: z.string().optional(),
   disabled: z.boolean().optional(),
 });
@@ -50,6 +51,17 @@ const BindingShape = z.object({
   condition: z.unknown().optional(),
 });
 export const PolicyShape = z.object({ bindings: z.array(BindingShape).default([]) });
+export const BucketShape = z.object({
+  name: z.string(),
+  location: z.string(),
+  storageClass: z.string().optional(),
+  iamConfiguration: z
+    .object({
+      uniformBucketLevelAccess: z.object({ enabled: z.boolean().optional() }).optional(),
+      publicAccessPrevention: z.string().optional(),
+    })
+    .optional(),
+});
 /** An object in a bucket; its time is ISO. */
 export const StoredObjectShape = z.object({
   name: z.string(),
@@ -69,4 +81,5 @@ export type ManagedZone = z.output<typeof ZoneShape>;
 export type RecordSet = z.output<typeof RecordShape>;
 export type ServiceAccount = z.output<typeof AccountShape>;
 export type Binding = z.output<typeof BindingShape>;
+export type Bucket = z.output<typeof BucketShape>;
 export type StoredObject = z.output<typeof StoredObjectShape>;

@@ -15,6 +15,7 @@ import { z } from 'zod';
 import {
   AccountShape,
   AddressShape,
+  BucketShape,
   KeysShape,
   ObjectsShape,
   PermissionsShape,
@@ -25,6 +26,7 @@ import {
   ZonesShape,
   type Address,
   type Binding,
+  type Bucket,
   type ManagedZone,
   type RecordSet,
   type ServiceAccount,
@@ -151,6 +153,10 @@ export class Google {
   async permitted(permissions: readonly string[]): Promise<string[] | undefined> {
     const path = `v1/projects/${this.project}:testIamPermissions`;
     return (await this.#get('cloudresourcemanager', path, PermissionsShape, { permissions }))?.permissions;
+  }
+
+  bucket(name: string): Promise<Bucket | undefined> {
+    return this.#get('storage', `b/${name}`, BucketShape);
   }
 
   /** The bucket's objects whose names begin so; undefined where there is no such bucket. */

@@ -8,6 +8,12 @@ const BASE = 'https://storage.googleapis.com';
 export class FakeBucket implements World {
   readonly name: string;
   objects = new Map<string, { text: string; at: string }>();
+  /** How it was made. */
+  made = {
+    location: 'US-CENTRAL1',
+    storageClass: 'STANDARD',
+    iamConfiguration: { uniformBucketLevelAccess: { enabled: true }, publicAccessPrevention: 'enforced' },
+  };
   /** Names that a retention policy keeps. */
   held = new Set<string>();
   /** Objects a page of a list. */
@@ -27,6 +33,7 @@ export class FakeBucket implements World {
     if (!url.startsWith(`${BASE}/`)) return undefined;
     if (headers?.['authorization'] !== 'Bearer ya29.unit-access-token') return json({}, 401);
     const { pathname, searchParams: query } = new URL(url);
+    if (pathname === `/storage/v1/b/${this.name}`) return json({ name: this.name, ...this.made });
     const [, upload, bucket, object] = /^(\/upload)?\/storage\/v1\/b\/([^/]+)\/o(?:\/(.+))?$/.exec(pathname) ?? [];
     if (bucket !== this.name) return json({ error: { message: 'The specified bucket does not exist.' } }, 404);
     const name = decodeURIComponent(object ?? query.get('name') ?? '');

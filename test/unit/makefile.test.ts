@@ -33,6 +33,7 @@ const FLAGS: [target: string, variable: string, flag: string][] = [
   ),
   ['history', 'LAST', 'last'],
   ['render', 'OUT', 'out'],
+  ['iac', 'OUT', 'out'],
   ['runbook-doc', 'OUT', 'out'],
   ['rollback', 'TO', 'to'],
   ['rollback', 'YES', 'yes'],

@@ -9,7 +9,7 @@ import { temporaryFolder } from './outside.ts';
 test('what can be written is taken', () => {
   const folder = temporaryFolder();
   expect(outFile(join(folder, 'a'))).toBe(join(folder, 'a'));
-  expect(outFolder(join(folder, 'new', 'deep'))).toBe(join(folder, 'new', 'deep'));
+  expect(outFolder(join(folder, 'new', 'deep'), 'make render OUT=dir')).toBe(join(folder, 'new', 'deep'));
 });
 
 test('refused: nothing, a folder for a file, a file for a folder, a missing folder, devices, /proc', () => {
@@ -19,5 +19,5 @@ test('refused: nothing, a folder for a file, a file for a folder, a missing fold
   for (const path of ['', folder, join(folder, 'none', 'x'), join(file, 'x'), '/dev/null', '/proc/foo'])
     expect(() => outFile(path), path).toThrow(BadInput);
   for (const path of ['', file, join(file, 'x'), '/dev/null', '/proc/foo', '/sys/foo'])
-    expect(() => outFolder(path), path).toThrow(BadInput);
+    expect(() => outFolder(path, 'make render OUT=dir'), path).toThrow(BadInput);
 });

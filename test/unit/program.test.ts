@@ -44,7 +44,7 @@ const NAMES = runbookProgram().commands.map((c) => c.name());
 
 test('the program does what make does', () => {
   const wanted =
-    'deploy phase1 phase2 phase3 phase4 phase5 step plan status verify readiness doctor history logs tmux rotate rollback remove backup restore drill report lint-chart render document completion';
+    'deploy phase1 phase2 phase3 phase4 phase5 step plan status verify readiness doctor history logs tmux rotate rollback remove backup restore drill report iac lint-chart render document completion';
   expect(NAMES.sort()).toEqual(wanted.split(' ').sort());
 });
 
@@ -84,6 +84,8 @@ test.each([
   ['report --out /proc/x', 2, 'OUT: /proc/x lies among devices'],
   ['document --out /', 2, 'OUT: / is a folder'],
   ['render', 2, 'OUT: is not given'],
+  ['iac', 2, 'OUT: is not given'],
+  ['iac --out /proc/x', 2, 'OUT: /proc/x lies among devices'],
   ['completion tcsh', 2, 'Allowed choices are bash, zsh, fish'],
   ['scripts/ops/rotate.ts', 2, 'WHAT: '],
   ['scripts/criteria/01-zone-delegated.ts --only x', 2, 'ONLY: unknown criterion x'],
@@ -112,6 +114,7 @@ test.each([
   'backup',
   'restore',
   'report',
+  'iac --out x',
   'document',
   'tmux',
 ])('./runbook %s without a settings file: status 2', async (line) => {

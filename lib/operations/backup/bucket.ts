@@ -5,6 +5,7 @@ import { armor } from 'age-encryption';
 import { DAY_MS } from '../../base/clock.ts';
 import { BadInput, count, Failure } from '../../base/failure.ts';
 import type { Context } from '../../context.ts';
+import type { Settings } from '../../settings/settings.ts';
 import { identitiesOf, openBackup, type SavedBackup } from './backup-file.ts';
 
 /** A backup that lies in the bucket. */
@@ -18,10 +19,7 @@ export interface StoredBackup {
 /** The backups of this deployment, the newest first. @throws BadInput where the bucket is not there */
 export async function storedBackups({ google, settings }: Context, bucket: string): Promise<StoredBackup[]> {
   const objects = await google.objects(bucket, `${settings.host}/`);
-  if (!objects) {
-    const remedy = `gcloud storage buckets create gs://${bucket} --project=${settings.project} --location=${settings.region} --uniform-bucket-level-access --public-access-prevention`;
-    throw new BadInput([{ about: 'BACKUP_BUCKET', message: `there is no bucket ${bucket}, or it is hidden`, remedy }]);
-  }
+  if (!objects) throw noBucket(settings, bucket);
   return (
     objects
       // What others keep there is not counted, and never removed.
@@ -29,6 +27,12 @@ export async function storedBackups({ google, settings }: Context, bucket: strin
       .map(({ name, timeCreated }) => ({ name, at: Date.parse(timeCreated) }))
       .sort((a, b) => b.at - a.at)
   );
+}
+
+/** What is said where the bucket is not there. */
+export function noBucket({ project, region }: Settings, bucket: string): BadInput {
+  const remedy = `gcloud storage buckets create gs://${bucket} --project=${project} --location=${region} --uniform-bucket-level-access --public-access-prevention`;
+  return new BadInput([{ about: 'BACKUP_BUCKET', message: `there is no bucket ${bucket}, or it is hidden`, remedy }]);
 }
 
 const OURS = /^\/\d{4}-\d{2}-\d{2}T[\d-]+Z\.redis\.age$/;
