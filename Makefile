@@ -1,7 +1,7 @@
 # Kubently's deployment as a runbook. ENV_FILE=path names the settings file (default .env).
 # FROM=2.3 UNTIL=2.6 ONLY=2.3,2.5 choose steps, WAIT=10m waits for another run's end. Every target can be run again.
 .DEFAULT_GOAL := help
-.PHONY: help install tools deploy phase1 phase2 phase3 phase4 phase5 plan status verify readiness doctor history tmux rollback remove rotate backup restore drill logs report lint-chart render iac runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-attacks test-tls test-operations test-shapes test-faults bench
+.PHONY: help install tools deploy phase1 phase2 phase3 phase4 phase5 plan status verify readiness doctor history tmux rollback remove rotate backup restore drill logs report lint-chart render gitops iac runbook-doc dev dev-certs dev-down sandbox sandbox-down rehearse check test test-attacks test-tls test-operations test-shapes test-faults bench
 
 NODE := node_modules/.bin/node
 # Only what stands on make's own command line reaches the program (docs/architecture.md rule 9), word for word: neither
@@ -14,7 +14,7 @@ given = $(filter $(1),$(GIVEN))
 flag = $(if $(call given,$(1)),$(call quoted,--$(2)=$($(1))))
 FLAGS = $(call flag,FROM,from) $(call flag,UNTIL,until) $(call flag,ONLY,only) $(call flag,WAIT,wait) \
   $(call flag,LAST,last) $(call flag,OUT,out) $(call flag,TO,to) $(call flag,YES,yes) $(call flag,KEEP,keep) \
-  $(call flag,WHAT,what) $(call flag,TAIL,tail) $(call flag,BACKUP,backup) $(call flag,UNSIGNED,unsigned) $(call flag,DRILL,drill) \
+  $(call flag,WHAT,what) $(call flag,TAIL,tail) $(call flag,BACKUP,backup) $(call flag,UNSIGNED,unsigned) $(call flag,DRILL,drill) $(call flag,ENGINE,engine) \
   $(if $(call given,JSON),$(if $(filter-out 0,$(JSON)),--json)) $(if $(call given,FOLLOW),$(if $(filter 0,$(FOLLOW)),--no-follow))
 # Node keeps what it made of each file, by the file's content: half of the start-up.
 export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
@@ -83,6 +83,9 @@ lint-chart: tools ## whether the checkout's chart gives complete releases
 
 render: tools ## both releases as files, without a cluster: OUT=folder
 	@./runbook render $(FLAGS)
+
+gitops: tools ## each release as an engine in the clusters applies it, without Secrets: OUT=folder ENGINE=flux|argocd
+	@./runbook gitops $(FLAGS)
 
 iac: tools ## what was made in Google Cloud as OpenTofu or Terraform code that takes it over: OUT=folder
 	@./runbook iac $(FLAGS)

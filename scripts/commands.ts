@@ -175,6 +175,17 @@ function files(program: Command): void {
   ends<{ out?: string }>(render.option('--out <folder>', 'where to'), async ({ out }) =>
     (await import('./ops/render.ts')).render(out),
   );
+  const gitops = command(
+    program,
+    'gitops',
+    'each release as Flux or Argo CD applies it, without Secrets; no cluster',
+    'gitops --out fleet --engine flux',
+  )
+    .option('--out <folder>', 'where to')
+    .option('--engine <engine>', 'flux or argocd');
+  ends<{ out?: string; engine?: string }>(gitops, async (flags) =>
+    (await import('./ops/gitops.ts')).writeGitops(flags),
+  );
   const document = command(
     program,
     'document',

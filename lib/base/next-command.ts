@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { shellWord } from './shell-word.ts';
 
 const READS_SETTINGS =
-  'deploy|phase[1-4]|plan|status|verify|doctor|logs|tmux|rotate|rollback|remove|backup|restore|report|iac|lint-chart|render|runbook-doc';
+  'deploy|phase[1-4]|plan|status|verify|doctor|logs|tmux|rotate|rollback|remove|backup|restore|report|iac|gitops|lint-chart|render|runbook-doc';
 const MAKE = new RegExp(`\\bmake (${READS_SETTINGS})(?![\\w-])( [A-Z_]+=('[^']*'|[^\\s'\`;,)]+))*`, 'g');
 const RUNBOOK = new RegExp(
   `(?<!ENV_FILE=\\S+ )\\./runbook (${READS_SETTINGS}|document|step|\\d+\\.\\d+)(?![\\w-])`,

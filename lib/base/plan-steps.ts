@@ -12,6 +12,7 @@ export const STEP = {
   release: '2.5',
   tlsCertificate: '2.6',
   productionCertificate: '2.7',
+  redisNetworkPolicy: '2.8',
   remoteValues: '3.1',
   remoteRelease: '3.2',
   api: '4.1',

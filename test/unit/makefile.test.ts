@@ -34,6 +34,8 @@ const FLAGS: [target: string, variable: string, flag: string][] = [
   ['history', 'LAST', 'last'],
   ['render', 'OUT', 'out'],
   ['iac', 'OUT', 'out'],
+  ['gitops', 'OUT', 'out'],
+  ['gitops', 'ENGINE', 'engine'],
   ['runbook-doc', 'OUT', 'out'],
   ['rollback', 'TO', 'to'],
   ['rollback', 'YES', 'yes'],

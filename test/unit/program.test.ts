@@ -44,7 +44,7 @@ const NAMES = runbookProgram().commands.map((c) => c.name());
 
 test('the program does what make does', () => {
   const wanted =
-    'deploy phase1 phase2 phase3 phase4 phase5 step plan status verify readiness doctor history logs tmux rotate rollback remove backup restore drill report iac lint-chart render document completion';
+    'deploy phase1 phase2 phase3 phase4 phase5 step plan status verify readiness doctor history logs tmux rotate rollback remove backup restore drill report iac gitops lint-chart render document completion';
   expect(NAMES.sort()).toEqual(wanted.split(' ').sort());
 });
 
@@ -84,6 +84,10 @@ test.each([
   ['report --out /proc/x', 2, 'OUT: /proc/x lies among devices'],
   ['document --out /', 2, 'OUT: / is a folder'],
   ['render', 2, 'OUT: is not given'],
+  ['gitops --out x', 2, 'ENGINE: is not given'],
+  ['gitops --out x --engine helm', 2, 'ENGINE: "helm" is no engine'],
+  ['gitops --engine flux', 2, 'OUT: is not given'],
+  ['gitops --engine flux --out /proc/x', 2, 'OUT: /proc/x lies among devices'],
   ['iac', 2, 'OUT: is not given'],
   ['iac --out /proc/x', 2, 'OUT: /proc/x lies among devices'],
   ['completion tcsh', 2, 'Allowed choices are bash, zsh, fish'],
@@ -115,6 +119,7 @@ test.each([
   'restore',
   'report',
   'iac --out x',
+  'gitops --out x --engine flux',
   'document',
   'tmux',
 ])('./runbook %s without a settings file: status 2', async (line) => {

@@ -16,8 +16,8 @@ const CA_ANNOTATION = 'kubently-runbook/ca';
 /** What is applied beside the release, before it: pods of the release mount the ConfigMap. */
 export function extraObjects(
   ctx: Context,
-  { target: { namespace } }: TargetedRelease,
-  { extras }: Fitted,
+  { target: { namespace } }: Pick<TargetedRelease, 'target'>,
+  { extras }: Pick<Fitted, 'extras'>,
 ): KubeObject[] {
   return extras.flatMap((a): KubeObject[] => {
     switch (a.kind) {
@@ -62,6 +62,23 @@ export function extraObjects(
 
 /** The kustomization that helm's post-renderer applies (lib/clients/plugins/extras), as YAML. */
 export async function kustomization(ctx: Context, targeted: TargetedRelease, fit: Fitted): Promise<string> {
+  const stamps = await secretStamps(ctx, targeted, fit);
+  return kustomizationOf([
+    ...patchesOf(ctx, fit),
+    ...stamps.map(({ kind, name, body }) => patch('apps/v1', kind, name, body)),
+  ]);
+}
+
+/** The same without what only the cluster knows: its workloads are not stamped with their Secrets. */
+export function kustomizationWithoutStamps(ctx: Context, fit: Pick<Fitted, 'extras'>): string {
+  return kustomizationOf(patchesOf(ctx, fit));
+}
+
+function kustomizationOf(patches: readonly Patch[]): string {
+  return stringify({ resources: ['rendered.yaml'], patches });
+}
+
+function patchesOf(ctx: Context, fit: Pick<Fitted, 'extras'>): Patch[] {
   const patches: Patch[] = [];
   for (const a of fit.extras) {
     switch (a.kind) {
@@ -93,9 +110,7 @@ export async function kustomization(ctx: Context, targeted: TargetedRelease, fit
         break;
     }
   }
-  for (const { kind, name, body } of await secretStamps(ctx, targeted, fit))
-    patches.push(patch('apps/v1', kind, name, body));
-  return stringify({ resources: ['rendered.yaml'], patches });
+  return patches;
 }
 
 /** What stamps each workload with the Secrets that its pods read: a changed stamp restarts them. */

@@ -1,29 +1,39 @@
-/** Every release of the deployment fitted to the checkout's chart: what lint-chart and render start from. */
+/** Every release of the deployment fitted to the checkout's chart: what lint-chart, render and gitops start from. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { chartPath } from '../kubently/checkout.ts';
 import { CommandFailed, realRun, type Run } from '../../base/command.ts';
 import { BadInput } from '../../base/failure.ts';
 import { complain } from '../../base/say.ts';
-import { makeContext, realOutside } from '../../context.ts';
+import { makeContext, realOutside, type Context } from '../../context.ts';
 import { helmTemplate } from '../../clients/helm.ts';
 import { gkeRelease, remoteRelease } from './release.ts';
 import { loadSettings, settingsFile } from '../../settings/settings.ts';
 import { fitRelease, type Fit } from '../../chart/fit.ts';
+import type { Target } from '../../base/target.ts';
 import type { ReleaseSpec } from '../../chart/release-spec.ts';
 
 export interface FittedRelease {
   /** gke, or remote; remote-ID where there are several. */
   name: string;
   spec: ReleaseSpec;
+  target: Target;
   fit: Fit;
+}
+
+export interface FittedReleases {
+  /** In which nothing can be changed. */
+  ctx: Context;
+  /** Path of the chart. */
+  chart: string;
+  releases: FittedRelease[];
 }
 
 /**
  * Fits without a cluster, credentials or the network.
  * @throws BadInput for the settings or a folder without a chart; ChartRefused for a chart that cannot take the release
  */
-export async function fitAll(env: NodeJS.ProcessEnv): Promise<{ chart: string; releases: FittedRelease[] }> {
+export async function fitAll(env: NodeJS.ProcessEnv): Promise<FittedReleases> {
   const settings = loadSettings({ ...withExample(env), ACME_EMAIL: 'nobody@kubently.io' });
   const run = withoutHistory(realRun(settings.childEnvironment));
   const ctx = makeContext(settings, { ...realOutside(settings), run }, true);
@@ -34,20 +44,19 @@ export async function fitAll(env: NodeJS.ProcessEnv): Promise<{ chart: string; r
   }
   const several = settings.remotes.length > 1;
   const targeted = await Promise.all([
-    gkeRelease(ctx).then(({ spec }) => ({ name: 'gke', spec })),
-    ...settings.remotes.map(async (remote) => {
-      const { spec } = await remoteRelease(ctx, remote);
-      return { name: several ? `remote-${remote.id}` : 'remote', spec };
-    }),
+    gkeRelease(ctx).then((targeted) => ({ name: 'gke', ...targeted })),
+    ...settings.remotes.map(async (remote) => ({
+      name: several ? `remote-${remote.id}` : 'remote',
+      ...(await remoteRelease(ctx, remote)),
+    })),
   ]);
   const releases = await Promise.all(
-    targeted.map(async ({ name, spec }) => ({
-      name,
-      spec,
-      fit: await fitRelease(spec, chart, (r) => helmTemplate(run, r)),
+    targeted.map(async (one) => ({
+      ...one,
+      fit: await fitRelease(one.spec, chart, (r) => helmTemplate(run, r)),
     })),
   );
-  return { chart, releases };
+  return { ctx, chart, releases };
 }
 
 /** A chart can be judged before anybody has a deployment: where the checkout alone is named, .env.example serves. */
