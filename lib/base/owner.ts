@@ -1,5 +1,5 @@
 /** Who runs the runbook: enough to tell a dead run from a living one, and to find what a killed run left working. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 
 /** This process's run: the journal's, the lock's, and in the environment of every child. */
@@ -38,16 +38,28 @@ export function lifeOf(owner: Owner): 'alive' | 'dead' | 'elsewhere' {
   return startOf(owner.pid) === owner.started ? 'alive' : 'dead';
 }
 
-/** Processes of this place that a run started and that still work. */
+/** As RUN_ID is made, with the number of its process. */
+const RUN = /^[0-9a-z]{1,16}-(\d{1,10})$/;
+
+/** Processes of this place, and of this user, that a run started and that still work; none for what is no run's id. */
 export function childrenOf(run: string): number[] {
+  if (!RUN.test(run)) return [];
   return readable(() => readdirSync('/proc'), [])
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((pid) => readable(() => statSync(`/proc/${pid}`).uid, -1) === process.getuid?.())
     .filter((pid) =>
       readable(() => readFileSync(`/proc/${pid}/environ`, 'utf8'), '')
         .split('\0')
         .includes(`${RUN_VARIABLE}=${run}`),
     )
     .map(Number);
+}
+
+/** Those that are nobody's any more: none where the run's own process still is the parent of one of them. */
+export function leftBy(run: string): number[] {
+  const parent = RUN.exec(run)?.[1];
+  const children = childrenOf(run);
+  return children.some((pid) => statOf(pid)[1] === parent) ? [] : children;
 }
 
 function thisPlace(): string {
@@ -57,11 +69,16 @@ function thisPlace(): string {
   );
 }
 
-/** Field 22 of /proc/PID/stat; the name before it may hold spaces. A zombie has ended. */
+/** Field 22 of /proc/PID/stat. A zombie has ended. */
 function startOf(pid: number): string | undefined {
-  const stat = readable(() => readFileSync(`/proc/${pid}/stat`, 'utf8'), '');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = statOf(pid);
   return fields[0] === 'Z' ? undefined : fields[19];
+}
+
+/** /proc/PID/stat from its third field (the state) on; the name before it may hold spaces. */
+function statOf(pid: number): string[] {
+  const stat = readable(() => readFileSync(`/proc/${pid}/stat`, 'utf8'), '');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** What a process shows may be gone or somebody else's. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { childrenEnded } from '../base/command.ts';
 import { BadInput, Failure } from '../base/failure.ts';
 import { LEASE_MS, Lease, type Claim, type HeldClaim } from './lease.ts';
-import { childrenOf, lifeOf, thisOwner } from '../base/owner.ts';
+import { leftBy, lifeOf, thisOwner } from '../base/owner.ts';
 import type { Session } from './session.ts';
 import type { Settings } from '../settings/settings.ts';
 import { STATUS } from '../base/exit-status.ts';
@@ -195,9 +195,9 @@ async function free(lease: Lease, last: HeldClaim | undefined, id: string): Prom
   if (now?.id === id) await lease.remove(now);
 }
 
-/** A child of the killed run (helm) may still work: waited for, then ended, never raced. */
+/** A child of the killed run (helm) may still work: waited for, then ended, never raced. Whoever may write the Lease names the run: those of one that lives are left alone. */
 async function endLeftovers({ owner }: HeldClaim, { ctx: { clock }, out, journal }: Session): Promise<void> {
-  const left = (): number[] => (lifeOf(owner) === 'elsewhere' ? [] : childrenOf(owner.run));
+  const left = (): number[] => (lifeOf(owner) === 'elsewhere' ? [] : leftBy(owner.run));
   const found = left();
   if (found.length === 0) return;
   const say = (state: string, pids: readonly number[]): void => {

@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BadInput, explain } from '../../lib/base/failure.ts';
 import type { JournalEntry } from '../../lib/runner/journal.ts';
 import { LEASE_MS } from '../../lib/runner/lease.ts';
 import { leaseName, Locked, waitOf, withLock, type Wish } from '../../lib/runner/lock.ts';
-import { thisOwner, type Owner } from '../../lib/base/owner.ts';
+import { RUN_VARIABLE, thisOwner, type Owner } from '../../lib/base/owner.ts';
 import type { Session } from '../../lib/runner/session.ts';
 import { screen } from '../../lib/runner/show.ts';
 import { Stop, Stopped, stoppable } from '../../lib/runner/stop.ts';
@@ -154,6 +156,18 @@ test.each<[string, Owner, number]>([
   heldBy(owner, agoMs);
   expect(await lock(() => Promise.resolve(1))).toBe(1);
   expect(outside.sleeps.reduce((a, b) => a + b)).toBeLessThan(LEASE_MS + 5000);
+});
+
+test('a Lease that names the run of another, living one: that one’s children are not ended', async () => {
+  const { lock, heldBy, lines } = world();
+  const run = `unitforged-${process.pid}`;
+  const child = spawn('sleep', ['60'], { env: { PATH: process.env['PATH'], [RUN_VARIABLE]: run } });
+  await once(child, 'spawn');
+  heldBy({ ...thisOwner(), run, started: '1' });
+  expect(await lock(() => Promise.resolve(1))).toBe(1);
+  expect(child.exitCode ?? child.signalCode).toBeNull();
+  expect(lines.join()).not.toContain('children of the killed run');
+  child.kill();
 });
 
 test('only the heartbeat counts: another change of the Lease keeps nobody in it', async () => {
