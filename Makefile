@@ -25,7 +25,7 @@ ifdef KUBENTLY_REPO
 override export KUBENTLY_REPO := $(value KUBENTLY_REPO)
 endif
 
-ATTACKED := attacks api-server-outage backup command foreign-code http kubectl lock log-streams makefile owner preflight private-file regexps registry say secret show stderr steps/2.1 tokens
+ATTACKED := attacks api-server-outage backup command foreign-code http kubectl lock log-streams makefile owner preflight private-file regexps registry role-rights say secret show stderr steps/2.1 tokens
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18

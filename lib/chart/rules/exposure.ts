@@ -17,6 +17,7 @@ export const nothingExposed: Rule = (release) => [
   ...release.objects.flatMap(secretValues),
   ...release.running.flatMap((w) => [...literalSecrets(w), ...commandLines(w), ...duplicateEnv(w), ...debugFlags(w)]),
   ...rolesThatReadSecrets(release.objects),
+  ...rolesThatDoMore(release.objects),
   ...retiredModel(release),
 ];
 
@@ -150,6 +151,35 @@ export function rolesThatReadSecrets(objects: readonly KubeObject[]): Finding[] 
       message: 'the executor may read every Secret, and so may whoever can ask it a question',
       remedy: 'give the chart a role without Secrets (values/executor-role.yaml)',
     }));
+}
+
+/** By these whoever may read gets into pods and nodes, or signs in as another: `get` on nodes/proxy runs commands in every pod. */
+const MORE_THAN_READING =
+  /^((nodes|pods|services)\/(\*|proxy)|pods\/(exec|attach|portforward|ephemeralcontainers)|serviceaccounts\/(\*|token)|\*\/(\*|proxy|exec|attach|portforward|token))$/;
+const MORE_VERBS = /^(escalate|bind|impersonate)$/;
+
+/** Roles that give a pod of the release more than the reading of what they name. */
+export function rolesThatDoMore(objects: readonly KubeObject[]): Finding[] {
+  return objects
+    .filter((o) => o.kind === 'Role' || o.kind === 'ClusterRole')
+    .flatMap((o) => {
+      const rules = (o['rules'] ?? []) as (RoleRule | null)[];
+      const rights = rules.flatMap((r) => [
+        ...(r?.resources ?? []).filter((x) => x === '*' || MORE_THAN_READING.test(x)).map((x) => `resource ${x}`),
+        ...(r?.verbs ?? []).filter((x) => x === '*' || MORE_VERBS.test(x)).map((x) => `verb ${x}`),
+      ]);
+      if (rights.length === 0) return [];
+      return [
+        {
+          grade: 'warning',
+          id: 'role-does-more',
+          object: nameOf(o),
+          message: `the role gives more than reading: ${[...new Set(rights)].join(', ')}`,
+          remedy:
+            'give the chart a role that names its resources, with get, list and watch (values/executor-role.yaml)',
+        } satisfies Finding,
+      ];
+    });
 }
 
 function retiredModel({ spec, roles: { api } }: Release): Finding[] {
