@@ -42,7 +42,7 @@ export interface Context extends Outside {
   helm: (target: Target) => Helm;
   /** The namespace of another part in the GKE cluster. */
   inGke: (namespace: string) => Kubectl;
-  /** While planning: releases fitted in memory, so that what an earlier step would fit is seen now. */
+  /** While planning and proving: releases fitted in memory, as an earlier step would keep them. */
   plannedFits?: Map<string, Promise<Fitted>>;
   /** Tells what the step does or waits for now. */
   note: (text: string) => void;

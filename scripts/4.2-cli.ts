@@ -1,6 +1,7 @@
 /** Plan step 4.2: the CLI reaches the deployment, for each of the clusters. */
 import { askCli, builtCli } from '../lib/deployment/kubently/cli-build.ts';
 import { executorAnswers } from '../lib/deployment/kubently/executor-connection.ts';
+import { noLlmKey } from '../lib/chart/release-spec.ts';
 import { tokenOf } from '../lib/deployment/kubently/secrets.ts';
 import { Failure } from '../lib/base/failure.ts';
 import { agentRemedy, answerOf, namesOneOf } from '../lib/deployment/kubently/agent-answer.ts';
@@ -24,7 +25,7 @@ export const step: ProofStep = {
     const key = tokenOf(ctx.tokens(), 'API_KEY');
     const clusters = [{ ...ctx.settings.gke, id: ctx.settings.gkeClusterId }, ...ctx.settings.remotes];
     const ids = clusters.map((c) => c.id);
-    const hasAgent = Object.keys(ctx.settings.llm.keys).length > 0;
+    const keyless = noLlmKey(ctx.settings.llm);
     for (const { id, context } of clusters) {
       ctx.note(`asks about ${id}`);
       const text = await askCli(ctx, entry, key, id, QUESTION);
@@ -38,7 +39,7 @@ export const step: ProofStep = {
       // One command may be lost while its executor moves from an API pod that ends to the next.
       await executorAnswers(ctx, id);
       // Without a key the answer can only be the agent's refusal.
-      if (!hasAgent) continue;
+      if (keyless !== undefined) continue;
       const pods = await ctx.kube({ context, namespace: 'kube-system' }).list('Pod');
       const names = pods.map((p) => p.metadata.name);
       if (!namesOneOf(answer, names))
@@ -49,8 +50,8 @@ export const step: ProofStep = {
           next: agentRemedy(answer),
         });
     }
-    if (!hasAgent)
-      return unproven(`the CLI reaches the API about ${ids.join(', ')}; no LLM key is set, so no agent can answer`);
+    if (keyless !== undefined)
+      return unproven(`the CLI reaches the API about ${ids.join(', ')}; ${keyless}, so no agent can answer`);
     return proven(`debug ${ids.join(', debug ')} answered; a command came back from each`);
   },
 };

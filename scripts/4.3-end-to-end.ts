@@ -1,6 +1,7 @@
 /** Plan step 4.3: a test deployment in every cluster, and the agent answers the plan's question about all of them. */
 import { clusterIds, kubentlyApi } from '../lib/deployment/kubently/api.ts';
 import { Failure } from '../lib/base/failure.ts';
+import { noLlmKey } from '../lib/chart/release-spec.ts';
 import { waitFor } from '../lib/base/wait.ts';
 import { yaml } from '../lib/base/yaml-tag.ts';
 import type { Kubectl } from '../lib/clients/kubectl.ts';
@@ -26,7 +27,8 @@ export const step: ProofStep = {
 
 /** The agent's answer names the test pods of every cluster. Everything made is removed again; who comes next waits for it. @returns the evidence */
 async function askAcrossClusters(ctx: Context): Promise<Proof> {
-  if (Object.keys(ctx.settings.llm.keys).length === 0) return unproven('no LLM key is set, so no agent can answer');
+  const keyless = noLlmKey(ctx.settings.llm);
+  if (keyless !== undefined) return unproven(`${keyless}, so no agent can answer`);
   const kubes = [ctx.settings.gke, ...ctx.settings.remotes].map(({ context }) =>
     ctx.kube({ context, namespace: NAMESPACE }),
   );

@@ -8,6 +8,7 @@ import { RUNBOOK_FOLDER } from '../lib/base/paths.ts';
 import { journalText } from '../lib/operations/report/last-run.ts';
 import { withSettingsFile } from '../lib/base/next-command.ts';
 import { waitOf, withLock } from '../lib/runner/lock.ts';
+import { noLlmKey } from '../lib/chart/release-spec.ts';
 import { askGateway } from '../lib/runner/llm-gateway.ts';
 import { look } from '../lib/runner/look.ts';
 import { clusterWarnings } from '../lib/runner/cluster-problems.ts';
@@ -199,15 +200,16 @@ async function doctor({ ctx, out }: Session, json: boolean): Promise<number> {
 }
 
 function warnings({ gkeExecutorApiUrl, llm, tls }: Settings): string[] {
+  const keyless = noLlmKey(llm);
   return [
     ...(gkeExecutorApiUrl.startsWith('http:')
       ? [
           `the GKE executor speaks plain http to ${gkeExecutorApiUrl} (GKE_EXECUTOR_API_URL): its token crosses the cluster network unencrypted`,
         ]
       : []),
-    ...(Object.keys(llm.keys).length === 0
-      ? ['no LLM key is set: no agent can answer, so 4.2, 4.3 and criteria 10 and 11 stay unproven']
-      : []),
+    ...(keyless === undefined
+      ? []
+      : [`${keyless}: no agent can answer, so 4.2, 4.3 and criteria 10 and 11 stay unproven`]),
     ...(tls.issuer === 'staging' && !tls.caFile
       ? ['TLS_ISSUER=staging without TLS_CA_FILE: executors do not trust the staging certificate and will not connect']
       : []),

@@ -91,6 +91,12 @@ export function apiEnvironment(spec: GkeReleaseSpec): Record<string, string> {
   };
 }
 
+/** Why no agent can answer: the chosen provider's key is not set, whatever others are; undefined where it is. */
+export function noLlmKey({ provider, keys }: { provider: LlmProvider; keys: object }): string | undefined {
+  const { key } = LLM_ENV[provider];
+  return key in keys ? undefined : `no LLM key is set (${key})`;
+}
+
 /** Which secret an env entry holds, by its name (docs/kubently-contract.md 1.5); undefined for a name the runbook does not know. */
 export function secretPurposeOf(name: string): SecretPurpose | undefined {
   if (name === 'REDIS_PASSWORD') return 'redis-password';

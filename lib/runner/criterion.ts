@@ -15,7 +15,9 @@ export interface Criterion {
 export type Outcome = { criterion: Criterion } & (Proof | { state: 'failed'; error: unknown });
 
 /** Proves all at once. @returns each one's outcome to come, in the plan's order; none of them rejects */
-export function proveAll(criteria: readonly Criterion[], ctx: Context, journal: Journal): Promise<Outcome>[] {
+export function proveAll(criteria: readonly Criterion[], given: Context, journal: Journal): Promise<Outcome>[] {
+  // Whoever looks from another machine has fitted nothing there.
+  const ctx: Context = { ...given, plannedFits: new Map() };
   return criteria.map(async (criterion): Promise<Outcome> => {
     const started = ctx.clock.now();
     const outcome = await criterion.prove(ctx).then(

@@ -16,12 +16,13 @@ const models = z.object({ data: z.array(z.object({ id: z.string() })) });
 export type GatewayAnswer =
   { state: 'fine' } | { state: 'problem'; problem: Problem } | { state: 'unreachable'; reason: string };
 
-/** Asks LLM_BASE_URL for its list of models, with the provider's key; undefined where none is set. */
+/** Asks LLM_BASE_URL for its list of models, with the provider's key; undefined where one of the two is not set. */
 export async function askGateway({ http, settings }: Context): Promise<GatewayAnswer | undefined> {
   const { provider, model, keys, baseUrl, caFile } = settings.llm;
   if (baseUrl === undefined) return undefined;
   const variable = LLM_ENV[provider].key;
-  const key = keys[variable]?.reveal() ?? '';
+  const key = keys[variable]?.reveal();
+  if (key === undefined) return undefined;
   const url = `${baseUrl.replace(/\/$/, '')}${provider === 'openai' ? '/models' : '/v1/models?limit=1000'}`;
   const headers =
     provider === 'openai'

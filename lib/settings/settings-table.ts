@@ -68,10 +68,16 @@ const SERVICE_URL = /^http:\/\/([a-z0-9-]+|[a-z0-9-]+\.[a-z0-9-]+\.svc(\.cluster
 const httpsOrService = z
   .url({ protocol: /^https?$/, error: 'must be an http(s):// URL' })
   .refine((u) => !u.endsWith('/'), 'must not end with a slash')
+  // It stands in values, ConfigMaps and on the screen, and paths are put behind it.
+  .refine((u) => isPlain(URL.parse(u)), 'must hold neither a user nor a password, nor anything after "?" or "#"')
   .refine(
     (u) => !u.startsWith('http:') || u.endsWith('/') || (SERVICE_URL.test(u) && !/^http:\/\/localhost\b/.test(u)),
     'may be plain http only to a Service of the cluster, such as http://kubently-api:8080',
   );
+
+function isPlain(url: URL | null): boolean {
+  return url === null || `${url.username}${url.password}${url.search}${url.hash}` === '';
+}
 
 const replicas = z
   .string()

@@ -3,6 +3,7 @@ import { agentRemedy } from '../../lib/deployment/kubently/agent-answer.ts';
 import { kubentlyApi } from '../../lib/deployment/kubently/api.ts';
 import type { Criterion } from '../../lib/runner/criterion.ts';
 import { proven } from '../../lib/step.ts';
+import { noLlmKey } from '../../lib/chart/release-spec.ts';
 import { Failure } from '../../lib/base/failure.ts';
 import { redisPod } from '../../lib/deployment/kubently/redis.ts';
 import { runAlone } from '../entry.ts';
@@ -12,8 +13,8 @@ export const criterion: Criterion = {
   title: 'A2A protocol works over HTTPS',
   async prove(ctx) {
     const { llm, gke, host } = ctx.settings;
-    if (Object.keys(llm.keys).length === 0)
-      return { state: 'unproven', reason: 'no LLM key is set, so no agent can answer' };
+    const keyless = noLlmKey(llm);
+    if (keyless !== undefined) return { state: 'unproven', reason: `${keyless}, so no agent can answer` };
     const [answer, pod] = await Promise.all([
       kubentlyApi(ctx).ask(`What pods are running in ${gke.namespace} namespace across all clusters?`),
       redisPod(ctx),

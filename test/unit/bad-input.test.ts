@@ -74,6 +74,8 @@ const MALFORMED: Row[] = [
   [set('REMOTE_CLUSTERS', 'a=unit-gke/other/kubently'), 'REMOTE_CLUSTERS', 'has the release unit-gke/kubently twice'],
   [set('REMOTE_CLUSTERS', 'a=c/n1,b=c/n2'), 'REMOTE_CLUSTERS', 'has the release c/kubently-remote twice'],
   [set('LLM_BASE_URL', 'llm.example.com'), 'LLM_BASE_URL', 'must be an http(s):// URL'],
+  [set('LLM_BASE_URL', 'https://user:pa55@llm.example.com'), 'LLM_BASE_URL', 'neither a user nor a password'],
+  [set('LLM_BASE_URL', 'https://llm.example.com?key=x'), 'LLM_BASE_URL', 'nor anything after "?" or "#"'],
   [set('LLM_BASE_URL', 'http://llm.example.com'), 'LLM_BASE_URL', 'may be plain http only to a Service'],
   [set('LLM_CA_FILE', '/none-such.pem'), 'LLM_CA_FILE', 'does not exist'],
   [set('GKE_EXECUTOR_API_URL', 'kubently-api:8080'), 'GKE_EXECUTOR_API_URL', 'must be an http(s):// URL'],

@@ -43,7 +43,7 @@ vi.mock('../../lib/deployment/release/release.ts', async (real) => ({
 }));
 vi.mock('../../lib/deployment/release/fitted.ts', async (real) => ({
   ...(await real<typeof import('../../lib/deployment/release/fitted.ts')>()),
-  fitted: () => Promise.resolve({ extras: [POLICY] }),
+  knownFit: () => Promise.resolve({ extras: [POLICY] }),
 }));
 vi.mock('../../scripts/2.8-redis-network-policy.ts', () => ({
   step: { check: () => Promise.resolve({ state: other.policy, reason: 'as found' }) },
@@ -315,7 +315,11 @@ test.each<[number, string, () => unknown]>([
 });
 
 test.each<[number, string, () => unknown]>([
-  [11, 'no LLM key is set, so no agent can answer', () => (given = { ...given, llm: { ...given.llm, keys: {} } })],
+  [
+    11,
+    'no LLM key is set (OPENAI_API_KEY), so no agent can answer',
+    () => (given = { ...given, llm: { ...given.llm, keys: {} } }),
+  ],
   [12, 'this cluster does not enforce them', () => (other.reaches = () => true)],
   [12, 'does not even reach', () => (other.reaches = (name) => name === 'runbook-probe-api')],
 ])('%i is not counted as passed where it cannot be shown', async (n, reason, change) => {

@@ -21,6 +21,12 @@ test('without LLM_BASE_URL nobody is asked', async () => {
   expect(requests).toEqual([]);
 });
 
+test('without the key of the chosen provider nobody is asked, whatever other keys there are', async () => {
+  const { found, requests } = await asked(undefined, { keys: { OPENAI_API_KEY: new Secret('unit-llm-key-2') } });
+  expect(found).toBeUndefined();
+  expect(requests).toEqual([]);
+});
+
 test.each([
   ['anthropic-claude', {}],
   ['openai', { provider: 'openai', keys: { OPENAI_API_KEY: new Secret('unit-llm-key-2') } }],

@@ -1,8 +1,9 @@
 /** What stands on make's command line reaches the program as it is: one word for the shell, whatever is in it. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync, copyFileSync, chmodSync, existsSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync, copyFileSync, chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { valuesShape } from '../../lib/settings/settings-table.ts';
 import { temporaryFolder } from './outside.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -40,4 +41,16 @@ test.each([
 ])('WHAT=%j', (value) => {
   expect(started('logs', `WHAT=${value}`, 'TAIL=3')).toEqual(expect.arrayContaining([`--what=${value}`, '--tail=3']));
   expect(started('deploy', `FROM=${value}`)).toContain(`--from=${value}`);
+});
+
+test.each(['ONY=2.3', 'only=2.3', 'JSN=1'])('%s is refused: a misspelt option never widens a run', (word) => {
+  const { status, stderr, stdout } = spawnSync('make', ['phase2', word], { cwd: ROOT, encoding: 'utf8' });
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).toContain(`${word.split('=')[0] ?? ''}: unknown option; there are FROM UNTIL ONLY`);
+});
+
+test('every setting may stand on the command line', () => {
+  const options = /^OPTIONS := ((?:.*\\\n)*.*)$/m.exec(readFileSync(join(ROOT, 'Makefile'), 'utf8'))?.[1] ?? '';
+  const plain = Object.keys(valuesShape.shape).filter((name) => !name.includes('_'));
+  expect(options.split(/[\s\\]+/)).toEqual(expect.arrayContaining(plain));
 });

@@ -168,7 +168,8 @@ test('4.2 and 4.3: without an LLM key the reach of the CLI is shown, and the ans
   const refused = cliSays(session('I encountered an error while processing your request: no key'));
   expect(await cli.prove(make([refused]).ctx)).toEqual({
     state: 'unproven',
-    reason: 'the CLI reaches the API about gke, kind-remote; no LLM key is set, so no agent can answer',
+    reason:
+      'the CLI reaches the API about gke, kind-remote; no LLM key is set (ANTHROPIC_API_KEY), so no agent can answer',
   });
   const { outside, ctx } = make();
   expect(await scenario.prove(ctx)).toMatchObject({ state: 'unproven' });
