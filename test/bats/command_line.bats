@@ -269,6 +269,16 @@ each_way_reads_settings() {
   PATH="$root/node_modules/.bin:$PATH" each_way_reads_settings zx scripts/2.3-secrets.ts --plan
 }
 
+@test "zx starts a step behind options of its own and through a symbolic link" {
+  ln -s "$root/scripts/2.3-secrets.ts" "$BATS_TEST_TMPDIR/secrets.ts"
+  for words in "--quiet scripts/2.3-secrets.ts" "--shell=/bin/bash scripts/2.3-secrets.ts" "-- scripts/2.3-secrets.ts" "$BATS_TEST_TMPDIR/secrets.ts"; do
+    # shellcheck disable=SC2086
+    PATH="$root/node_modules/.bin:$PATH" run zx $words --nonsense
+    assert_failure 2
+    assert_output --partial "unknown option '--nonsense'"
+  done
+}
+
 @test "a criterion and an operation start by their file and by zx" {
   export PATH="$root/node_modules/.bin:$PATH"
   for starter in node zx; do
