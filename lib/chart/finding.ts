@@ -16,7 +16,7 @@ export interface Finding {
   remedy: string;
 }
 
-/** A chart that cannot take a release without breaking a rule of the runbook (issue 4, outcome 4). */
+/** A chart that cannot take a release without breaking a rule of the runbook (docs/architecture.md rule 7). */
 export class ChartRefused extends Failure {
   override name = 'ChartRefused';
   readonly reason: string;

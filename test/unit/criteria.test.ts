@@ -297,6 +297,17 @@ test.each<[number, string, () => unknown]>([
             : { status: 'timeout', output: null, error: null },
         )),
   ],
+  [8, 'no pod runs in kind-context, namespace kubently-remote', () => (kind.objects = [])],
+  [
+    8,
+    'pod api-1 has A2A_DEBUG=true',
+    () => {
+      edit('settings', (o) => (o['data'] = { DEBUG: 'true' }));
+      edit('api-1', (o) => {
+        o['spec'] = { containers: [{ envFrom: [{ prefix: 'A2A_', configMapRef: { name: 'settings' } }] }] };
+      });
+    },
+  ],
   [10, 'the CLI got no answer', () => (other.cli = 'the CLI got no answer about gke')],
   [11, 'the A2A task ended failed', () => (api.answer = { state: 'failed', text: '' })],
   [11, 'does not name the pod', () => (api.answer = { state: 'completed', text: 'all is well' })],
