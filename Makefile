@@ -10,10 +10,10 @@ NODE := node_modules/.bin/node
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $(v))),$(v)))
 $(foreach v,$(GIVEN),$(eval override export $(v) := $$(value $(v))))
 # A name with an underscore is a setting or a tool's own; one without is an option of a run, or misspelt.
-OPTIONS := FROM UNTIL ONLY WAIT LAST OUT TO YES KEEP WHAT TAIL BACKUP UNSIGNED DRILL ENGINE JSON FOLLOW SIZES PART SHORT ROUNDS \
-  PROFILE NAMESPACE RELEASE KUBECONFIG PATH HOME SHELL TMPDIR TERM CI DEBUG
+OF_RUNS := FROM UNTIL ONLY WAIT LAST OUT TO YES KEEP WHAT TAIL BACKUP UNSIGNED DRILL ENGINE JSON FOLLOW
+OPTIONS := $(OF_RUNS) SIZES PART SHORT ROUNDS PROFILE NAMESPACE RELEASE KUBECONFIG PATH HOME SHELL TMPDIR TERM CI DEBUG
 UNKNOWN := $(strip $(foreach v,$(GIVEN),$(if $(findstring _,$(v)),,$(filter-out $(OPTIONS),$(v)))))
-$(if $(UNKNOWN),$(error $(firstword $(UNKNOWN)): unknown option; there are $(wordlist 1,17,$(OPTIONS)). Nothing was run))
+$(if $(UNKNOWN),$(error $(firstword $(UNKNOWN)): unknown option; there are $(OF_RUNS). Nothing was run))
 quoted = '$(subst ','\'',$(1))'
 given = $(filter $(1),$(GIVEN))
 flag = $(if $(call given,$(1)),$(call quoted,--$(2)=$($(1))))

@@ -8,6 +8,7 @@ import { recordServed } from '../lib/deployment/dns/record-served.ts';
 import { runAlone } from './entry.ts';
 
 const TTL_S = 300;
+const ANOTHER_ADDRESS = 'name another address by STATIC_IP_NAME: where there is none of that name, 1.0 reserves it';
 
 export const step: ChangeStep = {
   id: '1.0',
@@ -22,11 +23,7 @@ export const step: ChangeStep = {
       google.records(dnsZone, `_acme-challenge.${host}.`),
     ]);
     const unfit = address && unfitAddress(address);
-    if (unfit !== undefined)
-      return conflict(
-        unfit,
-        'name another address by STATIC_IP_NAME: where there is none of that name, 1.0 reserves it',
-      );
+    if (unfit !== undefined) return conflict(unfit, ANOTHER_ADDRESS);
     const inTheWay = obstacle(records) ?? obstacle(challenge);
     if (inTheWay)
       return conflict(
@@ -40,7 +37,7 @@ export const step: ChangeStep = {
       if (global)
         return conflict(
           `${staticIpName} (${global.address}) is reserved outside all regions, and the balancer takes one of ${google.region}`,
-          'name another address by STATIC_IP_NAME: where there is none of that name, 1.0 reserves it',
+          ANOTHER_ADDRESS,
         );
       if (record)
         return conflict(

@@ -49,6 +49,11 @@ export class BadInput extends Error {
   }
 }
 
+/** The code of an error of the system's or of Node's (ENOENT); empty where it has none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
 /** The text for a terminal: one line, then an indented line for each part that is known. */
 export function explain(error: unknown): string {
   if (error instanceof BadInput) {

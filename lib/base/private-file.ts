@@ -5,7 +5,7 @@ import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { Failure } from './failure.ts';
+import { codeOf, Failure } from './failure.ts';
 import { lifeOf, thisOwner } from './owner.ts';
 import { parsedJson } from './parsed-json.ts';
 import { oneLine } from './say.ts';
@@ -89,7 +89,7 @@ async function taken(lock: string): Promise<boolean> {
     await link(own, lock);
     return true;
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
     await rm(own, { force: true });
@@ -114,7 +114,7 @@ async function takeAwayIfDead(lock: string): Promise<void> {
     // Another one may have taken it away and made its own meanwhile: that goes back.
     if ((await textOf(aside)) !== text) await link(aside, lock);
   } catch (error) {
-    if (!isCode(error, 'ENOENT') && !isCode(error, 'EEXIST')) throw error;
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EEXIST') throw error;
   } finally {
     await rm(aside, { force: true });
   }
@@ -132,11 +132,7 @@ async function textOf(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

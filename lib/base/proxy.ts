@@ -37,10 +37,9 @@ export function agentOptions(url: URL, environment: Environment): NonNullable<Co
 export function throughProxy(error: NodeJS.ErrnoException & { statusCode?: number }, url: URL, proxy: URL): Error {
   const { code = '', message, statusCode } = error;
   if (!/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT|ERR_PROXY)/.test(code)) return error;
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   return proxyFailed(
     proxy,
-    `${url.hostname}:${port}`,
+    `${url.hostname}:${portOf(url)}`,
     statusCode,
     message.replace(/^Failed to establish .*?: (?=HTTP)/, ''),
   );
@@ -88,10 +87,9 @@ function valueOf(name: string, environment: Environment): string | undefined {
 }
 
 /** NO_PROXY: names with all beneath them, addresses, networks, each with a port or without; this machine always. */
-function isExcepted({ hostname, port, protocol }: URL, exceptions: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+function isExcepted(url: URL, exceptions: string): boolean {
+  const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
   if (host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)) return true;
-  const itsPort = port || (protocol === 'https:' ? '443' : '80');
   return exceptions
     .toLowerCase()
     .split(/[\s,]+/)
@@ -102,8 +100,12 @@ function isExcepted({ hostname, port, protocol }: URL, exceptions: string): bool
       const [, name = entry, only] = /^\[?([^\]]+?)\]?(?::(\d+))?$/.exec(entry) ?? [];
       if (isIP(entry)) return entry === host;
       const domain = name.replace(/^\*?\./, '');
-      return (only === undefined || only === itsPort) && (host === domain || host.endsWith(`.${domain}`));
+      return (only === undefined || only === portOf(url)) && (host === domain || host.endsWith(`.${domain}`));
     });
+}
+
+function portOf({ port, protocol }: URL): string {
+  return port || (protocol === 'https:' ? '443' : '80');
 }
 
 function isInside(address: string, network: string): boolean {

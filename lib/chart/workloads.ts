@@ -53,7 +53,16 @@ export function workloads(objects: readonly KubeObject[]): Workload[] {
 
 /** The container as it starts: what it is given by envFrom and configMapKeyRef stands in its env as text. */
 function withConfigMaps(container: IContainer, objects: readonly KubeObject[]): IContainer {
-  const { env = [], envFrom = [] } = container;
+  const { given, own } = variablesOf(container, objects);
+  const more = new Map(given.filter((g) => !own.some((e) => e.name === g.name)).map((g) => [g.name, g]));
+  return { ...container, env: [...more.values(), ...own] };
+}
+
+/** The container's variables with the text of the ConfigMaps among the objects: those of envFrom, and its own env. */
+export function variablesOf(
+  { env = [], envFrom = [] }: IContainer,
+  objects: readonly KubeObject[],
+): { given: IEnvVar[]; own: IEnvVar[] } {
   const dataOf = (name: string | undefined): Record<string, string> => {
     const map = objects.find((o) => o.kind === 'ConfigMap' && o.metadata.name === name);
     return (map?.['data'] ?? {}) as Record<string, string>;
@@ -66,8 +75,7 @@ function withConfigMaps(container: IContainer, objects: readonly KubeObject[]): 
   const given = envFrom.flatMap(({ prefix = '', configMapRef }) =>
     Object.entries(dataOf(configMapRef?.name)).map(([key, value]): IEnvVar => ({ name: `${prefix}${key}`, value })),
   );
-  const more = new Map(given.filter((g) => !env.some((e) => e.name === g.name)).map((g) => [g.name, g]));
-  return { ...container, env: [...more.values(), ...own] };
+  return { given, own };
 }
 
 /** Containers and init containers. */

@@ -2,7 +2,7 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
-import { Failure } from '../base/failure.ts';
+import { codeOf, Failure } from '../base/failure.ts';
 
 /** What one name server answers for a name. */
 export interface AnswerOf {
@@ -97,10 +97,6 @@ async function answered<T>(answer: Promise<T[]>, server: string | undefined): Pr
     if (NO_ANSWER.includes(code)) return undefined;
     throw error;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /** A look-up for sockets that asks the given Dns instead of the system. */

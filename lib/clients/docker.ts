@@ -5,7 +5,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Run } from '../base/command.ts';
-import { Failure } from '../base/failure.ts';
+import { codeOf, Failure } from '../base/failure.ts';
 import { parsedJson } from '../base/parsed-json.ts';
 import type { Secret } from '../base/secret.ts';
 import { commandTag, type Tag } from '../base/tag.ts';
@@ -67,7 +67,7 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+    return codeOf(error) !== 'ESRCH';
   }
 }
 

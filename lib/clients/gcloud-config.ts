@@ -4,9 +4,15 @@ import { join } from 'node:path';
 
 type Environment = Readonly<Record<string, string>>;
 
-/** The property's value by CLOUDSDK_SECTION_NAME, else by the active configuration; undefined where neither sets it. */
-export function gcloudProperty(environment: Environment, section: string, name: string): string | undefined {
-  return environment[`CLOUDSDK_${section}_${name}`.toUpperCase()] || configured(environment).get(`${section}/${name}`);
+/** A property's value by CLOUDSDK_SECTION_NAME, else by the active configuration; undefined where neither sets it. */
+export type GcloudProperties = (section: string, name: string) => string | undefined;
+
+/** Reads the active configuration once, when a property is first asked for that the environment does not hold. */
+export function gcloudProperties(environment: Environment): GcloudProperties {
+  let kept: Map<string, string> | undefined;
+  return (section, name) =>
+    environment[`CLOUDSDK_${section}_${name}`.toUpperCase()] ||
+    (kept ??= configured(environment)).get(`${section}/${name}`);
 }
 
 /** The active configuration's properties by section/name. */

@@ -8,7 +8,7 @@ import type { Http, HttpAnswer, HttpRequest } from '../base/http.ts';
 import { parsedJson } from '../base/parsed-json.ts';
 import { tell } from '../base/telling.ts';
 import { isRateLimit, refused } from './google-refusal.ts';
-import { gcloudProperty } from './gcloud-config.ts';
+import { gcloudProperties, type GcloudProperties } from './gcloud-config.ts';
 import { underway } from '../base/underway.ts';
 import { Secret } from '../base/secret.ts';
 import { z } from 'zod';
@@ -68,6 +68,7 @@ export class Google {
   readonly #run: Run;
   readonly #http: Http;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #property: GcloudProperties;
   readonly #clock: Clock;
   #token: Promise<Secret> | undefined;
   readonly #asked = new Map<string, Promise<unknown>>();
@@ -87,6 +88,7 @@ export class Google {
     this.#run = run;
     this.#http = http;
     this.#environment = environment;
+    this.#property = gcloudProperties(environment);
     this.#clock = clock;
     this.project = where.project;
     this.region = where.region;
@@ -216,13 +218,13 @@ export class Google {
 
   /** As gcloud's own: an endpoint override, else the service in the universe domain. */
   #base(service: Service): string {
-    const override = gcloudProperty(this.#environment, 'api_endpoint_overrides', service);
+    const override = this.#property('api_endpoint_overrides', service);
     if (override !== undefined) return override.endsWith('/') ? override : `${override}/`;
     return `https://${service}.${this.#universe()}/${PATHS[service]}`;
   }
 
   #universe(): string {
-    const named = gcloudProperty(this.#environment, 'core', 'universe_domain');
+    const named = this.#property('core', 'universe_domain');
     return named ?? (this.#environment['GOOGLE_CLOUD_UNIVERSE_DOMAIN'] || UNIVERSE);
   }
 

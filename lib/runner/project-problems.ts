@@ -58,10 +58,13 @@ export async function projectProblems(ctx: Context): Promise<Problem[]> {
     ...(unbound && !withKey ? (['iam.serviceAccounts.setIamPolicy'] as const) : []),
     ...(keys && !keys.value.some((k) => k.usable) ? (['iam.serviceAccountKeys.create'] as const) : []),
   ];
-  const lacking = await missing(ctx, [...failed.map((f) => f.permission), ...toMake]);
+  const [lacking, ofZone] = await Promise.all([
+    missing(ctx, [...failed.map((f) => f.permission), ...toMake]),
+    zone?.value ? zoneProblems(ctx, zone.value) : [],
+  ]);
   const others = failed.filter(({ permission }) => !lacking.includes(permission)).map(({ error }) => refusal(error));
   return [
-    ...(zone?.value ? await zoneProblems(ctx, zone.value) : []),
+    ...ofZone,
     ...new Map(others.map((p) => [p.message, p])).values(),
     ...[...Map.groupBy(lacking, roleOf)].map(([role, permissions]) => ({
       about: 'GCP_PROJECT',

@@ -60,7 +60,7 @@ async function twin({ google, dns }: Context, zone: ManagedZone): Promise<Proble
     (z) => z.name !== zone.name && z.visibility !== 'private' && z.nameServers.length > 0,
   );
   if (others.length === 0) return [];
-  const seen = (await dns.nameServers(zone.dnsName.replace(/\.$/, ''))).map(plainServer);
+  const seen = (await dns.nameServers(plainServer(zone.dnsName))).map(plainServer);
   if (delegationTo(zone, seen) !== 'wrong') return [];
   const asked = others.find((z) => delegationTo(z, seen) !== 'wrong');
   if (!asked) return [];

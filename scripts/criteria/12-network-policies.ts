@@ -13,7 +13,7 @@ import {
   type Tried,
 } from '../../lib/deployment/cluster/policy-probe.ts';
 import { redisPod, selector } from '../../lib/deployment/kubently/redis.ts';
-import { knownFit } from '../../lib/deployment/release/fitted.ts';
+import { fitted } from '../../lib/deployment/release/fitted.ts';
 import { gkeRelease } from '../../lib/deployment/release/release.ts';
 import { step } from '../2.8-redis-network-policy.ts';
 import type { KubeObject } from '../../lib/base/kubernetes.ts';
@@ -26,11 +26,9 @@ export const criterion: Criterion = {
   async prove(ctx) {
     const found = await step.check(ctx);
     if (found.state !== 'done') throw new Failure({ what: found.reason, next: './runbook 2.8' });
-    const fit = await knownFit(ctx, await gkeRelease(ctx));
-    if (!fit) throw new Failure({ what: 'the release is not fitted to this checkout', next: './runbook 2.4' });
     const { gke, release } = ctx.settings;
     const kube = ctx.kube(gke);
-    const extra = policyExtra(fit);
+    const extra = policyExtra(await fitted(ctx, await gkeRelease(ctx)));
     const name = await redisPod(ctx);
     const [redisObject, apiPods] = await Promise.all([
       kube.get('Pod', name),

@@ -43,7 +43,7 @@ vi.mock('../../lib/deployment/release/release.ts', async (real) => ({
 }));
 vi.mock('../../lib/deployment/release/fitted.ts', async (real) => ({
   ...(await real<typeof import('../../lib/deployment/release/fitted.ts')>()),
-  knownFit: () => Promise.resolve({ extras: [POLICY] }),
+  fitted: () => Promise.resolve({ extras: [POLICY] }),
 }));
 vi.mock('../../scripts/2.8-redis-network-policy.ts', () => ({
   step: { check: () => Promise.resolve({ state: other.policy, reason: 'as found' }) },

@@ -66,7 +66,7 @@ export async function keptFit(ctx: Context, targeted: TargetedRelease): Promise<
   return kept.key === (await fitKey(ctx, targeted)) ? kept : undefined;
 }
 
-/** The kept outcome, or while planning the one that an earlier step would keep. @throws Failure with the findings that are errors */
+/** The kept outcome, or while planning and proving the one that an earlier step would keep. @throws Failure with the findings that are errors */
 export async function knownFit(ctx: Context, targeted: TargetedRelease): Promise<Fitted | undefined> {
   const kept = await keptFit(ctx, targeted);
   if (kept || !ctx.plannedFits) return kept;
@@ -76,10 +76,10 @@ export async function knownFit(ctx: Context, targeted: TargetedRelease): Promise
   return plannedFits;
 }
 
-/** The kept outcome. @throws Failure naming the step that makes it */
+/** The same outcome. @throws Failure naming the step that makes it, where there is none */
 export async function fitted(ctx: Context, targeted: TargetedRelease): Promise<Fitted> {
-  const kept = await keptFit(ctx, targeted);
-  if (kept) return kept;
+  const known = await knownFit(ctx, targeted);
+  if (known) return known;
   throw new Failure({
     what: `the values of ${targeted.spec.release} are not fitted to this checkout`,
     next: `./runbook ${targeted.spec.side === 'gke' ? STEP.values : STEP.remoteValues}`,
